@@ -1,0 +1,8 @@
+//! taxiway: drop a file into a folder, get its assetId.
+pub mod config;
+pub mod hash;
+pub mod ledger;
+pub mod media;
+pub mod planner;
+pub mod sandbox;
+pub mod secret;

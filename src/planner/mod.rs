@@ -1,0 +1,3 @@
+//! PURE: decides.
+mod media_type;
+pub use media_type::MediaType;
