@@ -1,8 +1,12 @@
 //! taxiway: drop a file into a folder, get its assetId.
+pub mod api;
 pub mod config;
+pub mod engine;
 pub mod hash;
 pub mod ledger;
 pub mod media;
 pub mod planner;
 pub mod sandbox;
+pub mod scan;
 pub mod secret;
+pub mod watch;

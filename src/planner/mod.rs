@@ -1,3 +1,492 @@
-//! PURE: decides.
+//! PURE: decides. Events and what the ledger knows go in; writes, effects and notices come out.
+//!
+//! Owns:
+//! - no I/O, no clock, no randomness, no errors; time is an argument and jitter a seeded number;
+//! - nothing outside `std` and this directory is imported: it compiles alone;
+//! - memory is bounded by [`Limits`]; what is past them is forgotten and a scan is owed;
+//! - an attempt is opened before its first byte, and an upload with an open attempt, or one whose
+//!   name and size another open attempt of the account has, waits.
+
+mod doubt;
+mod files;
 mod media_type;
+mod message;
+mod retry;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod types;
+mod uploads;
+
+use std::collections::BTreeMap;
+
+pub use doubt::LOOKS_MS;
 pub use media_type::MediaType;
+pub use message::*;
+pub use retry::{Cause, Gate, Passage, SERVER_DELAY_CAP_MS, UPLOAD_CAP_MS};
+pub use types::*;
+
+use doubt::Doubt;
+use retry::{Gates, Jitter};
+use settle::Settling;
+use uploads::{Flight, Streaks};
+
+/// What the configuration says of one folder, and what the ledger remembers of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderPolicy {
+    /// Its row.
+    pub id: FolderId,
+    /// Where its files go.
+    pub account: AccountId,
+    /// Quiet time before a file counts as at rest.
+    pub settle_ms: i64,
+    /// How long a file may be at rest and incomplete.
+    pub incomplete_ms: i64,
+    /// An incomplete file is sent after that time, instead of failed.
+    pub send_incomplete: bool,
+    /// What lay there at first sight is left alone.
+    pub ignore_existing: bool,
+    /// A file that changes after its upload is left alone.
+    pub ignore_changes: bool,
+    /// Pause between two scans.
+    pub rescan_ms: i64,
+    /// It was walked to its end before, in this run or an earlier one.
+    pub scanned_before: bool,
+}
+
+/// Bounds on memory and on what is done at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Uploads at once.
+    pub concurrency: usize,
+    /// Files read for identification at once.
+    pub identify_at_once: usize,
+    /// Files on their way to rest that are remembered.
+    pub settling: usize,
+    /// Attempts in doubt on one account.
+    pub doubts: usize,
+    /// Pauses before the looks at a doubt.
+    pub looks_ms: Vec<i64>,
+    /// Quiet time of pushed files outside the folders.
+    pub push_settle_ms: i64,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            concurrency: 4,
+            identify_at_once: 2,
+            settling: 10_000,
+            doubts: 32,
+            looks_ms: LOOKS_MS.to_vec(),
+            push_settle_ms: 2_000,
+            seed: 0,
+        }
+    }
+}
+
+/// How a folder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Folder {
+    policy: FolderPolicy,
+    scanning: bool,
+    /// Sight was lost: scan as soon as there is room.
+    owed: bool,
+    next_scan: Mono,
+    failed_scans: u32,
+    away: Option<String>,
+}
+
+/// An account, named or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Account {
+    email: Option<String>,
+    listing: bool,
+}
+
+/// Whether there is anything left to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Something is under way or will be within a minute.
+    pub moving: bool,
+    /// Nothing settling, nothing to send that may be sent, no scan owed, no root away.
+    pub done: bool,
+    /// When something happens by itself, if that is further off.
+    pub next: Option<Mono>,
+}
+
+/// Decides what to do.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    limits: Limits,
+    folders: BTreeMap<FolderId, Folder>,
+    accounts: BTreeMap<AccountId, Account>,
+    settling: Settling,
+    flights: BTreeMap<AttemptId, Flight>,
+    doubts: BTreeMap<AttemptId, Doubt>,
+    gates: Gates,
+    streaks: Streaks,
+    jitter: Jitter,
+    last_attempt: i64,
+    /// The server's clock minus ours, from the last answer that carried a date.
+    skew_ms: Option<i64>,
+    /// The queues may hold something that was not offered yet.
+    hungry: bool,
+    /// When a delayed upload may be tried.
+    next_try: Option<Mono>,
+    last_lane: usize,
+    stopping: bool,
+}
+
+impl Planner {
+    /// A planner at the start of a run. What an earlier run left open is in doubt from now on.
+    pub fn new(
+        limits: Limits,
+        folders: Vec<FolderPolicy>,
+        accounts: Vec<(AccountId, Option<String>)>,
+        remembered: Remembered,
+        now: Now,
+    ) -> Planner {
+        let mut planner = Planner {
+            jitter: Jitter(limits.seed),
+            folders: folders
+                .into_iter()
+                .map(|policy| (policy.id, Folder::new(policy)))
+                .collect(),
+            accounts: accounts
+                .into_iter()
+                .map(|(id, email)| {
+                    (
+                        id,
+                        Account {
+                            email,
+                            listing: false,
+                        },
+                    )
+                })
+                .collect(),
+            settling: Settling::default(),
+            flights: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            gates: Gates::default(),
+            streaks: Streaks::default(),
+            last_attempt: remembered.last_attempt,
+            skew_ms: None,
+            hungry: true,
+            next_try: None,
+            last_lane: 0,
+            stopping: false,
+            limits,
+        };
+        if !sabotage::on(sabotage::Bug::TrustCrashedAttempts) {
+            for open in remembered.open {
+                let doubt = Doubt::left_open(open, now, &planner.limits.looks_ms);
+                planner.doubts.insert(doubt.attempt, doubt);
+            }
+        }
+        for (path, account, force) in remembered.pushes {
+            planner.push(now, path, account, force);
+        }
+        planner
+    }
+
+    /// What follows from one event. `facts` are what the ledger knows of what it is about.
+    pub fn handle(&mut self, now: Now, event: Event, facts: Facts) -> Plan {
+        let mut plan = Plan::default();
+        match event {
+            Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
+            Event::Pushed {
+                path,
+                account,
+                force,
+            } => {
+                plan.writes.push(Write::PushAsked {
+                    path: path.clone(),
+                    account,
+                    force,
+                });
+                self.push(now, path, account, force);
+            }
+            Event::Identified { path, result } => {
+                self.identified(now, path, result, facts, &mut plan);
+            }
+            Event::Sent { attempt, outcome } => {
+                self.sent(now, attempt, outcome, facts.asset_account, &mut plan);
+            }
+            Event::Listed { account, listing } => {
+                self.listed(now, account, listing, &facts, &mut plan);
+            }
+            Event::ScanEnded { folder, result } => {
+                self.scan_ended(now, folder, result, &mut plan);
+            }
+            Event::ScanOwed { folder } => self.owe_scan(folder),
+            Event::TokenChanged => {
+                if self.gates.token_changed() {
+                    plan.notices.push(Notice::AccountResumed { account: None });
+                }
+                self.hungry = true;
+            }
+            Event::Stopping => {
+                self.stopping = true;
+                let attempts = self.flights.keys().copied().collect();
+                plan.effects.push(Effect::Withdraw { attempts });
+            }
+        }
+        plan
+    }
+
+    /// What the time alone brings: looks, reads, lists and scans that are due.
+    pub fn poll(&mut self, now: Now) -> Plan {
+        let mut plan = Plan::default();
+        if self.stopping {
+            return plan;
+        }
+        while let Some((folder, path)) = self.settling.next_look(now.mono) {
+            plan.effects.push(Effect::Look { folder, path });
+        }
+        while self.settling.identifying() < self.limits.identify_at_once {
+            let Some((path, fingerprint)) = self.settling.next_ready(now.mono) else {
+                break;
+            };
+            plan.effects.push(Effect::Identify { path, fingerprint });
+        }
+        self.begin_lists(now, &mut plan);
+        self.begin_scans(now, &mut plan);
+        if self.next_try.is_some_and(|at| at <= now.mono) {
+            self.next_try = None;
+            self.hungry = true;
+        }
+        self.hungry |= self.gates.ready(now.mono);
+        plan
+    }
+
+    /// When to poll again though nothing happens, and why.
+    pub fn timeout(&self, now: Now) -> Option<(Mono, &'static str)> {
+        if self.stopping {
+            return None;
+        }
+        let lists = self
+            .doubts
+            .values()
+            .filter(|doubt| !self.lists(doubt.key.account));
+        let lists = lists.map(|doubt| doubt.next_look).min();
+        let scans = self.folders.values().filter(|folder| !folder.scanning);
+        let scans = scans.map(|folder| folder.next_scan).min();
+        [
+            (self.settling.next_due(), "a file is to be looked at"),
+            (lists, "an upload in doubt is to be looked up"),
+            (scans, "a folder is to be scanned"),
+            (self.next_try, "an upload is to be tried again"),
+            (self.gates.next_due(now.mono), "a stop is to be tried"),
+        ]
+        .into_iter()
+        .filter_map(|(at, why)| Some((at?, why)))
+        .min_by_key(|(at, _)| *at)
+        .map(|(at, why)| (at.max(now.mono), why))
+    }
+
+    /// Whether there is anything left to do, for `--once` and `wait`. A next try more than
+    /// `patience_ms` away counts as left for another time.
+    pub fn rest(&self, now: Now, patience_ms: i64) -> Rest {
+        let soon = now.mono.plus(patience_ms);
+        let scanning = self
+            .folders
+            .values()
+            .any(|folder| folder.scanning || folder.owed);
+        let settling = self.settling.moving() > 0
+            || self
+                .settling
+                .next_due_unsettled()
+                .is_some_and(|at| at <= soon);
+        let sending = !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry;
+        let next = [self.next_try, self.gates.next_due(now.mono)]
+            .into_iter()
+            .flatten()
+            .min();
+        let away = self.folders.values().any(|folder| folder.away.is_some());
+        let waits = self.settling.unsettled() > 0 || next.is_some() || self.gates.all().is_some();
+        Rest {
+            moving: scanning || settling || sending || next.is_some_and(|at| at <= soon),
+            done: !(scanning || settling || sending || waits || away),
+            next,
+        }
+    }
+
+    /// The stop of all uploads, if there is one.
+    pub fn stop_of_all(&self) -> Option<&Gate> {
+        self.gates.all()
+    }
+
+    /// The stops of single accounts.
+    pub fn stops(&self) -> impl Iterator<Item = (AccountId, &Gate)> {
+        self.gates.accounts()
+    }
+
+    /// Folders whose root is away, and why.
+    pub fn away(&self) -> impl Iterator<Item = (FolderId, &str)> {
+        self.folders
+            .iter()
+            .filter_map(|(id, folder)| Some((*id, folder.away.as_deref()?)))
+    }
+
+    /// Whether nothing is in flight: a stop needs to wait for nothing.
+    pub fn grounded(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// How many more sights can be taken in before some must be forgotten.
+    pub fn room(&self) -> usize {
+        self.limits.settling.saturating_sub(self.settling.len())
+    }
+
+    fn lists(&self, account: AccountId) -> bool {
+        self.accounts
+            .get(&account)
+            .is_some_and(|account| account.listing)
+    }
+
+    fn owe_scan(&mut self, folder: FolderId) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.owed = true;
+        }
+    }
+
+    fn begin_scans(&mut self, now: Now, plan: &mut Plan) {
+        let room = self.settling.len() <= self.limits.settling / 2;
+        for (id, folder) in &mut self.folders {
+            let due = folder.next_scan <= now.mono || (folder.owed && room);
+            if due && !folder.scanning {
+                folder.scanning = true;
+                folder.owed = false;
+                plan.effects.push(Effect::Scan { folder: *id });
+            }
+        }
+    }
+
+    fn scan_ended(&mut self, now: Now, id: FolderId, result: ScanResult, plan: &mut Plan) {
+        let Some(folder) = self.folders.get_mut(&id) else {
+            return;
+        };
+        folder.scanning = false;
+        match result {
+            ScanResult::Complete => {
+                folder.ended(now, true);
+                if folder.away.take().is_some() {
+                    plan.notices.push(Notice::FolderBack(id));
+                }
+                plan.writes.push(Write::Scanned {
+                    folder: id,
+                    complete: true,
+                });
+                plan.notices.push(Notice::Scanned {
+                    folder: id,
+                    incomplete: None,
+                });
+            }
+            ScanResult::Incomplete { reason } => {
+                folder.ended(now, false);
+                if folder.away.take().is_some() {
+                    plan.notices.push(Notice::FolderBack(id));
+                }
+                plan.writes.push(Write::Scanned {
+                    folder: id,
+                    complete: false,
+                });
+                plan.notices.push(Notice::Scanned {
+                    folder: id,
+                    incomplete: Some(reason),
+                });
+            }
+            ScanResult::Away { reason } => {
+                folder.ended(now, false);
+                if folder.away.replace(reason.clone()).is_none() {
+                    plan.notices.push(Notice::FolderAway { folder: id, reason });
+                }
+            }
+        }
+    }
+}
+
+/// The first pause after a scan that could not see everything; doubled up to the usual pause.
+const FAILED_SCAN_MS: i64 = 2_000;
+
+impl Folder {
+    fn new(policy: FolderPolicy) -> Folder {
+        Folder {
+            policy,
+            scanning: false,
+            owed: true,
+            next_scan: Mono(i64::MIN),
+            failed_scans: 0,
+            away: None,
+        }
+    }
+
+    fn ended(&mut self, now: Now, complete: bool) {
+        let usual_ms = self.policy.rescan_ms;
+        let pause_ms = if complete {
+            self.failed_scans = 0;
+            self.policy.scanned_before = true;
+            usual_ms
+        } else {
+            let doubled_ms = FAILED_SCAN_MS << self.failed_scans.min(16);
+            self.failed_scans += 1;
+            doubled_ms.min(usual_ms)
+        };
+        self.next_scan = now.mono.plus(pause_ms);
+    }
+}
+
+/// Deliberate bugs, one of which a test can switch on to see that the tests catch it. In any
+/// other build [`sabotage::on`] is constant and false.
+pub(crate) mod sabotage {
+    /// One broken promise each.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Bug {
+        /// An attempt that a crash left open is taken for not sent.
+        TrustCrashedAttempts,
+        /// An attempt without an answer is simply tried again.
+        RetryUnknown,
+        /// "Not in the list" is believed at the first look.
+        BelieveFirstLook,
+        /// A list that shows nothing of ours is believed.
+        BelieveBlindList,
+        /// A doubt takes any asset of its size.
+        AdoptBySizeOnly,
+        /// An upload in flight or in doubt does not keep its double waiting.
+        ForgetClaims,
+        /// A file is read at the first look.
+        NoQuietTime,
+        /// Every fingerprint spares a later hash.
+        AlwaysCertain,
+        /// A full memory of settling files owes no scan.
+        ForgetOverflow,
+        /// A lost event is never made up for.
+        IgnoreOwedScans,
+        /// A refused token is tried again and again.
+        RetryRefusedToken,
+        /// A failure of one upload is never tried again.
+        ForgetRetries,
+        /// A file that changed while it was sent is not looked at again.
+        ForgetChangedSource,
+        /// Effects are carried out before their writes are on disk.
+        ActBeforeCommit,
+    }
+
+    #[cfg(test)]
+    std::thread_local! {
+        pub(crate) static BUG: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+    }
+
+    #[cfg(test)]
+    pub(crate) fn on(bug: Bug) -> bool {
+        BUG.get() == Some(bug)
+    }
+
+    #[cfg(not(test))]
+    pub(crate) const fn on(_: Bug) -> bool {
+        false
+    }
+}

@@ -1,0 +1,740 @@
+//! One path: from a look at it to its content.
+//!
+//! Owns:
+//! - a file that looks as the ledger knows it costs no read and no write;
+//! - any difference costs a read, never by itself an upload.
+
+use super::message::{Facts, Identity, Look, Notice, Plan, Sight, Write};
+use super::sabotage::{self, Bug};
+use super::settle::{self, Entry, Phase, Rest};
+use super::types::{
+    AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, SharedPath, Stat,
+    UploadState, Wall,
+};
+use super::{FolderPolicy, Planner};
+
+/// What is to be done about a file that lies in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Nothing,
+    /// Find out what it is, from the start.
+    Settle,
+    /// Read it again, to be certain.
+    Recheck,
+    /// Its content is known, its place or account is another.
+    Relink,
+    /// It was gone and is there again, unchanged.
+    Back,
+    /// It lay there at first sight.
+    IgnoreExisting,
+}
+
+impl Planner {
+    /// The account a path on its way is wanted on, for the engine to look up.
+    pub fn wanted_on(&self, path: &SharedPath) -> Option<AccountId> {
+        let entry = self.settling.entry(path)?;
+        match self.folders.get(&entry.folder) {
+            Some(folder) => Some(folder.policy.account),
+            None => entry.pushes.first().map(|(account, _)| *account),
+        }
+    }
+
+    pub(super) fn seen(&mut self, now: Now, sight: Sight, row: Option<PathRow>, plan: &mut Plan) {
+        let Sight {
+            folder,
+            path,
+            look,
+            by_scan,
+        } = sight;
+        match look {
+            Look::File(stat) => self.seen_file(now, folder, path, stat, by_scan, row, plan),
+            Look::Left { stat, rule } => self.seen_left(folder, path, stat, rule, row, plan),
+            Look::Gone => self.seen_gone(path, row, plan),
+            Look::Unreadable { reason } => {
+                // What cannot be looked at is not gone: look again later.
+                let Some(mut entry) = self.settling.take(&path) else {
+                    return;
+                };
+                if self.end_pushes(&path, &mut entry, &reason, plan) {
+                    return;
+                }
+                let due = entry.next_look(now.mono.plus(settle::CERTAIN_AFTER_MS), now.mono);
+                entry.phase = Phase::Waiting { due };
+                self.settling.put(path, entry);
+            }
+        }
+    }
+
+    /// A person asked for a file: it goes ahead of all others.
+    pub(super) fn push(&mut self, now: Now, path: SharedPath, account: AccountId, force: bool) {
+        let new = || Entry::new(FolderId::PUSHES, None, now.mono);
+        let mut entry = self.settling.take(&path).unwrap_or_else(new);
+        if !entry.pushes.contains(&(account, force)) {
+            entry.pushes.push((account, force));
+        }
+        if !matches!(entry.phase, Phase::Identifying | Phase::Looking) {
+            entry.phase = Phase::Waiting { due: now.mono };
+        }
+        self.settling.put(path, entry);
+    }
+
+    pub(super) fn identified(
+        &mut self,
+        now: Now,
+        path: SharedPath,
+        result: Identity,
+        facts: Facts,
+        plan: &mut Plan,
+    ) {
+        let Some(mut entry) = self.settling.take(&path) else {
+            return;
+        };
+        match result {
+            Identity::Known { stat, .. }
+            | Identity::Empty(stat)
+            | Identity::Unsupported { stat, .. }
+                if entry
+                    .stat
+                    .is_some_and(|seen| seen.fingerprint != stat.fingerprint) =>
+            {
+                // It changed behind the reader: what was read is a thing of the past.
+                self.reschedule(now, path, entry);
+            }
+            Identity::Known {
+                stat,
+                read_at,
+                content,
+                name,
+                incomplete,
+            } => {
+                entry.see(stat, now.mono);
+                let file = Known {
+                    path,
+                    stat,
+                    read_at,
+                    content,
+                    name,
+                };
+                match incomplete {
+                    Some(reason) => self.incomplete(now, entry, reason, Some(file), facts, plan),
+                    None => self.link(now, entry, file, facts, plan),
+                }
+            }
+            Identity::Empty(stat) => {
+                entry.see(stat, now.mono);
+                let reason = "the file is empty".to_owned();
+                self.empty(now, path, entry, stat, reason, plan);
+            }
+            Identity::Changed(stat) => {
+                entry.see(stat, now.mono);
+                entry.recheck = false;
+                self.write_settling(&path, &entry, facts.row.as_ref(), plan);
+                self.reschedule(now, path, entry);
+            }
+            Identity::Unsupported { reason, .. } | Identity::Unreadable { reason, .. }
+                if foreign(&entry, facts.row.as_ref()) =>
+            {
+                self.end_pushes(&path, &mut entry, &reason, plan);
+            }
+            Identity::Unsupported {
+                stat,
+                read_at,
+                reason,
+            } => {
+                let watched_ms = entry.read_at.since(entry.same_since);
+                let certain = settle::certain(&stat, read_at, watched_ms);
+                self.end_pushes(&path, &mut entry, &reason, plan);
+                let known = facts.row.is_some_and(|row| {
+                    matches!(&row.status, PathStatus::Ignored { reason: old, .. } if *old == reason)
+                });
+                if !known {
+                    plan.notices.push(Notice::Ignored {
+                        path: path.clone(),
+                        reason: reason.clone(),
+                    });
+                }
+                let (folder, by) = (entry.folder, IgnoredBy::Media);
+                let fingerprint = stat.fingerprint;
+                plan.writes.push(Write::Ignored {
+                    path: path.clone(),
+                    folder,
+                    fingerprint,
+                    by,
+                    certain,
+                    reason,
+                });
+                self.recheck_unless(certain, now, path, entry, stat);
+            }
+            Identity::Gone => {
+                self.end_pushes(&path, &mut entry, "there is no such file", plan);
+                self.gone(path, facts.row, plan);
+            }
+            Identity::Unreadable { stat, reason } => {
+                self.end_pushes(&path, &mut entry, &reason, plan);
+                let fingerprint = stat.or(entry.stat).unwrap_or_default().fingerprint;
+                plan.notices.push(Notice::Failed {
+                    path: path.clone(),
+                    reason: reason.clone(),
+                });
+                let folder = entry.folder;
+                plan.writes.push(Write::PathFailed {
+                    path,
+                    folder,
+                    fingerprint,
+                    reason,
+                });
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn seen_file(
+        &mut self,
+        now: Now,
+        folder: FolderId,
+        path: SharedPath,
+        stat: Stat,
+        by_scan: bool,
+        row: Option<PathRow>,
+        plan: &mut Plan,
+    ) {
+        if let Some(mut entry) = self.settling.take(&path) {
+            if folder != FolderId::PUSHES {
+                entry.folder = folder;
+            }
+            if entry.see(stat, now.mono) && !entry.recheck {
+                self.write_settling(&path, &entry, row.as_ref(), plan);
+            } else if entry.recheck
+                && row
+                    .as_ref()
+                    .is_some_and(|r| r.fingerprint != stat.fingerprint)
+            {
+                entry.recheck = false;
+                self.write_settling(&path, &entry, row.as_ref(), plan);
+            }
+            match entry.phase {
+                Phase::Identifying => self.settling.put(path, entry),
+                Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
+                    self.reschedule(now, path, entry);
+                }
+            }
+            return;
+        }
+        let Some(here) = self.folders.get(&folder) else {
+            return;
+        };
+        match want(&here.policy, stat, by_scan, row.as_ref()) {
+            Want::Nothing => {}
+            Want::Settle => self.settle(now, folder, path, stat, row, plan),
+            Want::Recheck => {
+                let mut entry = Entry::new(folder, Some(stat), now.mono);
+                entry.recheck = true;
+                self.remember(now, path, entry);
+            }
+            Want::Relink => self.relink(folder, path, plan),
+            Want::Back => {
+                let elsewhere = row.is_some_and(|row| needs_relink(&here.policy, &row));
+                plan.writes.push(Write::Back {
+                    path: path.clone(),
+                    folder,
+                });
+                if elsewhere {
+                    self.relink(folder, path, plan);
+                }
+                self.hungry = true;
+            }
+            Want::IgnoreExisting => {
+                let reason = "it lay there before the folder was watched (existing = \"ignore\")";
+                let fingerprint = stat.fingerprint;
+                plan.notices.push(Notice::Ignored {
+                    path: path.clone(),
+                    reason: reason.into(),
+                });
+                plan.writes.push(Write::Ignored {
+                    path,
+                    folder,
+                    fingerprint,
+                    by: IgnoredBy::Existing,
+                    certain: true,
+                    reason: reason.into(),
+                });
+            }
+        }
+    }
+
+    fn relink(&mut self, folder: FolderId, path: SharedPath, plan: &mut Plan) {
+        let Some(here) = self.folders.get(&folder) else {
+            return;
+        };
+        plan.writes.push(Write::Relink {
+            path,
+            folder,
+            account: here.policy.account,
+        });
+        self.hungry = true;
+    }
+
+    fn settle(
+        &mut self,
+        now: Now,
+        folder: FolderId,
+        path: SharedPath,
+        stat: Stat,
+        row: Option<PathRow>,
+        plan: &mut Plan,
+    ) {
+        let entry = Entry::new(folder, Some(stat), now.mono);
+        if self.room() > 0 {
+            self.write_settling(&path, &entry, row.as_ref(), plan);
+        }
+        self.remember(now, path, entry);
+    }
+
+    /// Takes a file in, or, if memory is full, forgets it and owes a scan.
+    fn remember(&mut self, now: Now, path: SharedPath, entry: Entry) {
+        if self.room() > 0 {
+            self.reschedule(now, path, entry);
+        } else if !sabotage::on(Bug::ForgetOverflow) {
+            self.owe_scan(entry.folder);
+        }
+    }
+
+    fn write_settling(
+        &self,
+        path: &SharedPath,
+        entry: &Entry,
+        row: Option<&PathRow>,
+        plan: &mut Plan,
+    ) {
+        let Some(stat) = entry.stat else { return };
+        // A pushed file inside a folder has its row from there.
+        if entry.folder == FolderId::PUSHES {
+            return;
+        }
+        let known = row.is_some_and(|row| {
+            row.status == PathStatus::Settling && row.fingerprint == stat.fingerprint && !row.gone
+        });
+        if known {
+            return;
+        }
+        if row.is_none_or(|row| row.status != PathStatus::Settling || row.gone) {
+            plan.notices.push(Notice::Seen(path.clone()));
+        }
+        plan.writes.push(Write::Settling {
+            path: path.clone(),
+            folder: entry.folder,
+            fingerprint: stat.fingerprint,
+            reason: "waiting until nobody has changed it for a while".into(),
+        });
+    }
+
+    /// Decides when a file is looked at or read next.
+    fn reschedule(&mut self, now: Now, path: SharedPath, mut entry: Entry) {
+        let Some(stat) = entry.stat else {
+            entry.phase = Phase::Waiting { due: now.mono };
+            self.settling.put(path, entry);
+            return;
+        };
+        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
+        let quiet_ms = policy.map_or(self.limits.push_settle_ms, |policy| policy.settle_ms);
+        let rest = match &entry.incomplete {
+            None => settle::rest(&stat, entry.same_since, quiet_ms, now),
+            Some((since, _)) => {
+                let until = since.plus(policy.map_or(0, |policy| policy.incomplete_ms));
+                if until <= now.mono {
+                    Rest::Ready
+                } else {
+                    Rest::Until(until)
+                }
+            }
+        };
+        entry.phase = match rest {
+            Rest::Ready => Phase::Ready,
+            Rest::Until(_) if sabotage::on(Bug::NoQuietTime) => Phase::Ready,
+            Rest::Until(at) if entry.incomplete.is_some() => {
+                let look = entry.next_look(now.mono.plus(quiet_ms.max(100)), now.mono);
+                Phase::Waiting { due: at.min(look) }
+            }
+            Rest::Until(at) => Phase::Waiting {
+                due: entry.next_look(at, now.mono),
+            },
+        };
+        self.settling.put(path, entry);
+    }
+
+    fn seen_left(
+        &mut self,
+        folder: FolderId,
+        path: SharedPath,
+        stat: Stat,
+        rule: String,
+        row: Option<PathRow>,
+        plan: &mut Plan,
+    ) {
+        if self
+            .settling
+            .entry(&path)
+            .is_some_and(|entry| !entry.pushes.is_empty())
+        {
+            // Rules do not apply to what a person asked for by name.
+            return;
+        }
+        self.settling.take(&path);
+        let known = row.is_some_and(|row| {
+            let same = PathStatus::Ignored {
+                by: IgnoredBy::Rule,
+                reason: rule.clone(),
+            };
+            !row.gone && row.folder == folder && row.status == same
+        });
+        if known {
+            return;
+        }
+        plan.notices.push(Notice::Ignored {
+            path: path.clone(),
+            reason: rule.clone(),
+        });
+        plan.writes.push(Write::Ignored {
+            path,
+            folder,
+            fingerprint: stat.fingerprint,
+            by: IgnoredBy::Rule,
+            certain: true,
+            reason: rule,
+        });
+    }
+
+    fn seen_gone(&mut self, path: SharedPath, row: Option<PathRow>, plan: &mut Plan) {
+        if let Some(mut entry) = self.settling.take(&path) {
+            self.end_pushes(&path, &mut entry, "there is no such file", plan);
+        }
+        self.gone(path, row, plan);
+    }
+
+    pub(super) fn gone(&mut self, path: SharedPath, row: Option<PathRow>, plan: &mut Plan) {
+        if row.is_some_and(|row| !row.gone) {
+            plan.notices.push(Notice::Gone(path.clone()));
+            plan.writes.push(Write::Gone { path });
+        }
+    }
+
+    /// Tells those who asked for a file by name that it will not be. True if that was all the
+    /// file was on its way for.
+    fn end_pushes(
+        &mut self,
+        path: &SharedPath,
+        entry: &mut Entry,
+        reason: &str,
+        plan: &mut Plan,
+    ) -> bool {
+        for (account, _) in entry.pushes.drain(..) {
+            plan.notices.push(Notice::Failed {
+                path: path.clone(),
+                reason: reason.into(),
+            });
+            plan.writes.push(Write::PushEnded {
+                path: path.clone(),
+                account,
+            });
+        }
+        entry.folder == FolderId::PUSHES
+    }
+
+    fn empty(
+        &mut self,
+        now: Now,
+        path: SharedPath,
+        mut entry: Entry,
+        stat: Stat,
+        reason: String,
+        plan: &mut Plan,
+    ) {
+        if self.end_pushes(&path, &mut entry, &reason, plan) {
+            return;
+        }
+        self.wait_for_more(now, path, entry, stat, reason, plan);
+    }
+
+    /// At rest, and yet its container promises more.
+    fn incomplete(
+        &mut self,
+        now: Now,
+        mut entry: Entry,
+        reason: String,
+        known: Option<Known>,
+        facts: Facts,
+        plan: &mut Plan,
+    ) {
+        let Some(file) = known else { return };
+        let forced = entry.pushes.iter().any(|(_, force)| *force);
+        if forced {
+            return self.link(now, entry, file, facts, plan);
+        }
+        let (path, stat) = (file.path.clone(), file.stat);
+        if self.end_pushes(&path, &mut entry, &reason, plan) {
+            return;
+        }
+        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
+        let send = policy.is_some_and(|policy| policy.send_incomplete);
+        if send && self.waited_enough(now, &entry, &stat) {
+            return self.link(now, entry, file, facts, plan);
+        }
+        self.wait_for_more(now, path, entry, stat, reason, plan);
+    }
+
+    fn waited_enough(&self, now: Now, entry: &Entry, stat: &Stat) -> bool {
+        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
+        let patience_ms = policy.map_or(0, |policy| policy.incomplete_ms);
+        settle::quiet_for_ms(stat, entry.same_since, now) >= patience_ms
+    }
+
+    fn wait_for_more(
+        &mut self,
+        now: Now,
+        path: SharedPath,
+        mut entry: Entry,
+        stat: Stat,
+        reason: String,
+        plan: &mut Plan,
+    ) {
+        let (folder, fingerprint) = (entry.folder, stat.fingerprint);
+        if self.waited_enough(now, &entry, &stat) {
+            plan.notices.push(Notice::Failed {
+                path: path.clone(),
+                reason: reason.clone(),
+            });
+            plan.writes.push(Write::PathFailed {
+                path,
+                folder,
+                fingerprint,
+                reason,
+            });
+            return;
+        }
+        if entry.incomplete.is_none() {
+            let write = (path.clone(), reason.clone());
+            plan.writes.push(Write::Settling {
+                path: write.0,
+                folder,
+                fingerprint,
+                reason: write.1,
+            });
+            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, now);
+            entry.incomplete = Some((now.mono.plus(-quiet_ms), reason));
+        }
+        entry.recheck = false;
+        self.reschedule(now, path, entry);
+    }
+
+    fn link(&mut self, now: Now, mut entry: Entry, file: Known, facts: Facts, plan: &mut Plan) {
+        let Known {
+            path,
+            stat,
+            read_at,
+            content,
+            name,
+        } = file;
+        let watched_ms = entry.read_at.since(entry.same_since);
+        let certain =
+            settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
+        let pushes = std::mem::take(&mut entry.pushes);
+        self.hungry = true;
+        for (account, _) in &pushes {
+            let (path, content, name) = (path.clone(), content.clone(), name.clone());
+            plan.writes.push(Write::PushEnded {
+                path: path.clone(),
+                account: *account,
+            });
+            plan.writes.push(Write::PushLink {
+                path,
+                content,
+                account: *account,
+                name,
+            });
+        }
+        let folder = entry.folder;
+        let account = match self.folders.get(&folder) {
+            Some(here) => here.policy.account,
+            // A pushed file that a folder has a row of keeps that row.
+            None if foreign(&entry, facts.row.as_ref()) => return,
+            None => match pushes.first() {
+                Some((account, _)) => *account,
+                None => return,
+            },
+        };
+        let fingerprint = stat.fingerprint;
+        let linked = |row: &PathRow| match &row.status {
+            PathStatus::Linked { key, .. } => {
+                !row.gone && key.hash == content.hash && key.account == account
+            }
+            PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
+        };
+        if facts.row.as_ref().is_some_and(linked) {
+            plan.writes.push(Write::Certain {
+                path: path.clone(),
+                fingerprint,
+                certain,
+            });
+        } else {
+            self.tell_linked(&path, &content, account, facts.upload, plan);
+            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, now);
+            plan.writes.push(Write::Link {
+                path: path.clone(),
+                folder,
+                fingerprint,
+                certain,
+                content,
+                account,
+                name,
+                evidence: format!(
+                    "unchanged for {}.{:03} s, and the same before and after it was read",
+                    quiet_ms / 1_000,
+                    quiet_ms.rem_euclid(1_000)
+                ),
+            });
+        }
+        self.recheck_unless(
+            certain || folder == FolderId::PUSHES,
+            now,
+            path,
+            entry,
+            stat,
+        );
+    }
+
+    fn tell_linked(
+        &self,
+        path: &SharedPath,
+        content: &Content,
+        account: AccountId,
+        upload: Option<UploadState>,
+        plan: &mut Plan,
+    ) {
+        let (path, content) = (path.clone(), content.clone());
+        plan.notices.push(Notice::Settled {
+            path: path.clone(),
+            content: content.clone(),
+        });
+        match upload.unwrap_or(UploadState::Absent) {
+            UploadState::Absent | UploadState::Wanted => {}
+            UploadState::Uploaded { asset_id } => {
+                plan.notices.push(Notice::Deduplicated {
+                    path,
+                    content,
+                    account,
+                    asset_id,
+                });
+            }
+            UploadState::Failed { reason } => plan.notices.push(Notice::Failed { path, reason }),
+            UploadState::Held { reason } => plan.notices.push(Notice::Held { path, reason }),
+        }
+    }
+
+    /// A fingerprint too fresh to be relied on is taken again; the upload does not wait for it.
+    fn recheck_unless(
+        &mut self,
+        certain: bool,
+        now: Now,
+        path: SharedPath,
+        mut entry: Entry,
+        stat: Stat,
+    ) {
+        if certain || entry.folder == FolderId::PUSHES {
+            return;
+        }
+        entry.stat = Some(stat);
+        entry.recheck = true;
+        entry.incomplete = None;
+        let due = entry
+            .same_since
+            .plus(settle::CERTAIN_AFTER_MS)
+            .max(now.mono.plus(100));
+        entry.phase = Phase::Waiting { due };
+        self.settling.put(path, entry);
+    }
+
+    /// A source that turned out to be something else while it was sent settles again.
+    pub(super) fn settle_again(&mut self, now: Now, folder: FolderId, path: SharedPath) {
+        if self.settling.entry(&path).is_some() || sabotage::on(Bug::ForgetChangedSource) {
+            return;
+        }
+        if self.folders.contains_key(&folder) && self.room() > 0 {
+            self.settling.put(path, Entry::new(folder, None, now.mono));
+        } else {
+            self.owe_scan(folder);
+        }
+    }
+}
+
+/// A file that was read from start to end.
+struct Known {
+    path: SharedPath,
+    stat: Stat,
+    read_at: Wall,
+    content: Content,
+    name: String,
+}
+
+fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>) -> Want {
+    let Some(row) = row else {
+        let existing = policy.ignore_existing && by_scan && !policy.scanned_before;
+        return if existing {
+            Want::IgnoreExisting
+        } else {
+            Want::Settle
+        };
+    };
+    let same = row.fingerprint == stat.fingerprint;
+    match &row.status {
+        PathStatus::Settling => Want::Settle,
+        PathStatus::Failed { .. } if same && !row.gone => Want::Nothing,
+        PathStatus::Failed { .. } => Want::Settle,
+        PathStatus::Ignored {
+            by: IgnoredBy::Rule,
+            ..
+        } => Want::Settle,
+        PathStatus::Ignored {
+            by: IgnoredBy::Existing,
+            ..
+        } if same => Want::Nothing,
+        PathStatus::Ignored {
+            by: IgnoredBy::Existing,
+            ..
+        } => Want::Settle,
+        PathStatus::Ignored {
+            by: IgnoredBy::Media,
+            ..
+        } if !same || row.gone => Want::Settle,
+        PathStatus::Ignored {
+            by: IgnoredBy::Media,
+            ..
+        } if row.certain => Want::Nothing,
+        PathStatus::Ignored {
+            by: IgnoredBy::Media,
+            ..
+        } => Want::Recheck,
+        PathStatus::Linked { .. } if same && row.gone && row.certain => Want::Back,
+        PathStatus::Linked { .. } if row.gone => Want::Settle,
+        PathStatus::Linked { .. } if same && !row.certain => Want::Recheck,
+        PathStatus::Linked { .. } if same && needs_relink(policy, row) => Want::Relink,
+        PathStatus::Linked { .. } if same => Want::Nothing,
+        PathStatus::Linked {
+            upload: UploadState::Uploaded { .. },
+            ..
+        } if policy.ignore_changes => Want::Nothing,
+        PathStatus::Linked { .. } => Want::Settle,
+    }
+}
+
+/// A pushed file whose row belongs to a folder: the push leaves the row alone.
+fn foreign(entry: &Entry, row: Option<&PathRow>) -> bool {
+    entry.folder == FolderId::PUSHES && row.is_some_and(|row| row.folder != FolderId::PUSHES)
+}
+
+fn needs_relink(policy: &FolderPolicy, row: &PathRow) -> bool {
+    let elsewhere = match &row.status {
+        PathStatus::Linked { key, .. } => key.account != policy.account,
+        PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
+    };
+    elsewhere || row.folder != policy.id
+}

@@ -1,0 +1,381 @@
+//! When to try again: back-off with jitter, and gates that close for everyone when the cause is
+//! not one file's.
+//!
+//! Owns:
+//! - a closed gate lets nothing through; one whose time has come lets one attempt through, and
+//!   its outcome opens or closes the gate for the rest;
+//! - a refused token is never tried again until it changes.
+
+use std::collections::BTreeMap;
+
+use super::types::{AccountId, AttemptId, Mono};
+
+/// First delay after a failure of one upload.
+const UPLOAD_BASE_MS: i64 = 2_000;
+/// Longest delay after failures of one upload.
+pub const UPLOAD_CAP_MS: i64 = 15 * 60_000;
+/// First delay while offline, or while the server stumbles.
+const GATE_BASE_MS: i64 = 1_000;
+/// Longest delay while offline, or while the server stumbles.
+const GATE_CAP_MS: i64 = 5 * 60_000;
+/// Pause between probes of an expired subscription, a broken account, or an account that refuses.
+const PROBE_MS: i64 = 5 * 60_000;
+/// Longest delay that a server may ask for.
+pub const SERVER_DELAY_CAP_MS: i64 = 60 * 60_000;
+/// Failures after which an upload needs a person, while others pass.
+pub const FAILURES_MOST: u32 = 8;
+/// Doubts in a row after which an upload needs a person.
+pub const DOUBTS_MOST: u32 = 3;
+/// Server errors in a row, on different files, after which one probe at a time is sent.
+pub const STUMBLES_MOST: u32 = 3;
+/// The same refusal, on as many files in a row, is about the account and not about them.
+pub const SAME_REFUSAL_MOST: usize = 3;
+
+/// A seeded source of jitter: splitmix64, whose whole state is one number (Steele, Lea, Flood,
+/// "Fast splittable pseudorandom number generators", 2014).
+#[derive(Debug, Clone, Copy)]
+pub struct Jitter(pub u64);
+
+impl Jitter {
+    /// Exponential back-off with full jitter: even between a tenth and the whole of
+    /// `base_ms` doubled `tries` times, at most `cap_ms`.
+    pub fn delay_ms(&mut self, tries: u32, base_ms: i64, cap_ms: i64) -> i64 {
+        let whole = base_ms.saturating_mul(1_i64 << tries.min(20)).min(cap_ms);
+        let least = whole / 10;
+        least + (self.next() % (whole - least + 1).unsigned_abs()) as i64
+    }
+
+    /// The delay before an upload that failed `failures` times is tried again.
+    pub fn upload_delay_ms(&mut self, failures: u32) -> i64 {
+        self.delay_ms(failures.saturating_sub(1), UPLOAD_BASE_MS, UPLOAD_CAP_MS)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// Why uploads are stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The token was refused.
+    Token,
+    /// The subscription has ended.
+    Subscription,
+    /// The Runway account is broken.
+    Account,
+    /// The server asked to slow down.
+    Rate,
+    /// The same refusal for several files in a row.
+    Refused,
+    /// Several server errors in a row.
+    Server,
+    /// No connection.
+    Offline,
+}
+
+impl Cause {
+    /// Whether it stops one account, or all.
+    pub fn of_account(self) -> bool {
+        match self {
+            Cause::Account | Cause::Rate | Cause::Refused => true,
+            Cause::Token | Cause::Subscription | Cause::Server | Cause::Offline => false,
+        }
+    }
+
+    /// The word that `status` shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Token => "auth",
+            Cause::Subscription => "subscription",
+            Cause::Account => "broken",
+            Cause::Rate => "rate",
+            Cause::Refused => "refused",
+            Cause::Server => "server",
+            Cause::Offline => "offline",
+        }
+    }
+}
+
+/// A closed gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// Why.
+    pub cause: Cause,
+    /// In words.
+    pub reason: String,
+    /// When one attempt may go through; none means not by time alone.
+    pub until: Option<Mono>,
+    /// How often it was closed in a row.
+    pub tries: u32,
+    /// The attempt that is trying it.
+    pub probe: Option<AttemptId>,
+}
+
+/// How much may go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Passage {
+    /// Nothing.
+    Closed,
+    /// One attempt, to try.
+    Probe,
+    /// All.
+    Open,
+}
+
+/// All gates.
+#[derive(Debug, Clone, Default)]
+pub struct Gates {
+    all: Option<Gate>,
+    accounts: BTreeMap<AccountId, Gate>,
+}
+
+impl Gates {
+    /// The gate that stops everyone, if one is closed.
+    pub fn all(&self) -> Option<&Gate> {
+        self.all.as_ref()
+    }
+
+    /// The gates of single accounts that are closed.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Gate)> {
+        self.accounts.iter().map(|(account, gate)| (*account, gate))
+    }
+
+    /// How much may go through to one account now.
+    pub fn passage(&self, account: AccountId, now: Mono) -> Passage {
+        let of = |gate: Option<&Gate>| match gate {
+            None => Passage::Open,
+            Some(gate) if gate.probe.is_some() => Passage::Closed,
+            Some(gate) if gate.until.is_some_and(|until| until <= now) => Passage::Probe,
+            Some(_) => Passage::Closed,
+        };
+        of(self.all.as_ref()).min(of(self.accounts.get(&account)))
+    }
+
+    /// Whether reading lists makes sense now.
+    pub fn may_list(&self, account: AccountId, now: Mono) -> bool {
+        let blocks = |gate: &Gate| match gate.cause {
+            Cause::Rate | Cause::Refused | Cause::Server => false,
+            Cause::Token | Cause::Subscription | Cause::Account | Cause::Offline => {
+                gate.until.is_none_or(|until| until > now)
+            }
+        };
+        !self.all.as_ref().is_some_and(blocks) && !self.accounts.get(&account).is_some_and(blocks)
+    }
+
+    /// When a gate's time comes next.
+    pub fn next_due(&self, now: Mono) -> Option<Mono> {
+        let gates = self.all.iter().chain(self.accounts.values());
+        gates
+            .filter(|gate| gate.probe.is_none())
+            .filter_map(|gate| gate.until)
+            .filter(|t| *t > now)
+            .min()
+    }
+
+    /// Whether the time of some gate has come and nothing tries it yet.
+    pub fn ready(&self, now: Mono) -> bool {
+        let mut gates = self.all.iter().chain(self.accounts.values());
+        gates.any(|gate| gate.probe.is_none() && gate.until.is_some_and(|until| until <= now))
+    }
+
+    /// This attempt tries the gates it goes through.
+    pub fn begin_probe(&mut self, account: AccountId, attempt: AttemptId) {
+        for gate in self.all.iter_mut().chain(self.accounts.get_mut(&account)) {
+            gate.probe = Some(attempt);
+        }
+    }
+
+    /// The attempt is over; a gate it was trying can be tried by another.
+    pub fn end_probe(&mut self, attempt: AttemptId) {
+        for gate in self.all.iter_mut().chain(self.accounts.values_mut()) {
+            if gate.probe == Some(attempt) {
+                gate.probe = None;
+            }
+        }
+    }
+
+    /// Closes a gate, or keeps it closed for longer. True if it was open, or closed for another
+    /// cause.
+    ///
+    /// Attempts that were under way when it closed say nothing new: they do not lengthen it.
+    pub fn close(
+        &mut self,
+        account: AccountId,
+        cause: Cause,
+        reason: String,
+        asked_ms: Option<i64>,
+        jitter: &mut Jitter,
+        now: Mono,
+    ) -> bool {
+        let slot = if cause.of_account() {
+            self.accounts.get(&account)
+        } else {
+            self.all.as_ref()
+        };
+        let same = slot.filter(|gate| gate.cause == cause);
+        if same.is_some_and(|gate| gate.until.is_some_and(|until| until > now)) {
+            return false;
+        }
+        // A stronger stop is not overwritten by a weaker one.
+        if slot.is_some_and(|gate| gate.until.is_none() && gate.cause != cause) {
+            return false;
+        }
+        let tries = same.map_or(0, |gate| gate.tries + 1);
+        let backoff_ms = jitter.delay_ms(tries, GATE_BASE_MS, GATE_CAP_MS);
+        let until = match cause {
+            Cause::Token => None,
+            Cause::Subscription | Cause::Account | Cause::Refused => Some(now.plus(PROBE_MS)),
+            Cause::Rate => {
+                Some(now.plus(asked_ms.unwrap_or(0).clamp(backoff_ms, SERVER_DELAY_CAP_MS)))
+            }
+            Cause::Server | Cause::Offline => Some(now.plus(backoff_ms)),
+        };
+        let new = same.is_none();
+        let gate = Gate {
+            cause,
+            reason,
+            until,
+            tries,
+            probe: None,
+        };
+        if cause.of_account() {
+            self.accounts.insert(account, gate);
+        } else {
+            self.all = Some(gate);
+        }
+        new
+    }
+
+    /// An upload was stored: whatever stopped this account, or all, is over. Says what opened:
+    /// the gate of all, the account's.
+    pub fn open(&mut self, account: AccountId) -> (bool, bool) {
+        (
+            self.all.take().is_some(),
+            self.accounts.remove(&account).is_some(),
+        )
+    }
+
+    /// Any answer at all: we are not offline. True if we were.
+    pub fn online(&mut self) -> bool {
+        let offline = self
+            .all
+            .as_ref()
+            .is_some_and(|gate| gate.cause == Cause::Offline);
+        if offline {
+            self.all = None;
+        }
+        offline
+    }
+
+    /// The token changed: a refused one no longer stops anybody. True if one did.
+    pub fn token_changed(&mut self) -> bool {
+        let refused = self
+            .all
+            .as_ref()
+            .is_some_and(|gate| gate.cause == Cause::Token);
+        if refused {
+            self.all = None;
+        }
+        refused
+    }
+
+    /// An account's row was merged into another's.
+    pub fn merge(&mut self, from: AccountId, into: AccountId) {
+        if let Some(gate) = self.accounts.remove(&from) {
+            self.accounts.entry(into).or_insert(gate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: AccountId = AccountId(1);
+    const B: AccountId = AccountId(2);
+
+    fn close(gates: &mut Gates, cause: Cause, now: i64) -> bool {
+        gates.close(A, cause, String::new(), None, &mut Jitter(1), Mono(now))
+    }
+
+    #[test]
+    fn delays_grow_are_capped_and_differ() {
+        let mut jitter = Jitter(7);
+        for failures in 1..40 {
+            let delay_ms = jitter.upload_delay_ms(failures);
+            let whole = (2_000_i64 << (failures - 1).min(20)).min(UPLOAD_CAP_MS);
+            assert!(
+                (whole / 10..=whole).contains(&delay_ms),
+                "{failures}: {delay_ms}"
+            );
+        }
+        assert_ne!(jitter.upload_delay_ms(5), jitter.upload_delay_ms(5));
+    }
+
+    #[test]
+    fn a_refused_token_stops_all_until_it_changes() {
+        let mut gates = Gates::default();
+        assert!(close(&mut gates, Cause::Token, 0));
+        assert_eq!(gates.passage(B, Mono(i64::MAX)), Passage::Closed);
+        assert!(
+            !close(&mut gates, Cause::Offline, 1),
+            "a weaker cause does not replace it"
+        );
+        assert_eq!(gates.all().map(|gate| gate.cause), Some(Cause::Token));
+        assert!(gates.token_changed());
+        assert_eq!(gates.passage(B, Mono(2)), Passage::Open);
+    }
+
+    #[test]
+    fn a_gate_whose_time_has_come_lets_one_attempt_through() {
+        let mut gates = Gates::default();
+        close(&mut gates, Cause::Account, 0);
+        assert_eq!(gates.passage(A, Mono(PROBE_MS - 1)), Passage::Closed);
+        assert_eq!(gates.passage(B, Mono(0)), Passage::Open);
+        assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Probe);
+        gates.begin_probe(A, AttemptId(9));
+        assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Closed);
+        gates.end_probe(AttemptId(9));
+        assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Probe);
+        assert_eq!(gates.open(A), (false, true));
+        assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Open);
+    }
+
+    #[test]
+    fn attempts_that_were_under_way_do_not_lengthen_a_stop() {
+        let mut gates = Gates::default();
+        assert!(close(&mut gates, Cause::Offline, 0));
+        let until = gates.all().and_then(|gate| gate.until);
+        assert!(!close(&mut gates, Cause::Offline, 0));
+        assert_eq!(gates.all().and_then(|gate| gate.until), until);
+        assert!(
+            !close(&mut gates, Cause::Offline, 10_000),
+            "closed for longer, but not anew"
+        );
+        assert_eq!(gates.all().map(|gate| gate.tries), Some(1));
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_delay_within_reason() {
+        let mut gates = Gates::default();
+        let asked = Some(i64::MAX);
+        gates.close(
+            A,
+            Cause::Rate,
+            String::new(),
+            asked,
+            &mut Jitter(1),
+            Mono(0),
+        );
+        assert_eq!(
+            gates.passage(A, Mono(SERVER_DELAY_CAP_MS - 1)),
+            Passage::Closed
+        );
+        assert_eq!(gates.passage(A, Mono(SERVER_DELAY_CAP_MS)), Passage::Probe);
+    }
+}
