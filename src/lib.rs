@@ -4,5 +4,8 @@ pub mod hash;
 pub mod ledger;
 pub mod media;
 pub mod planner;
+pub mod rules;
 pub mod sandbox;
 pub mod secret;
+pub mod stamp;
+pub mod text;
