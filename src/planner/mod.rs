@@ -1,3 +1,4 @@
 //! PURE: decides.
+pub mod filter;
 mod media_type;
 pub use media_type::MediaType;
