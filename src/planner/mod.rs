@@ -9,6 +9,8 @@
 
 mod doubt;
 mod files;
+//! PURE: decides.
+pub mod filter;
 mod media_type;
 mod message;
 mod retry;
