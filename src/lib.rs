@@ -10,6 +10,6 @@ pub mod rules;
 pub mod sandbox;
 pub mod scan;
 pub mod secret;
-pub mod watch;
 pub mod stamp;
 pub mod text;
+pub mod watch;

@@ -9,7 +9,6 @@
 
 mod doubt;
 mod files;
-//! PURE: decides.
 pub mod filter;
 mod media_type;
 mod message;
