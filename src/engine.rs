@@ -1,1 +1,278 @@
-//! engine
+//! One step: look up, decide, commit, return effects.
+//!
+//! Owns:
+//! - commit, then act: effects and notices leave only after the writes they rest on are on disk;
+//! - many events, one commit;
+//! - after an error nothing of the step has happened, and the engine must be built anew: what it
+//!   knew in memory is ahead of the disk.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::planner::{
+    DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits, Look, Mono,
+    Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight, UploadKey,
+};
+
+/// Paths of a vanished directory that are taken up at once.
+const GONE_AT_ONCE: usize = 500;
+
+/// What comes into a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Something happened.
+    Event(Event),
+    /// A walk listed a stretch of a directory.
+    Listing(DirectoryListing),
+}
+
+/// What comes out of a step, once it is on disk.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be done.
+    pub effects: Vec<Effect>,
+    /// To be said.
+    pub notices: Vec<Notice>,
+}
+
+/// The planner and the ledger, kept in step.
+#[derive(Debug)]
+pub struct Engine {
+    ledger: Ledger,
+    planner: Planner,
+}
+
+impl Engine {
+    /// Takes up where the ledger says the last run ended.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn new(
+        ledger: Ledger,
+        limits: Limits,
+        folders: Vec<FolderPolicy>,
+        now: Now,
+    ) -> Result<Engine, LedgerError> {
+        let accounts = ledger.accounts()?;
+        let remembered = ledger.remembered()?;
+        let planner = Planner::new(limits, folders, accounts, remembered, now);
+        Ok(Engine { ledger, planner })
+    }
+
+    /// Takes in what happened, decides, and puts it on disk.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written. The engine must not be used after that.
+    pub fn step(&mut self, now: Now, inputs: Vec<Input>) -> Result<Step, LedgerError> {
+        let mut work = Work { ledger: &self.ledger, step: Step::default(), writes: 0 };
+        match decide(&mut self.planner, &mut work, now, inputs) {
+            Ok(()) => {
+                let Work { step, writes, .. } = work;
+                if writes > 0 {
+                    self.ledger.commit_step()?;
+                }
+                Ok(step)
+            }
+            Err(error) => {
+                self.ledger.abandon_step();
+                Err(error)
+            }
+        }
+    }
+
+    /// When to step again though nothing happens, and why.
+    pub fn timeout(&self, now: Now) -> Option<(Mono, &'static str)> {
+        self.planner.timeout(now)
+    }
+
+    /// Whether there is anything left to do.
+    pub fn rest(&self, now: Now, patience_ms: i64) -> Rest {
+        self.planner.rest(now, patience_ms)
+    }
+
+    /// The planner, to be asked how things stand.
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// The ledger, to be read.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Ends the engine and gives the ledger back.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+}
+
+/// A step in the making.
+struct Work<'a> {
+    ledger: &'a Ledger,
+    step: Step,
+    writes: usize,
+}
+
+fn decide(
+    planner: &mut Planner,
+    work: &mut Work<'_>,
+    now: Now,
+    inputs: Vec<Input>,
+) -> Result<(), LedgerError> {
+    for input in inputs {
+        match input {
+            Input::Event(event) => {
+                let facts = facts(work.ledger, planner, &event, now)?;
+                let plan = planner.handle(now, event, facts);
+                work.take(plan, now)?;
+            }
+            Input::Listing(listing) => merge(planner, work, now, listing)?,
+        }
+    }
+    let plan = planner.poll(now);
+    work.take(plan, now)?;
+    while let Some(ask) = planner.ask(now) {
+        let offer = work.ledger.offer(&ask, now.wall)?;
+        let plan = planner.choose(now, offer);
+        if plan == Plan::default() {
+            break;
+        }
+        work.take(plan, now)?;
+    }
+    Ok(())
+}
+
+impl Work<'_> {
+    fn take(&mut self, plan: Plan, now: Now) -> Result<(), LedgerError> {
+        for write in &plan.writes {
+            if self.writes == 0 {
+                self.ledger.begin_step()?;
+            }
+            self.writes += 1;
+            self.ledger.apply(write, now.wall)?;
+        }
+        self.step.effects.extend(plan.effects);
+        self.step.notices.extend(plan.notices);
+        Ok(())
+    }
+}
+
+/// Looks up what the ledger knows of what an event is about.
+fn facts(
+    ledger: &Ledger,
+    planner: &Planner,
+    event: &Event,
+    now: Now,
+) -> Result<Facts, LedgerError> {
+    let mut facts = Facts::default();
+    match event {
+        Event::Seen(sight) => facts.row = ledger.path_row(&sight.path)?,
+        Event::Pushed { path, .. } => facts.row = ledger.path_row(path)?,
+        Event::Identified { path, result } => {
+            facts.row = ledger.path_row(path)?;
+            if let (Some(account), Identity::Known { content, .. }) =
+                (planner.wanted_on(path), result)
+            {
+                let key = UploadKey { hash: content.hash, account };
+                facts.upload = Some(ledger.upload_state(&key)?);
+            }
+        }
+        Event::Sent { outcome: Outcome::Stored(asset), .. } => {
+            facts.asset_account = ledger.account_of_email(asset.email().as_deref())?;
+        }
+        Event::Listed { account, listing: Ok(listing) } => {
+            for listed in &listing.assets {
+                let asset_id = &listed.asset.asset_id;
+                if let Some(name) = ledger.sent_name(asset_id)? {
+                    facts.ours.push((asset_id.clone(), name));
+                }
+            }
+            facts.recent = ledger.must_be_listed(*account, now.wall)?;
+            let emails = listing.assets.iter().find_map(|listed| listed.asset.email());
+            facts.asset_account = ledger.account_of_email(emails.as_deref())?;
+        }
+        Event::Sent { .. }
+        | Event::Listed { .. }
+        | Event::ScanEnded { .. }
+        | Event::ScanOwed { .. }
+        | Event::TokenChanged
+        | Event::Stopping => {}
+    }
+    Ok(facts)
+}
+
+/// Merges a stretch of a directory with its rows: both are sorted by name, and what has a row
+/// and is not listed is gone.
+fn merge(
+    planner: &mut Planner,
+    work: &mut Work<'_>,
+    now: Now,
+    listing: DirectoryListing,
+) -> Result<(), LedgerError> {
+    let DirectoryListing { folder, directory, after, upto, entries, subdirectories } = listing;
+    let rows = work.ledger.rows_in(&directory, after.as_deref(), upto.as_deref())?;
+    let mut rows: VecDeque<_> = rows.into();
+    let mut see = |work: &mut Work<'_>, name: &OsStr, look, row| {
+        let path: SharedPath = directory.join(name).into();
+        let event = Event::Seen(Sight { folder, path, look, by_scan: true });
+        let plan = planner.handle(now, event, Facts { row, ..Facts::default() });
+        work.take(plan, now)
+    };
+    let ours = |row: &PathRow| row.folder == folder || row.folder == FolderId::PUSHES;
+    for (name, look) in entries {
+        while rows.front().is_some_and(|(row_name, _)| *row_name < name) {
+            if let Some((row_name, row)) = rows.pop_front().filter(|(_, row)| ours(row)) {
+                see(work, &row_name, Look::Gone, Some(row))?;
+            }
+        }
+        let row = match rows.front() {
+            Some((row_name, _)) if *row_name == name => rows.pop_front().map(|(_, row)| row),
+            Some(_) | None => None,
+        };
+        see(work, &name, look, row)?;
+    }
+    for (name, row) in rows.into_iter().filter(|(_, row)| ours(row)) {
+        see(work, &name, Look::Gone, Some(row))?;
+    }
+    vanished_directories(planner, work, now, folder, &directory, (after, upto), &subdirectories)
+}
+
+/// Directories that the ledger has in this stretch and the walk did not find: all that lies below
+/// them is gone.
+fn vanished_directories(
+    planner: &mut Planner,
+    work: &mut Work<'_>,
+    now: Now,
+    folder: FolderId,
+    directory: &Path,
+    (after, upto): (Option<OsString>, Option<OsString>),
+    listed: &[OsString],
+) -> Result<(), LedgerError> {
+    for known in work.ledger.directories_in(directory)? {
+        let Some(name) = known.file_name() else {
+            continue;
+        };
+        let in_stretch = after.as_deref().is_none_or(|after| name > after)
+            && upto.as_deref().is_none_or(|upto| name <= upto);
+        if !in_stretch || listed.iter().any(|listed| listed == name) {
+            continue;
+        }
+        loop {
+            let below = work.ledger.living_below(&known, folder, GONE_AT_ONCE)?;
+            if below.is_empty() {
+                break;
+            }
+            for path in below {
+                let path: SharedPath = path.into();
+                let row = work.ledger.path_row(&path)?;
+                let sight = Sight { folder, path, look: Look::Gone, by_scan: true };
+                let facts = Facts { row, ..Facts::default() };
+                let plan = planner.handle(now, Event::Seen(sight), facts);
+                work.take(plan, now)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -143,10 +143,7 @@ impl Rules {
             }
             level = level.child(name, ignore_file(&at));
         }
-        Judged {
-            verdict: Verdict::Take,
-            at: PathBuf::new(),
-        }
+        Judged { verdict: Verdict::Take, at: PathBuf::new() }
     }
 
     fn hides(&self, name: &OsStr) -> Option<Rule> {
@@ -159,9 +156,7 @@ impl Rules {
         }
         let path = level.0.directory.join(name);
         if let Match::Ignore(glob) = self.exclude.matched(&path, is_directory) {
-            return Some(Rule::Excluded {
-                pattern: glob.original().to_owned(),
-            });
+            return Some(Rule::Excluded { pattern: glob.original().to_owned() });
         }
         level.excludes(&path, is_directory)
     }
@@ -230,10 +225,9 @@ impl Level {
     /// because nothing in the directory is taken until it can.
     pub fn broken(&self) -> Option<Rule> {
         match &self.0.own {
-            Some(Own::Broken { file, reason }) => Some(Rule::BrokenIgnoreFile {
-                file: file.clone(),
-                reason: reason.clone(),
-            }),
+            Some(Own::Broken { file, reason }) => {
+                Some(Rule::BrokenIgnoreFile { file: file.clone(), reason: reason.clone() })
+            }
             Some(Own::Patterns { .. }) | None => None,
         }
     }
@@ -241,12 +235,7 @@ impl Level {
     fn new(directory: PathBuf, above: Option<Level>, ignore_file: Option<IgnoreFile>) -> Level {
         let mut skipped = Vec::new();
         let own = ignore_file.map(|ignore_file| compile(ignore_file, &mut skipped));
-        Level(Arc::new(LevelData {
-            directory,
-            own,
-            above,
-            skipped,
-        }))
+        Level(Arc::new(LevelData { directory, own, above, skipped }))
     }
 
     fn is_silent(&self) -> bool {
@@ -306,10 +295,7 @@ impl IgnoreFile {
             {
                 None
             }
-            Err(error) => Some(IgnoreFile {
-                path,
-                content: Err(reason(&error)),
-            }),
+            Err(error) => Some(IgnoreFile { path, content: Err(reason(&error)) }),
         }
     }
 }
@@ -344,11 +330,7 @@ fn compile(ignore_file: IgnoreFile, skipped: &mut Vec<Skipped>) -> Own {
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         match add_line(&mut builder, number, line) {
             Ok(added) => patterns += usize::from(added),
-            Err(why) => skipped.push(Skipped {
-                file: file.clone(),
-                line: number,
-                why,
-            }),
+            Err(why) => skipped.push(Skipped { file: file.clone(), line: number, why }),
         }
         if patterns > MOST_PATTERNS {
             return broken(file, format!("it has more than {MOST_PATTERNS} patterns"));
@@ -372,10 +354,7 @@ fn add_line(builder: &mut GitignoreBuilder, number: u64, line: &[u8]) -> Result<
 }
 
 fn line_of(glob: &ignore::gitignore::Glob) -> u64 {
-    glob.from()
-        .and_then(Path::to_str)
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
+    glob.from().and_then(Path::to_str).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn strict_builder() -> GitignoreBuilder {

@@ -1,1 +1,299 @@
-//! ledger
+//! All SQL: what content became which assetId, and everything that led there.
+//!
+//! Owns:
+//! - what is committed survives a power cut (WAL, `synchronous=FULL`);
+//! - decisions, attempts and outcomes are only ever added to, an attempt is closed once;
+//! - the schema is the number of migrations applied; a newer one is refused;
+//! - there is one writer, and readers open read-only.
+
+mod facts;
+mod step;
+mod views;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::planner::{AccountId, FolderId, Wall};
+
+pub use views::{AttemptRow, Filter, Row, State};
+
+/// The schema, step by step. Append only.
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_ledger.sql")];
+
+/// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// What goes wrong with a ledger. None of it is about one file.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file was written by a later version.
+    #[error("{path} was written by a newer taxiway (schema {found}, this one knows {known})")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: usize,
+    },
+    /// The ledger remembers another server.
+    #[error("this ledger belongs to {remembered}, not to {asked}")]
+    OtherServer {
+        /// The base URL it was made with.
+        remembered: String,
+        /// The base URL it was opened with.
+        asked: String,
+    },
+    /// The file is no SQLite database, or a damaged one.
+    #[error("the ledger {path} is damaged: {source}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// SQLite could not do what it was asked.
+    #[error("the ledger cannot be written: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The SQLite that this program was linked with is too old.
+    #[error("SQLite {0} can damage a ledger; 3.51.3 or later is needed")]
+    OldSqlite(&'static str),
+}
+
+impl LedgerError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            LedgerError::Newer { .. } => "install the newer taxiway again".into(),
+            LedgerError::OtherServer { remembered, .. } => format!(
+                "set base_url = \"{remembered}\", or use another --state-dir for the other server"
+            ),
+            LedgerError::Damaged { path, .. } => format!(
+                "stop taxiway, keep a copy of {}, and put a backup of it in its place",
+                path.display()
+            ),
+            LedgerError::Sqlite(_) => "check that the disk is not full: df -h".into(),
+            LedgerError::OldSqlite(_) => "build taxiway with its bundled SQLite".into(),
+        }
+    }
+}
+
+/// The ledger, opened for writing or for reading.
+#[derive(Debug)]
+pub struct Ledger {
+    db: Connection,
+    run: i64,
+}
+
+impl Ledger {
+    /// Opens the ledger for writing; makes it if there is none. The caller holds the lock.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn open(path: &Path, base_url: &str, pid: u32, now: Wall) -> Result<Ledger, LedgerError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(LedgerError::OldSqlite(rusqlite::version()));
+        }
+        let db = Connection::open(path)?;
+        Ledger::begin(db, path, base_url, pid, now).map_err(|error| name_damage(error, path))
+    }
+
+    /// A ledger in memory, for dry runs and simulations: the same code, no disk.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn in_memory(base_url: &str, now: Wall) -> Result<Ledger, LedgerError> {
+        let db = Connection::open_in_memory()?;
+        Ledger::begin(db, Path::new(":memory:"), base_url, 0, now)
+    }
+
+    /// Opens the ledger for reading; none if there is no such file.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn read(path: &Path) -> Result<Option<Ledger>, LedgerError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || -> Result<Ledger, LedgerError> {
+            let db = Connection::open_with_flags(path, flags)?;
+            db.busy_timeout(Duration::from_secs(5))?;
+            check_schema(&db, path)?;
+            let run = newest_run(&db)?;
+            Ok(Ledger { db, run })
+        };
+        open().map(Some).map_err(|error| name_damage(error, path))
+    }
+
+    /// A copy of the ledger in memory, for a run that must leave no trace.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn copy_in_memory(&self) -> Result<Ledger, LedgerError> {
+        let mut db = Connection::open_in_memory()?;
+        {
+            let copy = rusqlite::backup::Backup::new(&self.db, &mut db)?;
+            copy.run_to_completion(1_000, Duration::ZERO, None)?;
+        }
+        prepare(&db)?;
+        Ok(Ledger { db, run: self.run })
+    }
+
+    fn begin(
+        mut db: Connection,
+        path: &Path,
+        base_url: &str,
+        pid: u32,
+        now: Wall,
+    ) -> Result<Ledger, LedgerError> {
+        prepare(&db)?;
+        migrate(&mut db, path)?;
+        remember_server(&db, base_url)?;
+        db.execute(
+            "INSERT INTO run (pid, started_at, version) VALUES (?1, ?2, ?3)",
+            (pid, now.0, env!("CARGO_PKG_VERSION")),
+        )?;
+        let run = db.last_insert_rowid();
+        Ok(Ledger { db, run })
+    }
+
+    /// The account of an e-mail (lower case), or the one whose e-mail is still to be learnt;
+    /// made if there is none.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn account(&self, email: Option<&str>) -> Result<AccountId, LedgerError> {
+        if let Some(id) = self.find_account(email)? {
+            return Ok(id);
+        }
+        self.db.execute("INSERT INTO account (email) VALUES (?1)", [email])?;
+        Ok(AccountId(self.db.last_insert_rowid()))
+    }
+
+    /// The account of a folder without an e-mail: the nameless one, or the one that was learnt
+    /// when it had none.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn default_account(&self) -> Result<AccountId, LedgerError> {
+        let kept = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'default_account'";
+        if let Some(id) = self.db.query_row(kept, [], |row| row.get(0)).optional()? {
+            return Ok(AccountId(id));
+        }
+        let id = self.account(None)?;
+        self.db.execute(
+            "INSERT INTO meta (key, value) VALUES ('default_account', ?1)",
+            [id.0.to_string()],
+        )?;
+        Ok(id)
+    }
+
+    /// All accounts and their e-mails.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn accounts(&self) -> Result<Vec<(AccountId, Option<String>)>, LedgerError> {
+        let mut all = self.db.prepare_cached("SELECT id, email FROM account ORDER BY id")?;
+        let rows = all.query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The row of a watched folder, made if there is none, and whether it was ever scanned to
+    /// its end.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn folder(&self, root: &Path) -> Result<(FolderId, bool), LedgerError> {
+        let bytes = step::bytes(root.as_os_str());
+        self.db.execute("INSERT OR IGNORE INTO folder (root) VALUES (?1)", [bytes])?;
+        let sql = "SELECT id, first_scan_at IS NOT NULL FROM folder WHERE root = ?1";
+        let row =
+            self.db.query_row(sql, [bytes], |row| Ok((FolderId(row.get(0)?), row.get(1)?)))?;
+        Ok(row)
+    }
+
+    /// The e-mail's account, if the ledger has it.
+    pub(crate) fn find_account(
+        &self,
+        email: Option<&str>,
+    ) -> Result<Option<AccountId>, LedgerError> {
+        let sql = "SELECT id FROM account WHERE email IS ?1";
+        let id = self.db.query_row(sql, [email], |row| row.get(0)).optional()?;
+        Ok(id.map(AccountId))
+    }
+}
+
+fn prepare(db: &Connection) -> Result<(), LedgerError> {
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(64);
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = ON;
+         PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -4096;",
+    )?;
+    Ok(())
+}
+
+fn check_schema(db: &Connection, path: &Path) -> Result<usize, LedgerError> {
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match usize::try_from(found) {
+        Ok(applied) if applied <= MIGRATIONS.len() => Ok(applied),
+        Ok(_) | Err(_) => {
+            Err(LedgerError::Newer { path: path.into(), found, known: MIGRATIONS.len() })
+        }
+    }
+}
+
+/// Each migration is one transaction together with the number that says it was applied.
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), LedgerError> {
+    let applied = check_schema(db, path)?;
+    for (index, sql) in MIGRATIONS.iter().enumerate().skip(applied) {
+        let behavior = rusqlite::TransactionBehavior::Immediate;
+        let transaction = db.transaction_with_behavior(behavior)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", index as i64 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn remember_server(db: &Connection, base_url: &str) -> Result<(), LedgerError> {
+    let sql = "SELECT value FROM meta WHERE key = 'base_url'";
+    let remembered: Option<String> = db.query_row(sql, [], |row| row.get(0)).optional()?;
+    match remembered {
+        Some(remembered) if remembered == base_url => Ok(()),
+        Some(remembered) => {
+            Err(LedgerError::OtherServer { remembered, asked: base_url.to_owned() })
+        }
+        None => {
+            db.execute("INSERT INTO meta (key, value) VALUES ('base_url', ?1)", [base_url])?;
+            Ok(())
+        }
+    }
+}
+
+fn newest_run(db: &Connection) -> Result<i64, LedgerError> {
+    Ok(db.query_row("SELECT coalesce(max(id), 0) FROM run", [], |row| row.get(0))?)
+}
+
+fn name_damage(error: LedgerError, path: &Path) -> LedgerError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error {
+        LedgerError::Sqlite(source)
+            if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) =>
+        {
+            LedgerError::Damaged { path: path.into(), source }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -84,9 +84,7 @@ impl Doubt {
             opened_mono: None,
             opened_skew_ms: open.opened_skew_ms,
             since: now.mono,
-            took_ms: open
-                .took_ms
-                .map_or(longest_ms, |took_ms| took_ms.clamp(0, TOOK_CAP_MS)),
+            took_ms: open.took_ms.map_or(longest_ms, |took_ms| took_ms.clamp(0, TOOK_CAP_MS)),
             looks: 0,
             next_look: now.mono,
             failures: open.failures,
@@ -103,11 +101,7 @@ impl Doubt {
         let done = self.looks as usize;
         let after_ms = match looks_ms.get(done) {
             Some(pause_ms) => *pause_ms,
-            None => looks_ms
-                .last()
-                .copied()
-                .unwrap_or(0)
-                .saturating_add(self.took_ms),
+            None => looks_ms.last().copied().unwrap_or(0).saturating_add(self.took_ms),
         };
         self.since.plus(after_ms).max(now)
     }
@@ -148,10 +142,7 @@ impl Doubt {
         let fits = |listed: &&ListedAsset| {
             listed.is_user_upload
                 && listed.created_at.is_none_or(|created| created >= earliest)
-                && !facts
-                    .ours
-                    .iter()
-                    .any(|(asset_id, _)| *asset_id == listed.asset.asset_id)
+                && !facts.ours.iter().any(|(asset_id, _)| *asset_id == listed.asset.asset_id)
         };
         let fitting: Vec<&ListedAsset> = listing.assets.iter().filter(fits).collect();
         let sized = |listed: &&&ListedAsset| listed.size == Some(self.size);
@@ -199,10 +190,8 @@ impl Doubt {
     }
 
     fn absent(&self, listing: &Listing, facts: &Facts, earliest: Wall) -> Finding {
-        let reaches_back = listing
-            .assets
-            .iter()
-            .any(|listed| listed.created_at.is_some_and(|at| at < earliest));
+        let reaches_back =
+            listing.assets.iter().any(|listed| listed.created_at.is_some_and(|at| at < earliest));
         if !listing.reached_end && !reaches_back {
             return Finding::CannotTell("the list does not reach back far enough");
         }
@@ -218,10 +207,7 @@ impl Doubt {
 fn keeps_names(listing: &Listing, facts: &Facts) -> bool {
     let mut kept = false;
     for listed in &listing.assets {
-        let ours = facts
-            .ours
-            .iter()
-            .find(|(asset_id, _)| *asset_id == listed.asset.asset_id);
+        let ours = facts.ours.iter().find(|(asset_id, _)| *asset_id == listed.asset.asset_id);
         let Some((_, sent)) = ours else { continue };
         if !same_name(listed.name.as_deref(), sent) {
             return false;
@@ -252,10 +238,7 @@ mod tests {
     fn doubt() -> Doubt {
         Doubt {
             attempt: AttemptId(1),
-            key: UploadKey {
-                hash: ContentHash([1; 32]),
-                account: AccountId(1),
-            },
+            key: UploadKey { hash: ContentHash([1; 32]), account: AccountId(1) },
             path: std::path::Path::new("/d/cat.png").into(),
             folder: FolderId(1),
             name: "cat.png".into(),
@@ -274,10 +257,7 @@ mod tests {
 
     fn asset(id: &str, name: &str, size: Option<u64>, created_at: i64) -> ListedAsset {
         ListedAsset {
-            asset: Asset {
-                asset_id: id.into(),
-                url: None,
-            },
+            asset: Asset { asset_id: id.into(), url: None },
             name: Some(name.into()),
             size,
             created_at: Some(Wall(created_at)),
@@ -290,10 +270,7 @@ mod tests {
             assets,
             reached_end: true,
             server_time: Some(Wall(1_005_000)),
-            asked: Now {
-                wall: Wall(1_005_000),
-                mono: Mono(5_000),
-            },
+            asked: Now { wall: Wall(1_005_000), mono: Mono(5_000) },
         }
     }
 
@@ -302,21 +279,12 @@ mod tests {
     }
 
     fn found(id: &str) -> Finding {
-        Finding::Found(Asset {
-            asset_id: id.into(),
-            url: None,
-        })
+        Finding::Found(Asset { asset_id: id.into(), url: None })
     }
 
     fn ours(pairs: &[(&str, &str)]) -> Facts {
-        let ours = pairs
-            .iter()
-            .map(|(id, name)| ((*id).into(), (*name).into()))
-            .collect();
-        Facts {
-            ours,
-            ..Facts::default()
-        }
+        let ours = pairs.iter().map(|(id, name)| ((*id).into(), (*name).into())).collect();
+        Facts { ours, ..Facts::default() }
     }
 
     #[test]
@@ -330,10 +298,7 @@ mod tests {
         assert_eq!(judge(&list, &Facts::default(), &[]), found("x"));
         let mut generated = list.clone();
         generated.assets[2].is_user_upload = false;
-        assert_eq!(
-            judge(&generated, &ours(&[("w", "cat.png")]), &[]),
-            Finding::Absent
-        );
+        assert_eq!(judge(&generated, &ours(&[("w", "cat.png")]), &[]), Finding::Absent);
     }
 
     #[test]
@@ -347,10 +312,7 @@ mod tests {
     #[test]
     fn an_asset_of_another_row_is_never_taken() {
         let list = listing(vec![asset("x", "cat.png", Some(10), 1_002_000)]);
-        assert_eq!(
-            judge(&list, &ours(&[("x", "cat.png")]), &[]),
-            Finding::Absent
-        );
+        assert_eq!(judge(&list, &ours(&[("x", "cat.png")]), &[]), Finding::Absent);
     }
 
     #[test]
@@ -358,35 +320,23 @@ mod tests {
         let one = asset("x", "cat.png", Some(10), 1_002_000);
         let two = asset("y", "cat.png", Some(10), 1_003_000);
         let finding = judge(&listing(vec![one, two]), &ours(&[]), &[]);
-        assert_eq!(
-            finding,
-            Finding::CannotTell("several assets of this name and size")
-        );
+        assert_eq!(finding, Finding::CannotTell("several assets of this name and size"));
     }
 
     #[test]
     fn another_name_counts_only_where_names_are_not_kept() {
         let renamed = asset("x", "0f3a", Some(10), 1_002_000);
         let other = asset("o", "dog.png", Some(3), 500_000);
-        assert_eq!(
-            judge(&listing(vec![renamed.clone()]), &ours(&[]), &[]),
-            found("x")
-        );
+        assert_eq!(judge(&listing(vec![renamed.clone()]), &ours(&[]), &[]), found("x"));
         let list = listing(vec![renamed, other]);
-        assert_eq!(
-            judge(&list, &ours(&[("o", "dog.png")]), &[]),
-            Finding::Absent
-        );
+        assert_eq!(judge(&list, &ours(&[("o", "dog.png")]), &[]), Finding::Absent);
         assert_eq!(judge(&list, &ours(&[("o", "bird.png")]), &[]), found("x"));
     }
 
     #[test]
     fn an_asset_that_another_open_attempt_may_have_made_is_not_taken() {
         let list = listing(vec![asset("x", "dog.png", Some(10), 1_002_000)]);
-        assert_eq!(
-            judge(&list, &ours(&[]), &[("dog.png", 10)]),
-            Finding::Absent
-        );
+        assert_eq!(judge(&list, &ours(&[]), &[("dog.png", 10)]), Finding::Absent);
         let nameless = listing(vec![asset("x", "0f3a", Some(10), 1_002_000)]);
         let finding = judge(&nameless, &ours(&[]), &[("dog.png", 10)]);
         assert_eq!(finding, Finding::CannotTell("several uploads of this size"));
@@ -401,15 +351,9 @@ mod tests {
 
     #[test]
     fn a_blind_or_short_list_cannot_tell() {
-        let facts = Facts {
-            recent: vec!["old".into()],
-            ..Facts::default()
-        };
+        let facts = Facts { recent: vec!["old".into()], ..Facts::default() };
         let blind = "the list shows none of the assets it must show";
-        assert_eq!(
-            judge(&listing(vec![]), &facts, &[]),
-            Finding::CannotTell(blind)
-        );
+        assert_eq!(judge(&listing(vec![]), &facts, &[]), Finding::CannotTell(blind));
         let mut deep = listing(vec![asset("n", "new.png", Some(3), 1_004_000)]);
         deep.reached_end = false;
         let short = "the list does not reach back far enough";

@@ -40,12 +40,7 @@ impl Planner {
     }
 
     pub(super) fn seen(&mut self, now: Now, sight: Sight, row: Option<PathRow>, plan: &mut Plan) {
-        let Sight {
-            folder,
-            path,
-            look,
-            by_scan,
-        } = sight;
+        let Sight { folder, path, look, by_scan } = sight;
         match look {
             Look::File(stat) => self.seen_file(now, folder, path, stat, by_scan, row, plan),
             Look::Left { stat, rule } => self.seen_left(folder, path, stat, rule, row, plan),
@@ -93,28 +88,14 @@ impl Planner {
             Identity::Known { stat, .. }
             | Identity::Empty(stat)
             | Identity::Unsupported { stat, .. }
-                if entry
-                    .stat
-                    .is_some_and(|seen| seen.fingerprint != stat.fingerprint) =>
+                if entry.stat.is_some_and(|seen| seen.fingerprint != stat.fingerprint) =>
             {
                 // It changed behind the reader: what was read is a thing of the past.
                 self.reschedule(now, path, entry);
             }
-            Identity::Known {
-                stat,
-                read_at,
-                content,
-                name,
-                incomplete,
-            } => {
+            Identity::Known { stat, read_at, content, name, incomplete } => {
                 entry.see(stat, now.mono);
-                let file = Known {
-                    path,
-                    stat,
-                    read_at,
-                    content,
-                    name,
-                };
+                let file = Known { path, stat, read_at, content, name };
                 match incomplete {
                     Some(reason) => self.incomplete(now, entry, reason, Some(file), facts, plan),
                     None => self.link(now, entry, file, facts, plan),
@@ -136,11 +117,7 @@ impl Planner {
             {
                 self.end_pushes(&path, &mut entry, &reason, plan);
             }
-            Identity::Unsupported {
-                stat,
-                read_at,
-                reason,
-            } => {
+            Identity::Unsupported { stat, read_at, reason } => {
                 let watched_ms = entry.read_at.since(entry.same_since);
                 let certain = settle::certain(&stat, read_at, watched_ms);
                 self.end_pushes(&path, &mut entry, &reason, plan);
@@ -148,10 +125,8 @@ impl Planner {
                     matches!(&row.status, PathStatus::Ignored { reason: old, .. } if *old == reason)
                 });
                 if !known {
-                    plan.notices.push(Notice::Ignored {
-                        path: path.clone(),
-                        reason: reason.clone(),
-                    });
+                    plan.notices
+                        .push(Notice::Ignored { path: path.clone(), reason: reason.clone() });
                 }
                 let (folder, by) = (entry.folder, IgnoredBy::Media);
                 let fingerprint = stat.fingerprint;
@@ -172,17 +147,9 @@ impl Planner {
             Identity::Unreadable { stat, reason } => {
                 self.end_pushes(&path, &mut entry, &reason, plan);
                 let fingerprint = stat.or(entry.stat).unwrap_or_default().fingerprint;
-                plan.notices.push(Notice::Failed {
-                    path: path.clone(),
-                    reason: reason.clone(),
-                });
+                plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
                 let folder = entry.folder;
-                plan.writes.push(Write::PathFailed {
-                    path,
-                    folder,
-                    fingerprint,
-                    reason,
-                });
+                plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
             }
         }
     }
@@ -205,9 +172,7 @@ impl Planner {
             if entry.see(stat, now.mono) && !entry.recheck {
                 self.write_settling(&path, &entry, row.as_ref(), plan);
             } else if entry.recheck
-                && row
-                    .as_ref()
-                    .is_some_and(|r| r.fingerprint != stat.fingerprint)
+                && row.as_ref().is_some_and(|r| r.fingerprint != stat.fingerprint)
             {
                 entry.recheck = false;
                 self.write_settling(&path, &entry, row.as_ref(), plan);
@@ -234,10 +199,7 @@ impl Planner {
             Want::Relink => self.relink(folder, path, plan),
             Want::Back => {
                 let elsewhere = row.is_some_and(|row| needs_relink(&here.policy, &row));
-                plan.writes.push(Write::Back {
-                    path: path.clone(),
-                    folder,
-                });
+                plan.writes.push(Write::Back { path: path.clone(), folder });
                 if elsewhere {
                     self.relink(folder, path, plan);
                 }
@@ -246,10 +208,7 @@ impl Planner {
             Want::IgnoreExisting => {
                 let reason = "it lay there before the folder was watched (existing = \"ignore\")";
                 let fingerprint = stat.fingerprint;
-                plan.notices.push(Notice::Ignored {
-                    path: path.clone(),
-                    reason: reason.into(),
-                });
+                plan.notices.push(Notice::Ignored { path: path.clone(), reason: reason.into() });
                 plan.writes.push(Write::Ignored {
                     path,
                     folder,
@@ -266,11 +225,7 @@ impl Planner {
         let Some(here) = self.folders.get(&folder) else {
             return;
         };
-        plan.writes.push(Write::Relink {
-            path,
-            folder,
-            account: here.policy.account,
-        });
+        plan.writes.push(Write::Relink { path, folder, account: here.policy.account });
         self.hungry = true;
     }
 
@@ -341,11 +296,7 @@ impl Planner {
             None => settle::rest(&stat, entry.same_since, quiet_ms, now),
             Some((since, _)) => {
                 let until = since.plus(policy.map_or(0, |policy| policy.incomplete_ms));
-                if until <= now.mono {
-                    Rest::Ready
-                } else {
-                    Rest::Until(until)
-                }
+                if until <= now.mono { Rest::Ready } else { Rest::Until(until) }
             }
         };
         entry.phase = match rest {
@@ -355,9 +306,7 @@ impl Planner {
                 let look = entry.next_look(now.mono.plus(quiet_ms.max(100)), now.mono);
                 Phase::Waiting { due: at.min(look) }
             }
-            Rest::Until(at) => Phase::Waiting {
-                due: entry.next_look(at, now.mono),
-            },
+            Rest::Until(at) => Phase::Waiting { due: entry.next_look(at, now.mono) },
         };
         self.settling.put(path, entry);
     }
@@ -371,29 +320,19 @@ impl Planner {
         row: Option<PathRow>,
         plan: &mut Plan,
     ) {
-        if self
-            .settling
-            .entry(&path)
-            .is_some_and(|entry| !entry.pushes.is_empty())
-        {
+        if self.settling.entry(&path).is_some_and(|entry| !entry.pushes.is_empty()) {
             // Rules do not apply to what a person asked for by name.
             return;
         }
         self.settling.take(&path);
         let known = row.is_some_and(|row| {
-            let same = PathStatus::Ignored {
-                by: IgnoredBy::Rule,
-                reason: rule.clone(),
-            };
+            let same = PathStatus::Ignored { by: IgnoredBy::Rule, reason: rule.clone() };
             !row.gone && row.folder == folder && row.status == same
         });
         if known {
             return;
         }
-        plan.notices.push(Notice::Ignored {
-            path: path.clone(),
-            reason: rule.clone(),
-        });
+        plan.notices.push(Notice::Ignored { path: path.clone(), reason: rule.clone() });
         plan.writes.push(Write::Ignored {
             path,
             folder,
@@ -428,14 +367,8 @@ impl Planner {
         plan: &mut Plan,
     ) -> bool {
         for (account, _) in entry.pushes.drain(..) {
-            plan.notices.push(Notice::Failed {
-                path: path.clone(),
-                reason: reason.into(),
-            });
-            plan.writes.push(Write::PushEnded {
-                path: path.clone(),
-                account,
-            });
+            plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.into() });
+            plan.writes.push(Write::PushEnded { path: path.clone(), account });
         }
         entry.folder == FolderId::PUSHES
     }
@@ -499,16 +432,8 @@ impl Planner {
     ) {
         let (folder, fingerprint) = (entry.folder, stat.fingerprint);
         if self.waited_enough(now, &entry, &stat) {
-            plan.notices.push(Notice::Failed {
-                path: path.clone(),
-                reason: reason.clone(),
-            });
-            plan.writes.push(Write::PathFailed {
-                path,
-                folder,
-                fingerprint,
-                reason,
-            });
+            plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
+            plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
             return;
         }
         if entry.incomplete.is_none() {
@@ -527,13 +452,7 @@ impl Planner {
     }
 
     fn link(&mut self, now: Now, mut entry: Entry, file: Known, facts: Facts, plan: &mut Plan) {
-        let Known {
-            path,
-            stat,
-            read_at,
-            content,
-            name,
-        } = file;
+        let Known { path, stat, read_at, content, name } = file;
         let watched_ms = entry.read_at.since(entry.same_since);
         let certain =
             settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
@@ -541,16 +460,8 @@ impl Planner {
         self.hungry = true;
         for (account, _) in &pushes {
             let (path, content, name) = (path.clone(), content.clone(), name.clone());
-            plan.writes.push(Write::PushEnded {
-                path: path.clone(),
-                account: *account,
-            });
-            plan.writes.push(Write::PushLink {
-                path,
-                content,
-                account: *account,
-                name,
-            });
+            plan.writes.push(Write::PushEnded { path: path.clone(), account: *account });
+            plan.writes.push(Write::PushLink { path, content, account: *account, name });
         }
         let folder = entry.folder;
         let account = match self.folders.get(&folder) {
@@ -570,11 +481,7 @@ impl Planner {
             PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
         };
         if facts.row.as_ref().is_some_and(linked) {
-            plan.writes.push(Write::Certain {
-                path: path.clone(),
-                fingerprint,
-                certain,
-            });
+            plan.writes.push(Write::Certain { path: path.clone(), fingerprint, certain });
         } else {
             self.tell_linked(&path, &content, account, facts.upload, plan);
             let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, now);
@@ -593,13 +500,7 @@ impl Planner {
                 ),
             });
         }
-        self.recheck_unless(
-            certain || folder == FolderId::PUSHES,
-            now,
-            path,
-            entry,
-            stat,
-        );
+        self.recheck_unless(certain || folder == FolderId::PUSHES, now, path, entry, stat);
     }
 
     fn tell_linked(
@@ -611,19 +512,11 @@ impl Planner {
         plan: &mut Plan,
     ) {
         let (path, content) = (path.clone(), content.clone());
-        plan.notices.push(Notice::Settled {
-            path: path.clone(),
-            content: content.clone(),
-        });
+        plan.notices.push(Notice::Settled { path: path.clone(), content: content.clone() });
         match upload.unwrap_or(UploadState::Absent) {
             UploadState::Absent | UploadState::Wanted => {}
             UploadState::Uploaded { asset_id } => {
-                plan.notices.push(Notice::Deduplicated {
-                    path,
-                    content,
-                    account,
-                    asset_id,
-                });
+                plan.notices.push(Notice::Deduplicated { path, content, account, asset_id });
             }
             UploadState::Failed { reason } => plan.notices.push(Notice::Failed { path, reason }),
             UploadState::Held { reason } => plan.notices.push(Notice::Held { path, reason }),
@@ -645,10 +538,7 @@ impl Planner {
         entry.stat = Some(stat);
         entry.recheck = true;
         entry.incomplete = None;
-        let due = entry
-            .same_since
-            .plus(settle::CERTAIN_AFTER_MS)
-            .max(now.mono.plus(100));
+        let due = entry.same_since.plus(settle::CERTAIN_AFTER_MS).max(now.mono.plus(100));
         entry.phase = Phase::Waiting { due };
         self.settling.put(path, entry);
     }
@@ -678,50 +568,29 @@ struct Known {
 fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>) -> Want {
     let Some(row) = row else {
         let existing = policy.ignore_existing && by_scan && !policy.scanned_before;
-        return if existing {
-            Want::IgnoreExisting
-        } else {
-            Want::Settle
-        };
+        return if existing { Want::IgnoreExisting } else { Want::Settle };
     };
     let same = row.fingerprint == stat.fingerprint;
     match &row.status {
         PathStatus::Settling => Want::Settle,
         PathStatus::Failed { .. } if same && !row.gone => Want::Nothing,
         PathStatus::Failed { .. } => Want::Settle,
-        PathStatus::Ignored {
-            by: IgnoredBy::Rule,
-            ..
-        } => Want::Settle,
-        PathStatus::Ignored {
-            by: IgnoredBy::Existing,
-            ..
-        } if same => Want::Nothing,
-        PathStatus::Ignored {
-            by: IgnoredBy::Existing,
-            ..
-        } => Want::Settle,
-        PathStatus::Ignored {
-            by: IgnoredBy::Media,
-            ..
-        } if !same || row.gone => Want::Settle,
-        PathStatus::Ignored {
-            by: IgnoredBy::Media,
-            ..
-        } if row.certain => Want::Nothing,
-        PathStatus::Ignored {
-            by: IgnoredBy::Media,
-            ..
-        } => Want::Recheck,
+        PathStatus::Ignored { by: IgnoredBy::Rule, .. } => Want::Settle,
+        PathStatus::Ignored { by: IgnoredBy::Existing, .. } if same => Want::Nothing,
+        PathStatus::Ignored { by: IgnoredBy::Existing, .. } => Want::Settle,
+        PathStatus::Ignored { by: IgnoredBy::Media, .. } if !same || row.gone => Want::Settle,
+        PathStatus::Ignored { by: IgnoredBy::Media, .. } if row.certain => Want::Nothing,
+        PathStatus::Ignored { by: IgnoredBy::Media, .. } => Want::Recheck,
         PathStatus::Linked { .. } if same && row.gone && row.certain => Want::Back,
         PathStatus::Linked { .. } if row.gone => Want::Settle,
         PathStatus::Linked { .. } if same && !row.certain => Want::Recheck,
         PathStatus::Linked { .. } if same && needs_relink(policy, row) => Want::Relink,
         PathStatus::Linked { .. } if same => Want::Nothing,
-        PathStatus::Linked {
-            upload: UploadState::Uploaded { .. },
-            ..
-        } if policy.ignore_changes => Want::Nothing,
+        PathStatus::Linked { upload: UploadState::Uploaded { .. }, .. }
+            if policy.ignore_changes =>
+        {
+            Want::Nothing
+        }
         PathStatus::Linked { .. } => Want::Settle,
     }
 }

@@ -80,11 +80,7 @@ impl fmt::Display for Rule {
             Rule::Excluded { pattern } => {
                 write!(f, "excluded by `{}` in the configuration", Line(pattern))
             }
-            Rule::IgnoreFile {
-                pattern,
-                file,
-                line,
-            } => {
+            Rule::IgnoreFile { pattern, file, line } => {
                 let file = file.to_string_lossy();
                 let (pattern, file) = (Line(pattern), Line(&file));
                 write!(f, "excluded by `{pattern}` in {file} line {line}")
@@ -116,9 +112,7 @@ pub fn by_directory_name(name: &OsStr) -> Option<Rule> {
     let bytes = name.as_encoded_bytes();
     let system = SYSTEM_DIRECTORIES.iter().find(|known| {
         bytes.eq_ignore_ascii_case(known.as_bytes())
-            || known
-                .strip_suffix('*')
-                .is_some_and(|start| starts_with(bytes, start))
+            || known.strip_suffix('*').is_some_and(|start| starts_with(bytes, start))
     });
     match system {
         Some(known) => Some(Rule::System(known)),
@@ -135,9 +129,7 @@ pub fn is_hidden(name: &OsStr) -> bool {
 pub fn temporary(name: &OsStr) -> Option<&'static str> {
     let name = name.as_encoded_bytes();
     // The more telling pattern first: `.syncthing.*.tmp` also ends with `.tmp`.
-    let around = AROUND
-        .iter()
-        .find(|(_, start, end)| framed(name, start, end));
+    let around = AROUND.iter().find(|(_, start, end)| framed(name, start, end));
     if let Some((pattern, _, _)) = around {
         return Some(pattern);
     }
@@ -145,10 +137,7 @@ pub fn temporary(name: &OsStr) -> Option<&'static str> {
     if let Some(ending) = ending {
         return Some(ending);
     }
-    COUNTED
-        .iter()
-        .find(|(_, matches)| matches(name))
-        .map(|(pattern, _)| *pattern)
+    COUNTED.iter().find(|(_, matches)| matches(name)).map(|(pattern, _)| *pattern)
 }
 
 /// Endings of unfinished files.
@@ -281,8 +270,7 @@ fn all_hex(bytes: &[u8]) -> bool {
 }
 
 fn starts_with(name: &[u8], start: &str) -> bool {
-    name.get(..start.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+    name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
 }
 
 fn ends_with(name: &[u8], end: &str) -> bool {

@@ -106,9 +106,7 @@ impl MediaType {
 
     /// The type that [`MediaType::as_str`] spells so, if there is one.
     pub fn parse(text: &str) -> Option<MediaType> {
-        MediaType::ALL
-            .into_iter()
-            .find(|media_type| media_type.as_str() == text)
+        MediaType::ALL.into_iter().find(|media_type| media_type.as_str() == text)
     }
 }
 

@@ -4,6 +4,9 @@
 //! - [`Event`] is the closed list of everything that can happen;
 //! - every effect is answered by exactly one event, a scan by its listings and one end.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use super::types::{
     AccountId, Asset, AttemptId, Candidate, Content, Fingerprint, FolderId, IgnoredBy, Now,
     OpenAttempt, PathRow, SharedPath, Stat, UploadKey, UploadState, Wall,
@@ -245,6 +248,23 @@ pub struct ListedAsset {
     pub created_at: Option<Wall>,
     /// Uploaded by a person rather than generated; absent counts as yes.
     pub is_user_upload: bool,
+}
+
+/// A stretch of one directory, as a walk found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryListing {
+    /// The folder that is walked.
+    pub folder: FolderId,
+    /// The directory.
+    pub directory: PathBuf,
+    /// The stretch begins behind this name; none means with the first.
+    pub after: Option<OsString>,
+    /// It ends with this name; none means with the last.
+    pub upto: Option<OsString>,
+    /// Files, and directories that a rule leaves alone, sorted by the bytes of their names.
+    pub entries: Vec<(OsString, Look)>,
+    /// Directories that exist and are walked too, or could not be; sorted likewise.
+    pub subdirectories: Vec<OsString>,
 }
 
 /// How a scan ended.
@@ -553,12 +573,10 @@ pub enum Write {
         /// The one it is.
         into: AccountId,
     },
-    /// A folder was walked.
+    /// A folder was walked to its end for the first time.
     Scanned {
         /// Which.
         folder: FolderId,
-        /// Everything was listed.
-        complete: bool,
     },
 }
 

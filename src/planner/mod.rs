@@ -152,21 +152,10 @@ impl Planner {
     ) -> Planner {
         let mut planner = Planner {
             jitter: Jitter(limits.seed),
-            folders: folders
-                .into_iter()
-                .map(|policy| (policy.id, Folder::new(policy)))
-                .collect(),
+            folders: folders.into_iter().map(|policy| (policy.id, Folder::new(policy))).collect(),
             accounts: accounts
                 .into_iter()
-                .map(|(id, email)| {
-                    (
-                        id,
-                        Account {
-                            email,
-                            listing: false,
-                        },
-                    )
-                })
+                .map(|(id, email)| (id, Account { email, listing: false }))
                 .collect(),
             settling: Settling::default(),
             flights: BTreeMap::new(),
@@ -198,16 +187,8 @@ impl Planner {
         let mut plan = Plan::default();
         match event {
             Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
-            Event::Pushed {
-                path,
-                account,
-                force,
-            } => {
-                plan.writes.push(Write::PushAsked {
-                    path: path.clone(),
-                    account,
-                    force,
-                });
+            Event::Pushed { path, account, force } => {
+                plan.writes.push(Write::PushAsked { path: path.clone(), account, force });
                 self.push(now, path, account, force);
             }
             Event::Identified { path, result } => {
@@ -268,10 +249,7 @@ impl Planner {
         if self.stopping {
             return None;
         }
-        let lists = self
-            .doubts
-            .values()
-            .filter(|doubt| !self.lists(doubt.key.account));
+        let lists = self.doubts.values().filter(|doubt| !self.lists(doubt.key.account));
         let lists = lists.map(|doubt| doubt.next_look).min();
         let scans = self.folders.values().filter(|folder| !folder.scanning);
         let scans = scans.map(|folder| folder.next_scan).min();
@@ -292,20 +270,11 @@ impl Planner {
     /// `patience_ms` away counts as left for another time.
     pub fn rest(&self, now: Now, patience_ms: i64) -> Rest {
         let soon = now.mono.plus(patience_ms);
-        let scanning = self
-            .folders
-            .values()
-            .any(|folder| folder.scanning || folder.owed);
+        let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
-            || self
-                .settling
-                .next_due_unsettled()
-                .is_some_and(|at| at <= soon);
+            || self.settling.next_due_unsettled().is_some_and(|at| at <= soon);
         let sending = !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry;
-        let next = [self.next_try, self.gates.next_due(now.mono)]
-            .into_iter()
-            .flatten()
-            .min();
+        let next = [self.next_try, self.gates.next_due(now.mono)].into_iter().flatten().min();
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || self.gates.all().is_some();
         Rest {
@@ -327,9 +296,7 @@ impl Planner {
 
     /// Folders whose root is away, and why.
     pub fn away(&self) -> impl Iterator<Item = (FolderId, &str)> {
-        self.folders
-            .iter()
-            .filter_map(|(id, folder)| Some((*id, folder.away.as_deref()?)))
+        self.folders.iter().filter_map(|(id, folder)| Some((*id, folder.away.as_deref()?)))
     }
 
     /// Whether nothing is in flight: a stop needs to wait for nothing.
@@ -343,9 +310,7 @@ impl Planner {
     }
 
     fn lists(&self, account: AccountId) -> bool {
-        self.accounts
-            .get(&account)
-            .is_some_and(|account| account.listing)
+        self.accounts.get(&account).is_some_and(|account| account.listing)
     }
 
     fn owe_scan(&mut self, folder: FolderId) {
@@ -373,32 +338,21 @@ impl Planner {
         folder.scanning = false;
         match result {
             ScanResult::Complete => {
+                if !folder.policy.scanned_before {
+                    plan.writes.push(Write::Scanned { folder: id });
+                }
                 folder.ended(now, true);
                 if folder.away.take().is_some() {
                     plan.notices.push(Notice::FolderBack(id));
                 }
-                plan.writes.push(Write::Scanned {
-                    folder: id,
-                    complete: true,
-                });
-                plan.notices.push(Notice::Scanned {
-                    folder: id,
-                    incomplete: None,
-                });
+                plan.notices.push(Notice::Scanned { folder: id, incomplete: None });
             }
             ScanResult::Incomplete { reason } => {
                 folder.ended(now, false);
                 if folder.away.take().is_some() {
                     plan.notices.push(Notice::FolderBack(id));
                 }
-                plan.writes.push(Write::Scanned {
-                    folder: id,
-                    complete: false,
-                });
-                plan.notices.push(Notice::Scanned {
-                    folder: id,
-                    incomplete: Some(reason),
-                });
+                plan.notices.push(Notice::Scanned { folder: id, incomplete: Some(reason) });
             }
             ScanResult::Away { reason } => {
                 folder.ended(now, false);

@@ -212,11 +212,7 @@ impl Gates {
         jitter: &mut Jitter,
         now: Mono,
     ) -> bool {
-        let slot = if cause.of_account() {
-            self.accounts.get(&account)
-        } else {
-            self.all.as_ref()
-        };
+        let slot = if cause.of_account() { self.accounts.get(&account) } else { self.all.as_ref() };
         let same = slot.filter(|gate| gate.cause == cause);
         if same.is_some_and(|gate| gate.until.is_some_and(|until| until > now)) {
             return false;
@@ -236,13 +232,7 @@ impl Gates {
             Cause::Server | Cause::Offline => Some(now.plus(backoff_ms)),
         };
         let new = same.is_none();
-        let gate = Gate {
-            cause,
-            reason,
-            until,
-            tries,
-            probe: None,
-        };
+        let gate = Gate { cause, reason, until, tries, probe: None };
         if cause.of_account() {
             self.accounts.insert(account, gate);
         } else {
@@ -254,18 +244,12 @@ impl Gates {
     /// An upload was stored: whatever stopped this account, or all, is over. Says what opened:
     /// the gate of all, the account's.
     pub fn open(&mut self, account: AccountId) -> (bool, bool) {
-        (
-            self.all.take().is_some(),
-            self.accounts.remove(&account).is_some(),
-        )
+        (self.all.take().is_some(), self.accounts.remove(&account).is_some())
     }
 
     /// Any answer at all: we are not offline. True if we were.
     pub fn online(&mut self) -> bool {
-        let offline = self
-            .all
-            .as_ref()
-            .is_some_and(|gate| gate.cause == Cause::Offline);
+        let offline = self.all.as_ref().is_some_and(|gate| gate.cause == Cause::Offline);
         if offline {
             self.all = None;
         }
@@ -274,10 +258,7 @@ impl Gates {
 
     /// The token changed: a refused one no longer stops anybody. True if one did.
     pub fn token_changed(&mut self) -> bool {
-        let refused = self
-            .all
-            .as_ref()
-            .is_some_and(|gate| gate.cause == Cause::Token);
+        let refused = self.all.as_ref().is_some_and(|gate| gate.cause == Cause::Token);
         if refused {
             self.all = None;
         }
@@ -309,10 +290,7 @@ mod tests {
         for failures in 1..40 {
             let delay_ms = jitter.upload_delay_ms(failures);
             let whole = (2_000_i64 << (failures - 1).min(20)).min(UPLOAD_CAP_MS);
-            assert!(
-                (whole / 10..=whole).contains(&delay_ms),
-                "{failures}: {delay_ms}"
-            );
+            assert!((whole / 10..=whole).contains(&delay_ms), "{failures}: {delay_ms}");
         }
         assert_ne!(jitter.upload_delay_ms(5), jitter.upload_delay_ms(5));
     }
@@ -322,10 +300,7 @@ mod tests {
         let mut gates = Gates::default();
         assert!(close(&mut gates, Cause::Token, 0));
         assert_eq!(gates.passage(B, Mono(i64::MAX)), Passage::Closed);
-        assert!(
-            !close(&mut gates, Cause::Offline, 1),
-            "a weaker cause does not replace it"
-        );
+        assert!(!close(&mut gates, Cause::Offline, 1), "a weaker cause does not replace it");
         assert_eq!(gates.all().map(|gate| gate.cause), Some(Cause::Token));
         assert!(gates.token_changed());
         assert_eq!(gates.passage(B, Mono(2)), Passage::Open);
@@ -353,10 +328,7 @@ mod tests {
         let until = gates.all().and_then(|gate| gate.until);
         assert!(!close(&mut gates, Cause::Offline, 0));
         assert_eq!(gates.all().and_then(|gate| gate.until), until);
-        assert!(
-            !close(&mut gates, Cause::Offline, 10_000),
-            "closed for longer, but not anew"
-        );
+        assert!(!close(&mut gates, Cause::Offline, 10_000), "closed for longer, but not anew");
         assert_eq!(gates.all().map(|gate| gate.tries), Some(1));
     }
 
@@ -364,18 +336,8 @@ mod tests {
     fn a_server_may_ask_for_a_delay_within_reason() {
         let mut gates = Gates::default();
         let asked = Some(i64::MAX);
-        gates.close(
-            A,
-            Cause::Rate,
-            String::new(),
-            asked,
-            &mut Jitter(1),
-            Mono(0),
-        );
-        assert_eq!(
-            gates.passage(A, Mono(SERVER_DELAY_CAP_MS - 1)),
-            Passage::Closed
-        );
+        gates.close(A, Cause::Rate, String::new(), asked, &mut Jitter(1), Mono(0));
+        assert_eq!(gates.passage(A, Mono(SERVER_DELAY_CAP_MS - 1)), Passage::Closed);
         assert_eq!(gates.passage(A, Mono(SERVER_DELAY_CAP_MS)), Passage::Probe);
     }
 }

@@ -83,11 +83,7 @@ pub fn rest(stat: &Stat, same_since: Mono, quiet_ms: i64, now: Now) -> Rest {
 pub fn quiet_for_ms(stat: &Stat, same_since: Mono, now: Now) -> i64 {
     let watched_ms = now.mono.since(same_since);
     let told_ms = now.wall.since(stat.fingerprint.changed_at());
-    if stat.own_clock {
-        watched_ms.max(told_ms)
-    } else {
-        watched_ms
-    }
+    if stat.own_clock { watched_ms.max(told_ms) } else { watched_ms }
 }
 
 /// Whether a read that began at `read_at` (wall clock), of a file that had been seen unchanged
@@ -139,8 +135,7 @@ impl Settling {
     /// When the next file that is not merely rechecked is to be looked at.
     pub fn next_due_unsettled(&self) -> Option<Mono> {
         let mut due = self.due.iter();
-        due.find(|(_, path)| self.entries.get(path).is_some_and(|e| !e.recheck))
-            .map(|(at, _)| *at)
+        due.find(|(_, path)| self.entries.get(path).is_some_and(|e| !e.recheck)).map(|(at, _)| *at)
     }
 
     /// The file's entry.
@@ -232,10 +227,7 @@ impl Settling {
         }
         let after = self.last_served.map_or(i64::MIN, |folder| folder.0 + 1);
         let mut later = self.ready.range(FolderId(after)..);
-        later
-            .next()
-            .or_else(|| self.ready.iter().next())
-            .map(|(folder, _)| *folder)
+        later.next().or_else(|| self.ready.iter().next()).map(|(folder, _)| *folder)
     }
 }
 
@@ -257,10 +249,7 @@ impl Entry {
 
     /// Takes in a look. True if the file looks otherwise than before.
     pub fn see(&mut self, stat: Stat, now: Mono) -> bool {
-        if self
-            .stat
-            .is_some_and(|before| before.fingerprint == stat.fingerprint)
-        {
+        if self.stat.is_some_and(|before| before.fingerprint == stat.fingerprint) {
             return false;
         }
         self.stat = Some(stat);
@@ -288,43 +277,24 @@ mod tests {
 
     fn stat(changed_ms: i64, own_clock: bool) -> Stat {
         let ns = changed_ms * 1_000_000;
-        let fingerprint = Fingerprint {
-            mtime_ns: ns,
-            ctime_ns: ns,
-            ..Fingerprint::default()
-        };
-        Stat {
-            fingerprint,
-            own_clock,
-        }
+        let fingerprint = Fingerprint { mtime_ns: ns, ctime_ns: ns, ..Fingerprint::default() };
+        Stat { fingerprint, own_clock }
     }
 
     fn at(wall: i64, mono: i64) -> Now {
-        Now {
-            wall: Wall(wall),
-            mono: Mono(mono),
-        }
+        Now { wall: Wall(wall), mono: Mono(mono) }
     }
 
     #[test]
     fn an_old_file_needs_no_quiet_time_where_the_clock_is_ours() {
-        assert_eq!(
-            rest(&stat(0, true), Mono(5), 2_000, at(2_000, 5)),
-            Rest::Ready
-        );
-        assert_eq!(
-            rest(&stat(0, false), Mono(5), 2_000, at(9_000, 5)),
-            Rest::Until(Mono(2_005))
-        );
+        assert_eq!(rest(&stat(0, true), Mono(5), 2_000, at(2_000, 5)), Rest::Ready);
+        assert_eq!(rest(&stat(0, false), Mono(5), 2_000, at(9_000, 5)), Rest::Until(Mono(2_005)));
     }
 
     #[test]
     fn a_change_time_in_the_future_tells_nothing() {
         let future = stat(1_000_000, true);
-        assert_eq!(
-            rest(&future, Mono(0), 2_000, at(0, 1_500)),
-            Rest::Until(Mono(2_000))
-        );
+        assert_eq!(rest(&future, Mono(0), 2_000, at(0, 1_500)), Rest::Until(Mono(2_000)));
         assert_eq!(rest(&future, Mono(0), 2_000, at(0, 2_000)), Rest::Ready);
         assert!(!certain(&future, Wall(5_000), 1_999));
         assert!(certain(&future, Wall(5_000), 2_000));
@@ -354,9 +324,6 @@ mod tests {
         let entry = Entry::new(FolderId(1), None, Mono(0));
         assert_eq!(entry.next_look(Mono(2_000), Mono(0)), Mono(2_000));
         assert_eq!(entry.next_look(Mono(82_000), Mono(80_000)), Mono(90_000));
-        assert_eq!(
-            entry.next_look(Mono(9_000_002), Mono(9_000_000)),
-            Mono(9_060_000)
-        );
+        assert_eq!(entry.next_look(Mono(9_000_002), Mono(9_000_000)), Mono(9_060_000));
     }
 }

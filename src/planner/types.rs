@@ -105,11 +105,7 @@ impl std::fmt::Display for ContentHash {
 
 impl std::fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:02x}{:02x}{:02x}{:02x}…",
-            self.0[0], self.0[1], self.0[2], self.0[3]
-        )
+        write!(f, "{:02x}{:02x}{:02x}{:02x}…", self.0[0], self.0[1], self.0[2], self.0[3])
     }
 }
 
@@ -272,10 +268,7 @@ pub struct Candidate {
 impl Candidate {
     /// The identity of what would be sent.
     pub fn key(&self) -> UploadKey {
-        UploadKey {
-            hash: self.content.hash,
-            account: self.account,
-        }
+        UploadKey { hash: self.content.hash, account: self.account }
     }
 }
 
@@ -333,13 +326,7 @@ mod tests {
 
     #[test]
     fn an_asset_id_names_its_account() {
-        let email = |id: &str| {
-            Asset {
-                asset_id: id.into(),
-                url: None,
-            }
-            .email()
-        };
+        let email = |id: &str| Asset { asset_id: id.into(), url: None }.email();
         let id = "user:12-runwayml:Me+x-asset:1@Example.com-asset:0f-1";
         assert_eq!(email(id).as_deref(), Some("me+x-asset:1@example.com"));
         assert_eq!(email("0f-1"), None);

@@ -61,10 +61,7 @@ impl Planner {
             let turn = self.last_lane % lanes.len();
             lanes.rotate_left(turn);
         }
-        let pushes = self
-            .accounts
-            .keys()
-            .map(|account| (FolderId::PUSHES, *account));
+        let pushes = self.accounts.keys().map(|account| (FolderId::PUSHES, *account));
         let mut lanes: Vec<_> = pushes.chain(lanes).collect();
         lanes.retain(|(_, account)| self.passage(*account, now.mono) != Passage::Closed);
         if lanes.is_empty() {
@@ -72,10 +69,7 @@ impl Planner {
             self.hungry = false;
             return None;
         }
-        Some(Ask {
-            lanes,
-            most: room + SPARE_CANDIDATES,
-        })
+        Some(Ask { lanes, most: room + SPARE_CANDIDATES })
     }
 
     /// Opens attempts for as many candidates as there is room for, lane by lane.
@@ -116,18 +110,11 @@ impl Planner {
     /// How much may go through to one account: the gates, the doubts, and whether its name is
     /// still to be learnt.
     fn passage(&self, account: AccountId, now: Mono) -> Passage {
-        let doubts = self
-            .doubts
-            .values()
-            .filter(|doubt| doubt.key.account == account)
-            .count();
+        let doubts = self.doubts.values().filter(|doubt| doubt.key.account == account).count();
         if doubts >= self.limits.doubts {
             return Passage::Closed;
         }
-        let nameless = self
-            .accounts
-            .get(&account)
-            .is_none_or(|account| account.email.is_none());
+        let nameless = self.accounts.get(&account).is_none_or(|account| account.email.is_none());
         let passage = self.gates.passage(account, now);
         if nameless && doubts + self.in_flight(account) > 0 {
             return Passage::Closed;
@@ -136,10 +123,7 @@ impl Planner {
     }
 
     fn in_flight(&self, account: AccountId) -> usize {
-        self.flights
-            .values()
-            .filter(|flight| flight.key.account == account)
-            .count()
+        self.flights.values().filter(|flight| flight.key.account == account).count()
     }
 
     fn room_for_attempts(&self) -> usize {
@@ -151,11 +135,8 @@ impl Planner {
         if self.passage(key.account, now.mono) == Passage::Closed {
             return false;
         }
-        let nameless = |account| {
-            self.accounts
-                .get(&account)
-                .is_none_or(|account| account.email.is_none())
-        };
+        let nameless =
+            |account| self.accounts.get(&account).is_none_or(|account| account.email.is_none());
         if nameless(key.account) && candidate.elsewhere {
             return false;
         }
@@ -171,14 +152,8 @@ impl Planner {
                 other.hash == key.hash && (nameless(other.account) || nameless(key.account));
             same_place || maybe_same
         };
-        !self
-            .flights
-            .values()
-            .any(|flight| claims(&flight.key, &flight.name, flight.size))
-            && !self
-                .doubts
-                .values()
-                .any(|doubt| claims(&doubt.key, &doubt.name, doubt.size))
+        !self.flights.values().any(|flight| claims(&flight.key, &flight.name, flight.size))
+            && !self.doubts.values().any(|doubt| claims(&doubt.key, &doubt.name, doubt.size))
     }
 
     fn open_attempt(&mut self, now: Now, candidate: Candidate, plan: &mut Plan) {
@@ -187,15 +162,7 @@ impl Planner {
         let key = candidate.key();
         self.gates.begin_probe(key.account, attempt);
         let Candidate {
-            folder,
-            content,
-            account,
-            path,
-            fingerprint,
-            name,
-            failures,
-            doubts,
-            ..
+            folder, content, account, path, fingerprint, name, failures, doubts, ..
         } = candidate;
         plan.writes.push(Write::OpenAttempt {
             attempt,
@@ -219,10 +186,7 @@ impl Planner {
                 doubts,
             },
         );
-        let email = self
-            .accounts
-            .get(&account)
-            .and_then(|account| account.email.clone());
+        let email = self.accounts.get(&account).and_then(|account| account.email.clone());
         plan.notices.push(Notice::Uploading {
             path: path.clone(),
             content: content.clone(),
@@ -255,26 +219,12 @@ impl Planner {
             Outcome::Stored(asset) => {
                 self.streaks.stumbles = 0;
                 self.streaks.stored += 1;
-                self.streaks
-                    .refusals
-                    .retain(|(account, ..)| *account != flight.key.account);
+                self.streaks.refusals.retain(|(account, ..)| *account != flight.key.account);
                 self.close(attempt, AttemptEnd::Stored, Some(200), "", plan);
-                self.stored(
-                    flight.key,
-                    &flight.path,
-                    &flight.name,
-                    asset,
-                    false,
-                    named,
-                    plan,
-                );
+                self.stored(flight.key, &flight.path, &flight.name, asset, false, named, plan);
             }
             Outcome::NotSent(reason) => self.not_sent(now, attempt, flight, reason, plan),
-            Outcome::Unknown {
-                status,
-                reason,
-                took_ms,
-            } => {
+            Outcome::Unknown { status, reason, took_ms } => {
                 if status.is_some() {
                     self.is_online(plan);
                     self.stumbled(now, flight.key.account, &reason, plan);
@@ -293,12 +243,7 @@ impl Planner {
         detail: &str,
         plan: &mut Plan,
     ) {
-        plan.writes.push(Write::CloseAttempt {
-            attempt,
-            end,
-            status,
-            detail: detail.into(),
-        });
+        plan.writes.push(Write::CloseAttempt { attempt, end, status, detail: detail.into() });
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -317,23 +262,12 @@ impl Planner {
             plan.notices.push(Notice::AccountResumed { account: None });
         }
         if one {
-            plan.notices.push(Notice::AccountResumed {
-                account: Some(key.account),
-            });
+            plan.notices.push(Notice::AccountResumed { account: Some(key.account) });
         }
-        plan.writes.push(Write::Uploaded {
-            key,
-            asset: asset.clone(),
-            name: name.into(),
-        });
+        plan.writes.push(Write::Uploaded { key, asset: asset.clone(), name: name.into() });
         let path = path.clone();
         let email = asset.email();
-        plan.notices.push(Notice::Uploaded {
-            path,
-            key,
-            asset,
-            found,
-        });
+        plan.notices.push(Notice::Uploaded { path, key, asset, found });
         if let Some(email) = email {
             self.learn(key.account, email, named, plan);
         }
@@ -348,19 +282,13 @@ impl Planner {
         named: Option<AccountId>,
         plan: &mut Plan,
     ) {
-        let nameless = self
-            .accounts
-            .get(&account)
-            .is_some_and(|account| account.email.is_none());
+        let nameless = self.accounts.get(&account).is_some_and(|account| account.email.is_none());
         if !nameless {
             return;
         }
         match named {
             Some(into) if into != account => {
-                plan.writes.push(Write::MergeAccount {
-                    from: account,
-                    into,
-                });
+                plan.writes.push(Write::MergeAccount { from: account, into });
                 self.accounts.remove(&account);
                 self.accounts.entry(into).or_default().email = Some(email);
                 self.gates.merge(account, into);
@@ -372,10 +300,7 @@ impl Planner {
                 self.settling.merge_account(account, into);
             }
             Some(_) | None => {
-                plan.writes.push(Write::NameAccount {
-                    account,
-                    email: email.clone(),
-                });
+                plan.writes.push(Write::NameAccount { account, email: email.clone() });
                 self.accounts.entry(account).or_default().email = Some(email);
             }
         }
@@ -413,13 +338,7 @@ impl Planner {
                 self.unlink(now, flight, &reason, plan);
             }
             NotSent::Withdrawn => {
-                self.close(
-                    attempt,
-                    AttemptEnd::NotSent,
-                    None,
-                    "taken back unsent",
-                    plan,
-                );
+                self.close(attempt, AttemptEnd::NotSent, None, "taken back unsent", plan);
             }
         }
     }
@@ -439,11 +358,7 @@ impl Planner {
         });
         if flight.folder == FolderId::PUSHES {
             let (path, account) = (flight.path, flight.key.account);
-            plan.writes.push(Write::PushAsked {
-                path: path.clone(),
-                account,
-                force: false,
-            });
+            plan.writes.push(Write::PushAsked { path: path.clone(), account, force: false });
             self.push(now, path, account, false);
         } else {
             self.settle_again(now, flight.folder, flight.path);
@@ -455,14 +370,8 @@ impl Planner {
         let failures = flight.failures + 1;
         if failures >= FAILURES_MOST && self.streaks.stored > 0 {
             let reason = format!("{reason} ({failures} times, while other uploads passed)");
-            plan.notices.push(Notice::Failed {
-                path: flight.path,
-                reason: reason.clone(),
-            });
-            plan.writes.push(Write::UploadFailed {
-                key: flight.key,
-                reason,
-            });
+            plan.notices.push(Notice::Failed { path: flight.path, reason: reason.clone() });
+            plan.writes.push(Write::UploadFailed { key: flight.key, reason });
             return;
         }
         let at = now.wall.plus(self.jitter.upload_delay_ms(failures));
@@ -478,16 +387,9 @@ impl Planner {
         plan: &mut Plan,
     ) {
         if sabotage::on(Bug::ForgetRetries) {
-            return plan.writes.push(Write::UploadHeld {
-                key: flight.key,
-                reason,
-            });
+            return plan.writes.push(Write::UploadHeld { key: flight.key, reason });
         }
-        plan.notices.push(Notice::Retry {
-            path: flight.path,
-            at,
-            reason: reason.clone(),
-        });
+        plan.notices.push(Notice::Retry { path: flight.path, at, reason: reason.clone() });
         plan.writes.push(Write::Delay {
             key: flight.key,
             failures,
@@ -507,38 +409,21 @@ impl Planner {
         plan: &mut Plan,
     ) {
         let told = reason.clone();
-        let new = self
-            .gates
-            .close(account, cause, reason, asked_ms, &mut self.jitter, now.mono);
+        let new = self.gates.close(account, cause, reason, asked_ms, &mut self.jitter, now.mono);
         if !new {
             return;
         }
         let account = cause.of_account().then_some(account);
         let gate = match account {
-            Some(account) => self
-                .gates
-                .accounts()
-                .find(|(id, _)| *id == account)
-                .map(|(_, g)| g),
+            Some(account) => self.gates.accounts().find(|(id, _)| *id == account).map(|(_, g)| g),
             None => self.gates.all(),
         };
-        let until = gate
-            .and_then(|gate| gate.until)
-            .map(|at| now.wall.plus(at.since(now.mono)));
-        plan.notices.push(Notice::AccountStopped {
-            account,
-            cause,
-            until,
-            reason: told,
-        });
+        let until = gate.and_then(|gate| gate.until).map(|at| now.wall.plus(at.since(now.mono)));
+        plan.notices.push(Notice::AccountStopped { account, cause, until, reason: told });
         // What has not begun would only meet the same answer.
         let stopped = |flight: &&Flight| account.is_none_or(|id| flight.key.account == id);
-        let attempts: Vec<AttemptId> = self
-            .flights
-            .iter()
-            .filter(|(_, flight)| stopped(flight))
-            .map(|(id, _)| *id)
-            .collect();
+        let attempts: Vec<AttemptId> =
+            self.flights.iter().filter(|(_, flight)| stopped(flight)).map(|(id, _)| *id).collect();
         if !attempts.is_empty() {
             plan.effects.push(Effect::Withdraw { attempts });
         }
@@ -568,13 +453,7 @@ impl Planner {
         let account = flight.key.account;
         self.is_online(plan);
         let detail = format!("{}: {}", refusal.status, refusal.message);
-        self.close(
-            attempt,
-            AttemptEnd::Refused,
-            Some(refusal.status),
-            &detail,
-            plan,
-        );
+        self.close(attempt, AttemptEnd::Refused, Some(refusal.status), &detail, plan);
         let path = flight.path.clone();
         match refusal.kind {
             RefusalKind::Token if sabotage::on(Bug::RetryRefusedToken) => {}
@@ -587,14 +466,8 @@ impl Planner {
                 self.stop(now, account, Cause::Rate, detail, retry_after_ms, plan);
             }
             RefusalKind::File => {
-                plan.notices.push(Notice::Failed {
-                    path,
-                    reason: detail.clone(),
-                });
-                plan.writes.push(Write::UploadFailed {
-                    key: flight.key,
-                    reason: detail,
-                });
+                plan.notices.push(Notice::Failed { path, reason: detail.clone() });
+                plan.writes.push(Write::UploadFailed { key: flight.key, reason: detail });
             }
             RefusalKind::Other => self.refused_so(now, flight, refusal, detail, plan),
         }
@@ -611,12 +484,7 @@ impl Planner {
         plan: &mut Plan,
     ) {
         let account = flight.key.account;
-        let mut met = match self
-            .streaks
-            .refusals
-            .iter()
-            .position(|(id, ..)| *id == account)
-        {
+        let mut met = match self.streaks.refusals.iter().position(|(id, ..)| *id == account) {
             Some(index) => self.streaks.refusals.swap_remove(index),
             None => (account, 0, String::new(), Vec::new()),
         };
@@ -629,10 +497,7 @@ impl Planner {
         let stopped = met.3.len() >= SAME_REFUSAL_MOST;
         if stopped {
             for key in met.3.drain(..) {
-                plan.writes.push(Write::Requeue {
-                    key,
-                    reason: detail.clone(),
-                });
+                plan.writes.push(Write::Requeue { key, reason: detail.clone() });
             }
             // The next refusal of this kind, of a probe, closes it again at once.
             met.3.push(flight.key);
@@ -647,10 +512,7 @@ impl Planner {
         } else {
             let (path, reason) = (flight.path, detail.clone());
             plan.notices.push(Notice::Failed { path, reason });
-            plan.writes.push(Write::UploadFailed {
-                key: flight.key,
-                reason: detail,
-            });
+            plan.writes.push(Write::UploadFailed { key: flight.key, reason: detail });
         }
         self.streaks.refusals.push(met);
     }
@@ -670,16 +532,8 @@ impl Planner {
             self.close(attempt, AttemptEnd::NotSent, status, &reason, plan);
             return self.failure(now, flight, reason, plan);
         }
-        plan.notices.push(Notice::Unknown {
-            path: flight.path.clone(),
-            reason: reason.clone(),
-        });
-        plan.writes.push(Write::Doubt {
-            attempt,
-            status,
-            reason,
-            took_ms,
-        });
+        plan.notices.push(Notice::Unknown { path: flight.path.clone(), reason: reason.clone() });
+        plan.writes.push(Write::Doubt { attempt, status, reason, took_ms });
         let mut doubt = Doubt {
             attempt,
             key: flight.key,
@@ -716,20 +570,13 @@ impl Planner {
             let account = self.accounts.entry(id).or_default();
             if !account.listing {
                 account.listing = true;
-                plan.effects.push(Effect::List {
-                    account: id,
-                    email: account.email.clone(),
-                });
+                plan.effects.push(Effect::List { account: id, email: account.email.clone() });
             }
         }
     }
 
     fn postpone_looks(&mut self, account: AccountId, until: Mono) {
-        for doubt in self
-            .doubts
-            .values_mut()
-            .filter(|doubt| doubt.key.account == account)
-        {
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.key.account == account) {
             doubt.next_look = doubt.next_look.max(until);
         }
     }
@@ -791,15 +638,11 @@ impl Planner {
         let Some(mut doubt) = self.doubts.remove(&id) else {
             return;
         };
-        let open = self
-            .flights
-            .values()
-            .map(|flight| (&flight.key, &flight.name, flight.size));
+        let open = self.flights.values().map(|flight| (&flight.key, &flight.name, flight.size));
         let open = open.chain(self.doubts.values().map(|d| (&d.key, &d.name, d.size)));
         let same_account = open.filter(|(key, ..)| key.account == doubt.key.account);
-        let rivals: Vec<(&str, u64)> = same_account
-            .map(|(_, name, size)| (name.as_str(), size))
-            .collect();
+        let rivals: Vec<(&str, u64)> =
+            same_account.map(|(_, name, size)| (name.as_str(), size)).collect();
         let finding = sabotaged(&doubt, listing, facts)
             .unwrap_or_else(|| doubt.judge(listing, facts, &rivals));
         doubt.looks += 1;
@@ -808,20 +651,10 @@ impl Planner {
         match finding {
             Finding::Found(asset) => {
                 self.streaks.stumbles = 0;
-                facts
-                    .ours
-                    .push((asset.asset_id.clone(), doubt.name.clone()));
+                facts.ours.push((asset.asset_id.clone(), doubt.name.clone()));
                 self.close(id, AttemptEnd::Found, None, "found in the list", plan);
                 let named = facts.asset_account;
-                self.stored(
-                    doubt.key,
-                    &doubt.path,
-                    &doubt.name,
-                    asset,
-                    true,
-                    named,
-                    plan,
-                );
+                self.stored(doubt.key, &doubt.path, &doubt.name, asset, true, named, plan);
             }
             Finding::Absent if last => self.absent(now, id, doubt, plan),
             Finding::CannotTell(why) if last => {
@@ -836,11 +669,7 @@ impl Planner {
 
     fn look_again(&mut self, now: Now, mut doubt: Doubt, why: &str, plan: &mut Plan) {
         let (attempt, looks) = (doubt.attempt, doubt.looks);
-        plan.writes.push(Write::Looked {
-            attempt,
-            looks,
-            reason: why.into(),
-        });
+        plan.writes.push(Write::Looked { attempt, looks, reason: why.into() });
         doubt.next_look = doubt.look_at(&self.limits.looks_ms, now.mono);
         self.doubts.insert(attempt, doubt);
     }
@@ -856,11 +685,7 @@ impl Planner {
         }
         let failures = doubt.failures + 1;
         let at = Some(now.wall.plus(self.jitter.upload_delay_ms(failures)));
-        plan.notices.push(Notice::Retry {
-            path: doubt.path,
-            at,
-            reason: reason.into(),
-        });
+        plan.notices.push(Notice::Retry { path: doubt.path, at, reason: reason.into() });
         plan.writes.push(Write::Delay {
             key: doubt.key,
             failures,
@@ -871,24 +696,15 @@ impl Planner {
     }
 
     fn hold(&mut self, doubt: Doubt, reason: String, plan: &mut Plan) {
-        plan.notices.push(Notice::Held {
-            path: doubt.path,
-            reason: reason.clone(),
-        });
-        plan.writes.push(Write::UploadHeld {
-            key: doubt.key,
-            reason,
-        });
+        plan.notices.push(Notice::Held { path: doubt.path, reason: reason.clone() });
+        plan.writes.push(Write::UploadHeld { key: doubt.key, reason });
     }
 }
 
 /// Wrong judgements, on purpose.
 fn sabotaged(doubt: &Doubt, listing: &Listing, facts: &Facts) -> Option<Finding> {
     if sabotage::on(Bug::AdoptBySizeOnly) {
-        let sized = listing
-            .assets
-            .iter()
-            .find(|listed| listed.size == Some(doubt.size));
+        let sized = listing.assets.iter().find(|listed| listed.size == Some(doubt.size));
         return sized.map(|listed| Finding::Found(listed.asset.clone()));
     }
     if sabotage::on(Bug::BelieveBlindList) && !facts.recent.is_empty() && listing.assets.is_empty()

@@ -45,21 +45,9 @@ fn a_text_that_is_not_a_token_is_refused_with_the_reason() {
         (" \n", Fault::Empty, "is empty"),
         ("user:1-a b", Fault::WhiteSpace, "has white space inside"),
         ("user:1-a\nb", Fault::WhiteSpace, "has white space inside"),
-        (
-            "user:1-a\0b",
-            Fault::Control,
-            "has a control character inside",
-        ),
-        (
-            "user:1-ä",
-            Fault::NotAscii,
-            "has a character that is not ASCII",
-        ),
-        (
-            "\u{feff}user:1-a",
-            Fault::NotAscii,
-            "has a character that is not ASCII",
-        ),
+        ("user:1-a\0b", Fault::Control, "has a control character inside"),
+        ("user:1-ä", Fault::NotAscii, "has a character that is not ASCII"),
+        ("\u{feff}user:1-a", Fault::NotAscii, "has a character that is not ASCII"),
     ];
     for (text, fault, said) in table {
         assert_eq!(Token::parse(text).unwrap_err(), fault, "{text:?}");
@@ -92,11 +80,7 @@ fn only_an_unusual_form_is_worth_a_warning() {
         ("sk-123", false),
     ];
     for (text, usual) in table {
-        assert_eq!(
-            Token::parse(text).unwrap().has_usual_form(),
-            usual,
-            "{text}"
-        );
+        assert_eq!(Token::parse(text).unwrap().has_usual_form(), usual, "{text}");
     }
     let found = find(variables(&[("USEAPI_TOKEN", "sk-123")]), None).unwrap();
     assert_eq!(
@@ -128,22 +112,10 @@ fn the_first_source_that_exists_wins() {
     assert_eq!(found.source.to_string(), format!("file {}", file.display()));
 
     // systemd's own modes are not ours to judge.
-    write(
-        &dir.path().join("taxiway-token"),
-        "user:3-credential\n",
-        0o440,
-    );
+    write(&dir.path().join("taxiway-token"), "user:3-credential\n", 0o440);
     let expected = [
-        (
-            0,
-            "Bearer user:1-taxiway",
-            "environment variable TAXIWAY_TOKEN".to_owned(),
-        ),
-        (
-            1,
-            "Bearer user:2-useapi",
-            "environment variable USEAPI_TOKEN".to_owned(),
-        ),
+        (0, "Bearer user:1-taxiway", "environment variable TAXIWAY_TOKEN".to_owned()),
+        (1, "Bearer user:2-useapi", "environment variable USEAPI_TOKEN".to_owned()),
         (
             2,
             "Bearer user:3-credential",
@@ -162,18 +134,12 @@ fn the_first_source_that_exists_wins() {
 
 #[test]
 fn an_empty_variable_counts_as_absent_and_a_broken_one_is_an_error() {
-    let found = find(
-        variables(&[("TAXIWAY_TOKEN", " "), ("USEAPI_TOKEN", GOOD)]),
-        None,
-    )
-    .unwrap();
+    let found = find(variables(&[("TAXIWAY_TOKEN", " "), ("USEAPI_TOKEN", GOOD)]), None).unwrap();
     assert_eq!(found.source, TokenSource::Environment("USEAPI_TOKEN"));
 
-    let error = find(
-        variables(&[("TAXIWAY_TOKEN", "user:77-se cret"), ("USEAPI_TOKEN", GOOD)]),
-        None,
-    )
-    .unwrap_err();
+    let error =
+        find(variables(&[("TAXIWAY_TOKEN", "user:77-se cret"), ("USEAPI_TOKEN", GOOD)]), None)
+            .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the token from environment variable TAXIWAY_TOKEN has white space inside"
@@ -212,10 +178,7 @@ fn without_a_token_the_error_lists_where_it_was_looked_for() {
         "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd credential \
          taxiway-token, and no token file is configured"
     );
-    assert_eq!(
-        error.hint(),
-        "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration"
-    );
+    assert_eq!(error.hint(), "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration");
 }
 
 #[test]
@@ -255,13 +218,7 @@ fn a_token_file_that_holds_no_token_is_an_error() {
     ];
     for (bytes, said) in table {
         write(&file, bytes, 0o600);
-        assert_eq!(
-            refusal(&file),
-            (
-                format!("the token from file {path} {said}"),
-                rewrite.clone()
-            )
-        );
+        assert_eq!(refusal(&file), (format!("the token from file {path} {said}"), rewrite.clone()));
     }
 }
 
@@ -291,19 +248,12 @@ fn a_token_file_that_cannot_be_read_is_an_error_and_not_absent() {
     assert_eq!(
         refusal(&below),
         (
-            format!(
-                "the token from file {} cannot be read: not a directory",
-                below.display()
-            ),
+            format!("the token from file {} cannot be read: not a directory", below.display()),
             format!("ls -ld {}", below.display()),
         )
     );
     let long: PathBuf = dir.path().join("x".repeat(300));
-    assert!(
-        refusal(&long)
-            .0
-            .ends_with("cannot be read: file name too long")
-    );
+    assert!(refusal(&long).0.ends_with("cannot be read: file name too long"));
 }
 
 #[test]

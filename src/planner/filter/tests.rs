@@ -98,23 +98,14 @@ fn finished_names_are_not_taken_for_unfinished_ones() {
 fn our_own_files_are_left_alone() {
     let own = |name: &'static str| Some(Rule::Own(name));
     assert_eq!(by_name(OsStr::new(".taxiwayignore")), own(".taxiwayignore"));
-    assert_eq!(
-        by_name(OsStr::new("cat.png.asset.json")),
-        own(".asset.json")
-    );
+    assert_eq!(by_name(OsStr::new("cat.png.asset.json")), own(".asset.json"));
     assert_eq!(by_name(OsStr::new("asset.json")), None);
     assert_eq!(by_name(OsStr::new("cat.png")), None);
 }
 
 #[test]
 fn directories_of_the_system_are_left_alone() {
-    for name in [
-        "@eaDir",
-        "$recycle.bin",
-        "lost+found",
-        ".Trash-1000",
-        ".Trash",
-    ] {
+    for name in ["@eaDir", "$recycle.bin", "lost+found", ".Trash-1000", ".Trash"] {
         let rule = by_directory_name(OsStr::new(name));
         assert!(matches!(rule, Some(Rule::System(_))), "{name}");
     }
@@ -130,42 +121,26 @@ fn every_rule_reads_as_one_plain_line() {
     let file = PathBuf::from("/x/.taxiwayignore");
     let table = [
         (Rule::Temporary(".part"), "temporary name (.part)"),
-        (
-            Rule::Own(IGNORE_FILE),
-            "taxiway's own file (.taxiwayignore)",
-        ),
+        (Rule::Own(IGNORE_FILE), "taxiway's own file (.taxiwayignore)"),
         (Rule::System("@eaDir"), "directory of the system (@eaDir)"),
         (Rule::Hidden, "hidden (hidden = false)"),
         (Rule::NotRecursive, "subdirectory (recursive = false)"),
         (Rule::Symlink, "symbolic link (follow_symlinks = false)"),
         (Rule::Special, "neither a file nor a directory"),
         (
-            Rule::Excluded {
-                pattern: "drafts/".into(),
-            },
+            Rule::Excluded { pattern: "drafts/".into() },
             "excluded by `drafts/` in the configuration",
         ),
         (
-            Rule::IgnoreFile {
-                pattern: "*.tmp".into(),
-                file: file.clone(),
-                line: 3,
-            },
+            Rule::IgnoreFile { pattern: "*.tmp".into(), file: file.clone(), line: 3 },
             "excluded by `*.tmp` in /x/.taxiwayignore line 3",
         ),
         (
-            Rule::BrokenIgnoreFile {
-                file,
-                reason: "it is longer than 1 MiB".into(),
-            },
+            Rule::BrokenIgnoreFile { file, reason: "it is longer than 1 MiB".into() },
             "/x/.taxiwayignore cannot be obeyed: it is longer than 1 MiB",
         ),
         (
-            Rule::IgnoreFile {
-                pattern: "a\u{7}".into(),
-                file: PathBuf::from("/a\nb"),
-                line: 1,
-            },
+            Rule::IgnoreFile { pattern: "a\u{7}".into(), file: PathBuf::from("/a\nb"), line: 1 },
             r"excluded by `a\u{7}` in /a\nb line 1",
         ),
         (Rule::NotIncluded, "not in include"),

@@ -1,0 +1,341 @@
+//! What the planner needs to know, looked up by key; nothing here grows with the backlog.
+//!
+//! Owns:
+//! - inside a step, look-ups see the step's own writes;
+//! - candidates come newest first, delayed ones in the order of their time.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::step::{bytes, join, name_of, split};
+use super::{Ledger, LedgerError};
+use crate::planner::{
+    AccountId, Ask, AttemptId, Candidate, Content, ContentHash, Fingerprint, FolderId, IgnoredBy,
+    MediaType, Offer, OpenAttempt, PathRow, PathStatus, Remembered, SharedPath, UPLOAD_CAP_MS,
+    UploadKey, UploadState, Wall,
+};
+
+type Result<T> = std::result::Result<T, LedgerError>;
+
+/// The columns that [`path_row`] reads, and the tables they come from.
+const PATH_ROW: &str = "SELECT p.name, p.folder_id, p.status, p.reason, p.device, p.inode, p.size,
+        p.mtime_ns, p.ctime_ns, p.certain, p.gone_at IS NOT NULL, c.hash, u.account_id,
+        u.asset_id, u.failed_at IS NOT NULL, u.held_at IS NOT NULL, u.reason
+    FROM directory d JOIN path p ON p.directory_id = d.id
+    LEFT JOIN content c ON c.id = p.content_id LEFT JOIN upload u ON u.id = p.upload_id";
+
+/// Assets that must be in a list: at most so many are asked after.
+const RECENT_MOST: i64 = 20;
+
+/// An asset younger than this need not be listed yet.
+const LISTED_AFTER_MS: i64 = 60_000;
+
+/// Parts of a list that lie behind so many newer assets may be out of reach.
+const REACH: i64 = 800;
+
+impl Ledger {
+    /// One path's row.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read; so for all below.
+    pub fn path_row(&self, path: &Path) -> Result<Option<PathRow>> {
+        let (directory, name) = split(path);
+        let sql = format!("{PATH_ROW} WHERE d.path = ?1 AND p.name = ?2");
+        let mut found = self.db.prepare_cached(&sql)?;
+        let key = [bytes(directory.as_os_str()), bytes(name)];
+        Ok(found.query_row(key, path_row).optional()?.map(|(_, row)| row))
+    }
+
+    /// The rows of one directory behind `after` and up to `upto`, by name.
+    pub fn rows_in(
+        &self,
+        directory: &Path,
+        after: Option<&OsStr>,
+        upto: Option<&OsStr>,
+    ) -> Result<Vec<(OsString, PathRow)>> {
+        let sql = format!(
+            "{PATH_ROW} WHERE d.path = ?1 AND p.name > ?2 AND (?3 IS NULL OR p.name <= ?3)
+             ORDER BY p.name"
+        );
+        let mut found = self.db.prepare_cached(&sql)?;
+        let after = after.map_or(&b""[..], bytes);
+        let key = params![bytes(directory.as_os_str()), after, upto.map(bytes)];
+        let rows = found.query_map(key, path_row)?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Directories right below this one that hold, or held, files.
+    pub fn directories_in(&self, directory: &Path) -> Result<Vec<PathBuf>> {
+        let sql = "SELECT c.path FROM directory d JOIN directory c ON c.parent_id = d.id
+                   WHERE d.path = ?1";
+        let mut found = self.db.prepare_cached(sql)?;
+        let rows = found.query_map([bytes(directory.as_os_str())], |row| row.get(0))?;
+        let rows = rows.map(|path| path.map(|path| PathBuf::from(name_of(path))));
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Some living paths of a folder in or below a directory.
+    pub fn living_below(
+        &self,
+        directory: &Path,
+        folder: FolderId,
+        most: usize,
+    ) -> Result<Vec<PathBuf>> {
+        let sql = "WITH RECURSIVE below (id) AS (
+                       SELECT id FROM directory WHERE path = ?1
+                       UNION ALL
+                       SELECT c.id FROM below b JOIN directory c ON c.parent_id = b.id)
+                   SELECT d.path, p.name FROM below b JOIN directory d ON d.id = b.id
+                   JOIN path p ON p.directory_id = d.id
+                   WHERE p.gone_at IS NULL AND p.folder_id = ?2 LIMIT ?3";
+        let mut found = self.db.prepare_cached(sql)?;
+        let key = params![bytes(directory.as_os_str()), folder.0, most as i64];
+        let rows = found.query_map(key, |row| Ok(join(row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// How one upload stands.
+    pub fn upload_state(&self, key: &UploadKey) -> Result<UploadState> {
+        let sql = "SELECT u.asset_id, u.failed_at IS NOT NULL, u.held_at IS NOT NULL, u.reason
+                   FROM content c JOIN upload u ON u.content_id = c.id
+                   WHERE c.hash = ?1 AND u.account_id = ?2";
+        let mut found = self.db.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| upload_state(row, 0);
+        let state = found.query_row(params![key.hash.0, key.account.0], read).optional()?;
+        Ok(state.unwrap_or(UploadState::Absent))
+    }
+
+    /// The account that an assetId's e-mail names, if the ledger has it.
+    pub fn account_of_email(&self, email: Option<&str>) -> Result<Option<AccountId>> {
+        match email {
+            Some(email) => self.find_account(Some(email)),
+            None => Ok(None),
+        }
+    }
+
+    /// The name that an asset of ours was sent under; none if it is not of this ledger.
+    pub fn sent_name(&self, asset_id: &str) -> Result<Option<String>> {
+        let mut found = self.db.prepare_cached("SELECT name FROM upload WHERE asset_id = ?1")?;
+        Ok(found.query_row([asset_id], |row| row.get(0)).optional()?)
+    }
+
+    /// The newest assets of an account that its list must show by now.
+    pub fn must_be_listed(&self, account: AccountId, now: Wall) -> Result<Vec<String>> {
+        let sql = "SELECT asset_id FROM upload WHERE account_id = ?1 AND asset_id IS NOT NULL
+                       AND uploaded_at <= ?2 ORDER BY uploaded_at DESC LIMIT ?3";
+        let newer = "SELECT count(*) FROM (SELECT 1 FROM upload WHERE account_id = ?1
+                         AND asset_id IS NOT NULL AND uploaded_at > ?2 LIMIT ?3)";
+        let before = now.0.saturating_sub(LISTED_AFTER_MS);
+        let newer: i64 = self
+            .db
+            .prepare_cached(newer)?
+            .query_row([account.0, before, REACH], |row| row.get(0))?;
+        if newer >= REACH {
+            return Ok(Vec::new());
+        }
+        let mut found = self.db.prepare_cached(sql)?;
+        let rows = found.query_map([account.0, before, RECENT_MOST], |row| row.get(0))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Candidates for the next attempts.
+    pub fn offer(&self, ask: &Ask, now: Wall) -> Result<Offer> {
+        let mut offer = Offer::default();
+        for (folder, account) in &ask.lanes {
+            let mut lane = self.delayed(*folder, *account, ask.most, now)?;
+            if lane.len() < ask.most {
+                lane.extend(self.ready(*folder, *account, ask.most - lane.len())?);
+            }
+            if let Some(at) = self.next_try_at(*folder, *account, now)? {
+                offer.next_try_at = Some(offer.next_try_at.map_or(at, |first: Wall| first.min(at)));
+            }
+            offer.lanes.push(lane);
+        }
+        Ok(offer)
+    }
+
+    fn ready(&self, folder: FolderId, account: AccountId, most: usize) -> Result<Vec<Candidate>> {
+        self.candidates("q.next_try_at = 0 AND ?3 = ?3", "q.newest DESC", folder, account, 0, most)
+    }
+
+    /// Delayed uploads whose time has come. A time further ahead than any delay comes from a
+    /// clock that was wrong, and counts as come.
+    fn delayed(
+        &self,
+        folder: FolderId,
+        account: AccountId,
+        most: usize,
+        now: Wall,
+    ) -> Result<Vec<Candidate>> {
+        let due = format!(
+            "q.next_try_at > 0 AND (q.next_try_at <= ?3 OR q.next_try_at > ?3 + {UPLOAD_CAP_MS})"
+        );
+        self.candidates(&due, "q.next_try_at", folder, account, now.0, most)
+    }
+
+    fn candidates(
+        &self,
+        when: &str,
+        order: &str,
+        folder: FolderId,
+        account: AccountId,
+        now: i64,
+        most: usize,
+    ) -> Result<Vec<Candidate>> {
+        let sql = format!(
+            "SELECT c.hash, c.size, c.media_type, c.width, c.height, c.duration_ms,
+                    d.path, p.name, p.device, p.inode, p.size, p.mtime_ns, p.ctime_ns,
+                    u.name, u.failures, u.doubts,
+                    EXISTS (SELECT 1 FROM upload o WHERE o.content_id = u.content_id
+                            AND o.id <> u.id AND (o.asset_id IS NOT NULL OR EXISTS (
+                                SELECT 1 FROM attempt a
+                                WHERE a.upload_id = o.id AND a.outcome IS NULL)))
+             FROM queue q JOIN upload u ON u.id = q.upload_id
+             JOIN content c ON c.id = u.content_id JOIN path p ON p.id = q.path_id
+             JOIN directory d ON d.id = p.directory_id
+             WHERE q.folder_id = ?1 AND q.account_id = ?2 AND {when}
+               AND NOT EXISTS (SELECT 1 FROM attempt a
+                               WHERE a.upload_id = u.id AND a.outcome IS NULL)
+             ORDER BY {order} LIMIT ?4"
+        );
+        let mut found = self.db.prepare_cached(&sql)?;
+        let key = params![folder.0, account.0, now, most as i64];
+        let rows = found.query_map(key, |row| candidate(row, folder, account))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
+    fn next_try_at(&self, folder: FolderId, account: AccountId, now: Wall) -> Result<Option<Wall>> {
+        let sql = "SELECT min(next_try_at) FROM queue
+                   WHERE folder_id = ?1 AND account_id = ?2 AND next_try_at > ?3";
+        let mut found = self.db.prepare_cached(sql)?;
+        let at: Option<i64> =
+            found.query_row([folder.0, account.0, now.0.max(0)], |row| row.get(0))?;
+        Ok(at.map(Wall))
+    }
+
+    /// What an earlier run left behind.
+    pub fn remembered(&self) -> Result<Remembered> {
+        let sql = "SELECT a.id, c.hash, u.account_id, d.path, p.name, p.folder_id, a.name, c.size,
+                          a.opened_at, a.skew_ms, a.looks, u.failures, u.doubts, a.took_ms
+                   FROM attempt a JOIN upload u ON u.id = a.upload_id
+                   JOIN content c ON c.id = u.content_id JOIN path p ON p.id = a.path_id
+                   JOIN directory d ON d.id = p.directory_id
+                   WHERE a.outcome IS NULL ORDER BY a.id";
+        let open = self
+            .db
+            .prepare_cached(sql)?
+            .query_map([], open_attempt)?
+            .collect::<std::result::Result<_, _>>()?;
+        let pushes = self
+            .db
+            .prepare_cached("SELECT path, account_id, force FROM push ORDER BY asked_at")?
+            .query_map([], |row| {
+                let path: SharedPath = PathBuf::from(name_of(row.get(0)?)).into();
+                Ok((path, AccountId(row.get(1)?), row.get(2)?))
+            })?
+            .collect::<std::result::Result<_, _>>()?;
+        let last = "SELECT coalesce(max(id), 0) FROM attempt";
+        let last_attempt = self.db.query_row(last, [], |row| row.get(0))?;
+        Ok(Remembered { open, pushes, last_attempt })
+    }
+}
+
+/// A hash column.
+pub(super) fn hash(bytes: Vec<u8>) -> rusqlite::Result<ContentHash> {
+    let wrong =
+        || rusqlite::Error::InvalidColumnType(0, "hash".into(), rusqlite::types::Type::Blob);
+    bytes.try_into().map(ContentHash).map_err(|_| wrong())
+}
+
+/// The state of an upload from four columns: assetId, failed, held, reason.
+fn upload_state(row: &Row<'_>, at: usize) -> rusqlite::Result<UploadState> {
+    let reason: Option<String> = row.get(at + 3)?;
+    let reason = reason.unwrap_or_default();
+    if let Some(asset_id) = row.get(at)? {
+        return Ok(UploadState::Uploaded { asset_id });
+    }
+    Ok(match (row.get(at + 1)?, row.get(at + 2)?) {
+        (true, _) => UploadState::Failed { reason },
+        (false, true) => UploadState::Held { reason },
+        (false, false) => UploadState::Wanted,
+    })
+}
+
+fn fingerprint(row: &Row<'_>, at: usize) -> rusqlite::Result<Fingerprint> {
+    let number = |at| row.get::<_, i64>(at).map(|signed| signed as u64);
+    Ok(Fingerprint {
+        device: number(at)?,
+        inode: number(at + 1)?,
+        size: number(at + 2)?,
+        mtime_ns: row.get(at + 3)?,
+        ctime_ns: row.get(at + 4)?,
+    })
+}
+
+fn path_row(row: &Row<'_>) -> rusqlite::Result<(OsString, PathRow)> {
+    let reason = || Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(3)?.unwrap_or_default());
+    let ignored = |by| Ok::<_, rusqlite::Error>(PathStatus::Ignored { by, reason: reason()? });
+    let status: String = row.get(2)?;
+    let status = match status.as_str() {
+        "linked" => {
+            let key = UploadKey { hash: hash(row.get(11)?)?, account: AccountId(row.get(12)?) };
+            PathStatus::Linked { key, upload: upload_state(row, 13)? }
+        }
+        "failed" => PathStatus::Failed { reason: reason()? },
+        "rule" => ignored(IgnoredBy::Rule)?,
+        "media" => ignored(IgnoredBy::Media)?,
+        "existing" => ignored(IgnoredBy::Existing)?,
+        _ => PathStatus::Settling,
+    };
+    let name = name_of(row.get(0)?);
+    let folder = FolderId(row.get(1)?);
+    let (certain, gone) = (row.get(9)?, row.get(10)?);
+    Ok((name, PathRow { folder, fingerprint: fingerprint(row, 4)?, certain, gone, status }))
+}
+
+fn content(row: &Row<'_>) -> rusqlite::Result<Content> {
+    let media_type: String = row.get(2)?;
+    let unknown =
+        || rusqlite::Error::InvalidColumnType(2, media_type.clone(), rusqlite::types::Type::Text);
+    Ok(Content {
+        hash: hash(row.get(0)?)?,
+        size: row.get::<_, i64>(1)? as u64,
+        media_type: MediaType::parse(&media_type).ok_or_else(unknown)?,
+        width: row.get(3)?,
+        height: row.get(4)?,
+        duration_ms: row.get::<_, Option<i64>>(5)?.map(|ms| ms as u64),
+    })
+}
+
+fn candidate(row: &Row<'_>, folder: FolderId, account: AccountId) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        folder,
+        content: content(row)?,
+        account,
+        path: join(row.get(6)?, row.get(7)?).into(),
+        fingerprint: fingerprint(row, 8)?,
+        name: row.get(13)?,
+        failures: row.get(14)?,
+        doubts: row.get(15)?,
+        elsewhere: row.get(16)?,
+    })
+}
+
+fn open_attempt(row: &Row<'_>) -> rusqlite::Result<OpenAttempt> {
+    Ok(OpenAttempt {
+        attempt: AttemptId(row.get(0)?),
+        key: UploadKey { hash: hash(row.get(1)?)?, account: AccountId(row.get(2)?) },
+        path: join(row.get(3)?, row.get(4)?).into(),
+        folder: FolderId(row.get(5)?),
+        name: row.get(6)?,
+        size: row.get::<_, i64>(7)? as u64,
+        opened_at: Wall(row.get(8)?),
+        opened_skew_ms: row.get(9)?,
+        looks: row.get(10)?,
+        failures: row.get(11)?,
+        doubts: row.get(12)?,
+        took_ms: row.get(13)?,
+    })
+}

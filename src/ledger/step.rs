@@ -1,0 +1,554 @@
+//! The writes of one step, inside one transaction.
+//!
+//! Owns:
+//! - a queue row exists if and only if its upload is not ended and a living path of its lane
+//!   holds the content;
+//! - an upload that has an assetId never loses it here.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Ledger, LedgerError};
+use crate::planner::{
+    AccountId, Content, Fingerprint, FolderId, IgnoredBy, UploadKey, Wall, Write,
+};
+
+type Result<T> = std::result::Result<T, LedgerError>;
+
+impl Ledger {
+    /// Begins the transaction of one step.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn begin_step(&self) -> Result<()> {
+        Ok(self.db.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Puts the step on disk.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written; nothing of the step is kept then.
+    pub fn commit_step(&self) -> Result<()> {
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+
+    /// Forgets the step.
+    pub fn abandon_step(&self) {
+        // Without a transaction there is nothing to forget.
+        let _ = self.db.execute_batch("ROLLBACK");
+    }
+
+    /// Applies one write inside the step.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn apply(&self, write: &Write, now: Wall) -> Result<()> {
+        match write {
+            Write::Settling { path, folder, fingerprint, reason } => {
+                let row = PathWrite::unlinked(*folder, fingerprint, false, "settling", reason);
+                self.put_path(path, &row, now).map(drop)
+            }
+            Write::Link {
+                path,
+                folder,
+                fingerprint,
+                certain,
+                content,
+                account,
+                name,
+                evidence,
+            } => {
+                let upload = self.ensure_upload(content, *account, name, now)?;
+                let mut row = PathWrite::unlinked(*folder, fingerprint, *certain, "linked", "");
+                row.linked = Some(upload);
+                let id = self.put_path(path, &row, now)?;
+                self.decide(id, now, "settled", evidence)?;
+                self.enqueue(*folder, *account, upload, id)
+            }
+            Write::Relink { path, folder, account } => self.relink(path, *folder, *account, now),
+            Write::Certain { path, fingerprint, certain } => {
+                self.certain(path, fingerprint, *certain)
+            }
+            Write::Back { path, folder } => self.back(path, *folder, now),
+            Write::Gone { path } => self.gone(path, now),
+            Write::Ignored { path, folder, fingerprint, by, certain, reason } => {
+                let status = ignored_word(*by);
+                let row = PathWrite::unlinked(*folder, fingerprint, *certain, status, reason);
+                let id = self.put_path(path, &row, now)?;
+                self.decide(id, now, "ignored", reason)
+            }
+            Write::PathFailed { path, folder, fingerprint, reason } => {
+                let row = PathWrite::unlinked(*folder, fingerprint, false, "failed", reason);
+                let id = self.put_path(path, &row, now)?;
+                self.decide(id, now, "failed", reason)
+            }
+            Write::PushAsked { path, account, force } => {
+                let sql = "INSERT OR REPLACE INTO push (path, account_id, force, asked_at)
+                           VALUES (?1, ?2, ?3, ?4)";
+                let path = bytes(path.as_os_str());
+                self.execute(sql, params![path, account.0, force, now.0])
+            }
+            Write::PushEnded { path, account } => {
+                let sql = "DELETE FROM push WHERE path = ?1 AND account_id = ?2";
+                self.execute(sql, params![bytes(path.as_os_str()), account.0])
+            }
+            Write::PushLink { path, content, account, name } => {
+                let upload = self.ensure_upload(content, *account, name, now)?;
+                let id = match self.path_id(path)? {
+                    Some(id) => id,
+                    None => {
+                        let fingerprint = Fingerprint::default();
+                        let folder = FolderId::PUSHES;
+                        let row = PathWrite::unlinked(folder, &fingerprint, false, "settling", "");
+                        self.put_path(path, &row, now)?
+                    }
+                };
+                self.enqueue(FolderId::PUSHES, *account, upload, id)
+            }
+            Write::OpenAttempt { .. }
+            | Write::Doubt { .. }
+            | Write::Looked { .. }
+            | Write::CloseAttempt { .. } => self.apply_attempt(write, now),
+            Write::Uploaded { .. }
+            | Write::Delay { .. }
+            | Write::UploadFailed { .. }
+            | Write::UploadHeld { .. }
+            | Write::Requeue { .. } => self.apply_upload(write, now),
+            Write::NameAccount { account, email } => {
+                let sql = "UPDATE account SET email = ?2 WHERE id = ?1";
+                self.execute(sql, params![account.0, email])
+            }
+            Write::MergeAccount { from, into } => self.merge_account(*from, *into),
+            Write::Scanned { folder } => {
+                let sql = "UPDATE folder SET first_scan_at = coalesce(first_scan_at, ?2)
+                           WHERE id = ?1";
+                self.execute(sql, params![folder.0, now.0])
+            }
+        }
+    }
+
+    fn apply_attempt(&self, write: &Write, now: Wall) -> Result<()> {
+        match write {
+            Write::OpenAttempt { attempt, key, path, name, at, skew_ms } => {
+                let sql = "INSERT INTO attempt
+                               (id, upload_id, path_id, run_id, opened_at, name, skew_ms)
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                let upload = self.upload_id(key)?;
+                let path = self.path_id(path)?;
+                self.execute(sql, params![attempt.0, upload, path, self.run, at.0, name, skew_ms])
+            }
+            Write::Doubt { attempt, status, reason, took_ms } => {
+                let sql = "UPDATE attempt SET sent_at = ?2, took_ms = ?3, status = ?4, detail = ?5
+                           WHERE id = ?1 AND outcome IS NULL";
+                self.execute(sql, params![attempt.0, now.0, took_ms, status, reason])
+            }
+            Write::Looked { attempt, looks, reason } => {
+                let sql = "UPDATE attempt SET looks = ?2, detail = ?3
+                           WHERE id = ?1 AND outcome IS NULL";
+                self.execute(sql, params![attempt.0, looks, reason])
+            }
+            Write::CloseAttempt { attempt, end, status, detail } => {
+                let sql = "UPDATE attempt SET outcome = ?2, ended_at = ?3,
+                               status = coalesce(?4, status), detail = ?5
+                           WHERE id = ?1 AND outcome IS NULL";
+                self.execute(sql, params![attempt.0, end.as_str(), now.0, status, detail])
+            }
+            other => unreachable!("not about an attempt: {other:?}"),
+        }
+    }
+
+    fn apply_upload(&self, write: &Write, now: Wall) -> Result<()> {
+        match write {
+            Write::Uploaded { key, asset, name } => {
+                let upload = self.upload_id(key)?;
+                let sql = "UPDATE upload SET asset_id = ?2, asset_url = ?3, uploaded_at = ?4,
+                               name = ?5, failures = 0, doubts = 0, next_try_at = NULL,
+                               reason = NULL, failed_at = NULL, held_at = NULL
+                           WHERE id = ?1 AND asset_id IS NULL";
+                self.execute(sql, params![upload, asset.asset_id, asset.url, now.0, name])?;
+                self.dequeue(upload)
+            }
+            Write::Delay { key, failures, doubts, next_try_at, reason } => {
+                let upload = self.upload_id(key)?;
+                let at = next_try_at.map(|at| at.0);
+                let sql = "UPDATE upload SET failures = ?2, doubts = ?3, next_try_at = ?4,
+                               reason = ?5 WHERE id = ?1";
+                self.execute(sql, params![upload, failures, doubts, at, reason])?;
+                let sql = "UPDATE queue SET next_try_at = ?2 WHERE upload_id = ?1";
+                self.execute(sql, params![upload, at.unwrap_or(0)])
+            }
+            Write::UploadFailed { key, reason } => {
+                let upload = self.upload_id(key)?;
+                let sql = "UPDATE upload SET failed_at = ?2, reason = ?3, next_try_at = NULL
+                           WHERE id = ?1 AND asset_id IS NULL";
+                self.execute(sql, params![upload, now.0, reason])?;
+                self.dequeue(upload)
+            }
+            Write::UploadHeld { key, reason } => {
+                let upload = self.upload_id(key)?;
+                let sql = "UPDATE upload SET held_at = ?2, reason = ?3, next_try_at = NULL
+                           WHERE id = ?1 AND asset_id IS NULL";
+                self.execute(sql, params![upload, now.0, reason])?;
+                self.dequeue(upload)
+            }
+            Write::Requeue { key, reason } => {
+                let upload = self.upload_id(key)?;
+                let sql = "UPDATE upload SET failed_at = NULL, reason = ?2, next_try_at = NULL
+                           WHERE id = ?1 AND asset_id IS NULL";
+                self.execute(sql, params![upload, reason])?;
+                let sql = "INSERT OR IGNORE INTO queue
+                               (folder_id, account_id, upload_id, path_id, newest)
+                           SELECT p.folder_id, u.account_id, u.id, p.id, p.mtime_ns
+                           FROM upload u JOIN path p ON p.content_id = u.content_id
+                           WHERE u.id = ?1 AND u.asset_id IS NULL AND p.gone_at IS NULL
+                             AND (p.upload_id = u.id OR p.folder_id = 0)";
+                self.execute(sql, [upload])
+            }
+            other => unreachable!("not about an upload: {other:?}"),
+        }
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<()> {
+        self.db.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+
+    fn decide(&self, path: i64, now: Wall, kind: &str, detail: &str) -> Result<()> {
+        let sql = "INSERT INTO decision (path_id, at, kind, detail) VALUES (?1, ?2, ?3, ?4)";
+        self.execute(sql, params![path, now.0, kind, detail])
+    }
+
+    /// The directory's row, made with those above it if there is none.
+    fn ensure_directory(&self, path: &Path) -> Result<i64> {
+        let key = bytes(path.as_os_str());
+        let mut known = self.db.prepare_cached("SELECT id FROM directory WHERE path = ?1")?;
+        if let Some(id) = known.query_row([key], |row| row.get(0)).optional()? {
+            return Ok(id);
+        }
+        let parent = path.parent().map(|parent| self.ensure_directory(parent)).transpose()?;
+        self.execute(
+            "INSERT INTO directory (parent_id, path) VALUES (?1, ?2)",
+            params![parent, key],
+        )?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    pub(super) fn path_id(&self, path: &Path) -> Result<Option<i64>> {
+        let (directory, name) = split(path);
+        let sql = "SELECT p.id FROM directory d JOIN path p ON p.directory_id = d.id
+                   WHERE d.path = ?1 AND p.name = ?2";
+        let mut found = self.db.prepare_cached(sql)?;
+        Ok(found
+            .query_row([bytes(directory.as_os_str()), bytes(name)], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Writes a path's row and mends the queue for what it held before.
+    fn put_path(&self, path: &Path, row: &PathWrite, now: Wall) -> Result<i64> {
+        let (directory, name) = split(path);
+        let directory = self.ensure_directory(directory)?;
+        let (content, upload) = match row.linked {
+            Some(upload) => (Some(self.content_of(upload)?), Some(upload)),
+            None => (None, None),
+        };
+        let sql = "INSERT INTO path (directory_id, name, folder_id, status, reason, device, inode,
+                       size, mtime_ns, ctime_ns, certain, content_id, upload_id, seen_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                   ON CONFLICT (directory_id, name) DO UPDATE SET
+                       folder_id = CASE excluded.folder_id WHEN 0 THEN folder_id
+                                   ELSE excluded.folder_id END,
+                       status = excluded.status, reason = excluded.reason,
+                       device = excluded.device, inode = excluded.inode, size = excluded.size,
+                       mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
+                       certain = excluded.certain, content_id = excluded.content_id,
+                       upload_id = excluded.upload_id, gone_at = NULL
+                   RETURNING id";
+        let print = row.fingerprint;
+        let id = self.db.prepare_cached(sql)?.query_row(
+            params![
+                directory,
+                bytes(name),
+                row.folder.0,
+                row.status,
+                (!row.reason.is_empty()).then_some(row.reason),
+                print.device as i64,
+                print.inode as i64,
+                print.size as i64,
+                print.mtime_ns,
+                print.ctime_ns,
+                row.certain,
+                content,
+                upload,
+                now.0
+            ],
+            |row| row.get(0),
+        )?;
+        self.release(id)?;
+        Ok(id)
+    }
+
+    /// Takes from the queue what this path was to be the source of and does not hold any more;
+    /// another living path of the lane takes its place, if there is one.
+    fn release(&self, path: i64) -> Result<()> {
+        let sql = "SELECT q.folder_id, q.upload_id FROM queue q
+                   JOIN upload u ON u.id = q.upload_id JOIN path p ON p.id = q.path_id
+                   WHERE q.path_id = ?1 AND NOT (
+                       p.gone_at IS NULL AND p.content_id IS u.content_id
+                       AND (q.folder_id = 0
+                            OR (p.folder_id = q.folder_id AND p.upload_id = q.upload_id)))";
+        let mut stale = self.db.prepare_cached(sql)?;
+        let rows = stale.query_map([path], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let stale: Vec<(i64, i64)> = rows.collect::<std::result::Result<_, _>>()?;
+        for (folder, upload) in stale {
+            let sql = "SELECT p.id FROM upload u JOIN path p ON p.content_id = u.content_id
+                       WHERE u.id = ?1 AND p.gone_at IS NULL
+                         AND (?2 = 0 OR (p.folder_id = ?2 AND p.upload_id = u.id)) LIMIT 1";
+            let mut other = self.db.prepare_cached(sql)?;
+            let other: Option<i64> =
+                other.query_row([upload, folder], |row| row.get(0)).optional()?;
+            match other {
+                Some(other) => self.execute(
+                    "UPDATE queue SET path_id = ?3 WHERE folder_id = ?1 AND upload_id = ?2",
+                    [folder, upload, other],
+                )?,
+                None => self.execute(
+                    "DELETE FROM queue WHERE folder_id = ?1 AND upload_id = ?2",
+                    [folder, upload],
+                )?,
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&self, folder: FolderId, account: AccountId, upload: i64, path: i64) -> Result<()> {
+        let sql = "INSERT INTO queue
+                       (folder_id, account_id, upload_id, path_id, next_try_at, newest)
+                   SELECT ?1, ?2, u.id, p.id, coalesce(u.next_try_at, 0), p.mtime_ns
+                   FROM upload u, path p
+                   WHERE u.id = ?3 AND p.id = ?4 AND u.asset_id IS NULL
+                     AND u.failed_at IS NULL AND u.held_at IS NULL
+                   ON CONFLICT (folder_id, upload_id) DO UPDATE SET
+                       account_id = excluded.account_id, path_id = excluded.path_id,
+                       newest = max(newest, excluded.newest)";
+        self.execute(sql, [folder.0, account.0, upload, path])
+    }
+
+    fn dequeue(&self, upload: i64) -> Result<()> {
+        self.execute("DELETE FROM queue WHERE upload_id = ?1", [upload])
+    }
+
+    fn ensure_content(&self, content: &Content) -> Result<i64> {
+        let mut known = self.db.prepare_cached("SELECT id FROM content WHERE hash = ?1")?;
+        let id = known.query_row([content.hash.0], |row| row.get(0)).optional()?;
+        if let Some(id) = id {
+            return Ok(id);
+        }
+        let sql = "INSERT INTO content (hash, size, media_type, width, height, duration_ms)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.execute(
+            sql,
+            params![
+                content.hash.0,
+                content.size as i64,
+                content.media_type.as_str(),
+                content.width,
+                content.height,
+                content.duration_ms.map(|ms| ms as i64)
+            ],
+        )?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    fn ensure_upload(
+        &self,
+        content: &Content,
+        account: AccountId,
+        name: &str,
+        now: Wall,
+    ) -> Result<i64> {
+        let content = self.ensure_content(content)?;
+        self.ensure_upload_of(content, account, name, now)
+    }
+
+    fn ensure_upload_of(
+        &self,
+        content: i64,
+        account: AccountId,
+        name: &str,
+        now: Wall,
+    ) -> Result<i64> {
+        let sql = "SELECT id FROM upload WHERE content_id = ?1 AND account_id = ?2";
+        let mut known = self.db.prepare_cached(sql)?;
+        if let Some(id) = known.query_row([content, account.0], |row| row.get(0)).optional()? {
+            return Ok(id);
+        }
+        let sql = "INSERT INTO upload (content_id, account_id, name, wanted_at)
+                   VALUES (?1, ?2, ?3, ?4)";
+        self.execute(sql, params![content, account.0, name, now.0])?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    fn content_of(&self, upload: i64) -> Result<i64> {
+        let mut found = self.db.prepare_cached("SELECT content_id FROM upload WHERE id = ?1")?;
+        Ok(found.query_row([upload], |row| row.get(0))?)
+    }
+
+    fn upload_id(&self, key: &UploadKey) -> Result<i64> {
+        let sql = "SELECT u.id FROM content c JOIN upload u ON u.content_id = c.id
+                   WHERE c.hash = ?1 AND u.account_id = ?2";
+        let mut found = self.db.prepare_cached(sql)?;
+        Ok(found.query_row(params![key.hash.0, key.account.0], |row| row.get(0))?)
+    }
+
+    fn relink(&self, path: &Path, folder: FolderId, account: AccountId, now: Wall) -> Result<()> {
+        let Some(id) = self.path_id(path)? else {
+            return Ok(());
+        };
+        let sql = "SELECT p.content_id, u.name FROM path p JOIN upload u ON u.id = p.upload_id
+                   WHERE p.id = ?1";
+        let mut found = self.db.prepare_cached(sql)?;
+        let row = found.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((content, name)): Option<(i64, String)> = row else {
+            return Ok(());
+        };
+        let upload = self.ensure_upload_of(content, account, &name, now)?;
+        let sql = "UPDATE path SET folder_id = ?2, upload_id = ?3 WHERE id = ?1";
+        self.execute(sql, [id, folder.0, upload])?;
+        self.release(id)?;
+        self.decide(id, now, "relinked", "wanted on the account its folder has now")?;
+        self.enqueue(folder, account, upload, id)
+    }
+
+    fn certain(&self, path: &Path, print: &Fingerprint, certain: bool) -> Result<()> {
+        let Some(id) = self.path_id(path)? else {
+            return Ok(());
+        };
+        let sql =
+            "UPDATE path SET device = ?2, inode = ?3, size = ?4, mtime_ns = ?5, ctime_ns = ?6,
+                       certain = ?7 WHERE id = ?1";
+        let (device, inode) = (print.device as i64, print.inode as i64);
+        let times = (print.mtime_ns, print.ctime_ns);
+        self.execute(sql, params![id, device, inode, print.size as i64, times.0, times.1, certain])
+    }
+
+    fn back(&self, path: &Path, folder: FolderId, now: Wall) -> Result<()> {
+        let Some(id) = self.path_id(path)? else {
+            return Ok(());
+        };
+        self.execute(
+            "UPDATE path SET gone_at = NULL, folder_id = ?2 WHERE id = ?1",
+            [id, folder.0],
+        )?;
+        self.decide(id, now, "back", "there again, unchanged")?;
+        let sql = "SELECT u.id, u.account_id FROM path p JOIN upload u ON u.id = p.upload_id
+                   WHERE p.id = ?1";
+        let mut found = self.db.prepare_cached(sql)?;
+        let row = found.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((upload, account)) = row else {
+            return Ok(());
+        };
+        self.enqueue(folder, AccountId(account), upload, id)
+    }
+
+    fn gone(&self, path: &Path, now: Wall) -> Result<()> {
+        let Some(id) = self.path_id(path)? else {
+            return Ok(());
+        };
+        self.execute("UPDATE path SET gone_at = ?2 WHERE id = ?1", [id, now.0])?;
+        self.decide(id, now, "gone", "not there any more")?;
+        self.release(id)
+    }
+
+    /// A nameless account turns out to be one the ledger has: its uploads become that one's.
+    fn merge_account(&self, from: AccountId, into: AccountId) -> Result<()> {
+        let db = &self.db;
+        let (from, into) = (from.0, into.0);
+        // Uploads that the named account has too: keep the one that knows its assetId.
+        let sql = "SELECT f.id, i.id FROM upload f JOIN upload i ON i.content_id = f.content_id
+                   WHERE f.account_id = ?1 AND i.account_id = ?2";
+        let pairs: Vec<(i64, i64)> = db
+            .prepare_cached(sql)?
+            .query_map([from, into], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<std::result::Result<_, _>>()?;
+        for (old, kept) in pairs {
+            let sql = "UPDATE upload SET asset_id = o.asset_id, asset_url = o.asset_url,
+                           uploaded_at = o.uploaded_at, failed_at = NULL, held_at = NULL
+                       FROM (SELECT * FROM upload WHERE id = ?1) o
+                       WHERE upload.id = ?2 AND upload.asset_id IS NULL AND o.asset_id IS NOT NULL";
+            self.execute(sql, [old, kept])?;
+            self.execute("UPDATE attempt SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
+            self.execute("UPDATE path SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
+            let sql = "UPDATE OR REPLACE queue SET upload_id = ?2, account_id = ?3
+                       WHERE upload_id = ?1";
+            self.execute(sql, [old, kept, into])?;
+            let ended = "DELETE FROM queue WHERE upload_id = ?1 AND EXISTS (SELECT 1 FROM upload
+                         WHERE id = ?1 AND (asset_id IS NOT NULL OR failed_at IS NOT NULL
+                                            OR held_at IS NOT NULL))";
+            self.execute(ended, [kept])?;
+            self.execute("DELETE FROM upload WHERE id = ?1", [old])?;
+        }
+        self.execute("UPDATE upload SET account_id = ?2 WHERE account_id = ?1", [from, into])?;
+        self.execute("UPDATE queue SET account_id = ?2 WHERE account_id = ?1", [from, into])?;
+        self.execute(
+            "UPDATE OR REPLACE push SET account_id = ?2 WHERE account_id = ?1",
+            [from, into],
+        )?;
+        let sql = "UPDATE meta SET value = ?2 WHERE key = 'default_account' AND value = ?1";
+        self.execute(sql, [from.to_string(), into.to_string()])?;
+        self.execute("DELETE FROM account WHERE id = ?1", [from])
+    }
+}
+
+/// The bytes of a name or path.
+pub(super) fn bytes(name: &OsStr) -> &[u8] {
+    name.as_bytes()
+}
+
+/// The name or path that these bytes are.
+pub(super) fn name_of(bytes: Vec<u8>) -> OsString {
+    OsString::from_vec(bytes)
+}
+
+/// Directory and name; a path without a name (`/`) is its own directory.
+pub(super) fn split(path: &Path) -> (&Path, &OsStr) {
+    let directory = path.parent().unwrap_or(path);
+    (directory, path.file_name().unwrap_or_default())
+}
+
+/// The path of a directory's row and a name.
+pub(super) fn join(directory: Vec<u8>, name: Vec<u8>) -> PathBuf {
+    PathBuf::from(name_of(directory)).join(name_of(name))
+}
+
+fn ignored_word(by: IgnoredBy) -> &'static str {
+    match by {
+        IgnoredBy::Rule => "rule",
+        IgnoredBy::Media => "media",
+        IgnoredBy::Existing => "existing",
+    }
+}
+
+/// A path's row to be.
+struct PathWrite<'a> {
+    folder: FolderId,
+    fingerprint: &'a Fingerprint,
+    certain: bool,
+    status: &'a str,
+    reason: &'a str,
+    linked: Option<i64>,
+}
+
+impl<'a> PathWrite<'a> {
+    fn unlinked(
+        folder: FolderId,
+        fingerprint: &'a Fingerprint,
+        certain: bool,
+        status: &'a str,
+        reason: &'a str,
+    ) -> PathWrite<'a> {
+        PathWrite { folder, fingerprint, certain, status, reason, linked: None }
+    }
+}
