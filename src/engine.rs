@@ -11,6 +11,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::ledger::{Ledger, LedgerError};
+#[cfg(test)]
+use crate::planner::sabotage;
 use crate::planner::{
     DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits, Look, Mono,
     Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight, UploadKey,
@@ -42,6 +44,9 @@ pub struct Step {
 pub struct Engine {
     ledger: Ledger,
     planner: Planner,
+    /// The next commit does not happen: the simulator's crash on the near side of it.
+    #[cfg(test)]
+    pub(crate) fail_commit: bool,
 }
 
 impl Engine {
@@ -58,7 +63,12 @@ impl Engine {
         let accounts = ledger.accounts()?;
         let remembered = ledger.remembered()?;
         let planner = Planner::new(limits, folders, accounts, remembered, now);
-        Ok(Engine { ledger, planner })
+        Ok(Engine {
+            ledger,
+            planner,
+            #[cfg(test)]
+            fail_commit: false,
+        })
     }
 
     /// Takes in what happened, decides, and puts it on disk.
@@ -70,6 +80,12 @@ impl Engine {
         match decide(&mut self.planner, &mut work, now, inputs) {
             Ok(()) => {
                 let Work { step, writes, .. } = work;
+                #[cfg(test)]
+                if self.fail_commit && writes > 0 {
+                    self.ledger.abandon_step();
+                    let acted = sabotage::on(sabotage::Bug::ActBeforeCommit);
+                    return if acted { Ok(step) } else { Err(no_commit()) };
+                }
                 if writes > 0 {
                     self.ledger.commit_step()?;
                 }
@@ -106,6 +122,11 @@ impl Engine {
     pub fn into_ledger(self) -> Ledger {
         self.ledger
     }
+}
+
+#[cfg(test)]
+fn no_commit() -> LedgerError {
+    LedgerError::OldSqlite("no commit")
 }
 
 /// A step in the making.
@@ -190,6 +211,7 @@ fn facts(
                 }
             }
             facts.recent = ledger.must_be_listed(*account, now.wall)?;
+            facts.established = ledger.established(now.wall)?;
             let emails = listing.assets.iter().find_map(|listed| listed.asset.email());
             facts.asset_account = ledger.account_of_email(emails.as_deref())?;
         }

@@ -13,3 +13,7 @@ pub mod secret;
 pub mod stamp;
 pub mod text;
 pub mod watch;
+
+#[cfg(test)]
+#[path = "../tests/sim/mod.rs"]
+mod sim;

@@ -140,6 +140,17 @@ impl Ledger {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
+    /// Accounts with a name whose lists must show something by now.
+    pub fn established(&self, now: Wall) -> Result<Vec<AccountId>> {
+        let mut established = Vec::new();
+        for (account, email) in self.accounts()? {
+            if email.is_some() && !self.must_be_listed(account, now)?.is_empty() {
+                established.push(account);
+            }
+        }
+        Ok(established)
+    }
+
     /// Candidates for the next attempts.
     pub fn offer(&self, ask: &Ask, now: Wall) -> Result<Offer> {
         let mut offer = Offer::default();
@@ -188,10 +199,11 @@ impl Ledger {
             "SELECT c.hash, c.size, c.media_type, c.width, c.height, c.duration_ms,
                     d.path, p.name, p.device, p.inode, p.size, p.mtime_ns, p.ctime_ns,
                     u.name, u.failures, u.doubts,
-                    EXISTS (SELECT 1 FROM upload o WHERE o.content_id = u.content_id
-                            AND o.id <> u.id AND (o.asset_id IS NOT NULL OR EXISTS (
-                                SELECT 1 FROM attempt a
-                                WHERE a.upload_id = o.id AND a.outcome IS NULL)))
+                    (SELECT group_concat(o.account_id) FROM upload o
+                     WHERE o.content_id = u.content_id AND o.id <> u.id
+                       AND (o.asset_id IS NOT NULL OR EXISTS (
+                           SELECT 1 FROM attempt a
+                           WHERE a.upload_id = o.id AND a.outcome IS NULL)))
              FROM queue q JOIN upload u ON u.id = q.upload_id
              JOIN content c ON c.id = u.content_id JOIN path p ON p.id = q.path_id
              JOIN directory d ON d.id = p.directory_id
@@ -310,6 +322,8 @@ fn content(row: &Row<'_>) -> rusqlite::Result<Content> {
 }
 
 fn candidate(row: &Row<'_>, folder: FolderId, account: AccountId) -> rusqlite::Result<Candidate> {
+    let elsewhere: Option<String> = row.get(16)?;
+    let elsewhere = elsewhere.iter().flat_map(|ids| ids.split(','));
     Ok(Candidate {
         folder,
         content: content(row)?,
@@ -319,7 +333,7 @@ fn candidate(row: &Row<'_>, folder: FolderId, account: AccountId) -> rusqlite::R
         name: row.get(13)?,
         failures: row.get(14)?,
         doubts: row.get(15)?,
-        elsewhere: row.get(16)?,
+        elsewhere: elsewhere.filter_map(|id| id.parse().ok()).map(AccountId).collect(),
     })
 }
 

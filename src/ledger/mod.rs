@@ -152,12 +152,22 @@ impl Ledger {
         prepare(&db)?;
         migrate(&mut db, path)?;
         remember_server(&db, base_url)?;
-        db.execute(
+        let mut ledger = Ledger { db, run: 0 };
+        ledger.begin_run(pid, now)?;
+        Ok(ledger)
+    }
+
+    /// A process begins to work with the ledger: what others left open is theirs no more.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn begin_run(&mut self, pid: u32, now: Wall) -> Result<(), LedgerError> {
+        self.db.execute(
             "INSERT INTO run (pid, started_at, version) VALUES (?1, ?2, ?3)",
             (pid, now.0, env!("CARGO_PKG_VERSION")),
         )?;
-        let run = db.last_insert_rowid();
-        Ok(Ledger { db, run })
+        self.run = self.db.last_insert_rowid();
+        Ok(())
     }
 
     /// The account of an e-mail (lower case), or the one whose e-mail is still to be learnt;

@@ -293,7 +293,7 @@ impl Planner {
         let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
         let quiet_ms = policy.map_or(self.limits.push_settle_ms, |policy| policy.settle_ms);
         let rest = match &entry.incomplete {
-            None => settle::rest(&stat, entry.same_since, quiet_ms, now),
+            None => settle::rest(&stat, entry.same_since, self.clock.since, quiet_ms, now),
             Some((since, _)) => {
                 let until = since.plus(policy.map_or(0, |policy| policy.incomplete_ms));
                 if until <= now.mono { Rest::Ready } else { Rest::Until(until) }
@@ -418,7 +418,7 @@ impl Planner {
     fn waited_enough(&self, now: Now, entry: &Entry, stat: &Stat) -> bool {
         let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
         let patience_ms = policy.map_or(0, |policy| policy.incomplete_ms);
-        settle::quiet_for_ms(stat, entry.same_since, now) >= patience_ms
+        settle::quiet_for_ms(stat, entry.same_since, self.clock.since, now) >= patience_ms
     }
 
     fn wait_for_more(
@@ -444,7 +444,7 @@ impl Planner {
                 fingerprint,
                 reason: write.1,
             });
-            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, now);
+            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, self.clock.since, now);
             entry.incomplete = Some((now.mono.plus(-quiet_ms), reason));
         }
         entry.recheck = false;
@@ -484,7 +484,7 @@ impl Planner {
             plan.writes.push(Write::Certain { path: path.clone(), fingerprint, certain });
         } else {
             self.tell_linked(&path, &content, account, facts.upload, plan);
-            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, now);
+            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, self.clock.since, now);
             plan.writes.push(Write::Link {
                 path: path.clone(),
                 folder,

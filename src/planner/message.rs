@@ -291,10 +291,12 @@ pub struct Facts {
     pub row: Option<PathRow>,
     /// For an identity: the upload of that content on the wanted account.
     pub upload: Option<UploadState>,
-    /// For a sight that moves a content to another account: what is to be sent there.
+    /// For an assetId, in an answer or a list: the account of its e-mail.
     pub asset_account: Option<AccountId>,
     /// For a list: the name we sent, for each listed asset that the ledger has.
     pub ours: Vec<(String, String)>,
+    /// For a list: accounts with a name whose own lists cannot be empty any more.
+    pub established: Vec<AccountId>,
     /// For a list: the newest assets the ledger has on this account, old enough to be listed.
     pub recent: Vec<String>,
 }

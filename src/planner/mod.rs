@@ -19,7 +19,7 @@ mod tests;
 mod types;
 mod uploads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use doubt::LOOKS_MS;
 pub use media_type::MediaType;
@@ -105,6 +105,10 @@ struct Folder {
 struct Account {
     email: Option<String>,
     listing: bool,
+    /// Without an e-mail: what is on these accounts is not on this one for sure.
+    is_not: BTreeSet<AccountId>,
+    /// Without an e-mail: when the list is to be read to find out which account it is.
+    identify_at: Option<Mono>,
 }
 
 /// Whether there is anything left to do.
@@ -139,7 +143,20 @@ pub struct Planner {
     next_try: Option<Mono>,
     last_lane: usize,
     stopping: bool,
+    clock: Clock,
 }
+
+/// How the wall clock runs beside the monotonic one.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    offset_ms: i64,
+    /// When it last jumped, or the machine slept: what it says of the time before cannot be used
+    /// to tell how long a file has been quiet.
+    since: Mono,
+}
+
+/// Drift between the clocks, from one step to the next, that is not a jump yet.
+const JUMP_MS: i64 = 500;
 
 impl Planner {
     /// A planner at the start of a run. What an earlier run left open is in doubt from now on.
@@ -155,7 +172,7 @@ impl Planner {
             folders: folders.into_iter().map(|policy| (policy.id, Folder::new(policy))).collect(),
             accounts: accounts
                 .into_iter()
-                .map(|(id, email)| (id, Account { email, listing: false }))
+                .map(|(id, email)| (id, Account { email, ..Account::default() }))
                 .collect(),
             settling: Settling::default(),
             flights: BTreeMap::new(),
@@ -168,6 +185,7 @@ impl Planner {
             next_try: None,
             last_lane: 0,
             stopping: false,
+            clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
             limits,
         };
         if !sabotage::on(sabotage::Bug::TrustCrashedAttempts) {
@@ -184,6 +202,7 @@ impl Planner {
 
     /// What follows from one event. `facts` are what the ledger knows of what it is about.
     pub fn handle(&mut self, now: Now, event: Event, facts: Facts) -> Plan {
+        self.watch_clock(now);
         let mut plan = Plan::default();
         match event {
             Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
@@ -203,6 +222,7 @@ impl Planner {
             Event::ScanEnded { folder, result } => {
                 self.scan_ended(now, folder, result, &mut plan);
             }
+            Event::ScanOwed { .. } if sabotage::on(sabotage::Bug::IgnoreOwedScans) => {}
             Event::ScanOwed { folder } => self.owe_scan(folder),
             Event::TokenChanged => {
                 if self.gates.token_changed() {
@@ -221,6 +241,7 @@ impl Planner {
 
     /// What the time alone brings: looks, reads, lists and scans that are due.
     pub fn poll(&mut self, now: Now) -> Plan {
+        self.watch_clock(now);
         let mut plan = Plan::default();
         if self.stopping {
             return plan;
@@ -250,7 +271,9 @@ impl Planner {
             return None;
         }
         let lists = self.doubts.values().filter(|doubt| !self.lists(doubt.key.account));
-        let lists = lists.map(|doubt| doubt.next_look).min();
+        let looks = lists.map(|doubt| doubt.next_look);
+        let names = self.accounts.values().filter(|account| !account.listing);
+        let lists = looks.chain(names.filter_map(|account| account.identify_at)).min();
         let scans = self.folders.values().filter(|folder| !folder.scanning);
         let scans = scans.map(|folder| folder.next_scan).min();
         [
@@ -273,7 +296,9 @@ impl Planner {
         let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
             || self.settling.next_due_unsettled().is_some_and(|at| at <= soon);
-        let sending = !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry;
+        let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
+        let sending =
+            !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
         let next = [self.next_try, self.gates.next_due(now.mono)].into_iter().flatten().min();
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || self.gates.all().is_some();
@@ -307,6 +332,14 @@ impl Planner {
     /// How many more sights can be taken in before some must be forgotten.
     pub fn room(&self) -> usize {
         self.limits.settling.saturating_sub(self.settling.len())
+    }
+
+    fn watch_clock(&mut self, now: Now) {
+        let offset_ms = now.wall.0.saturating_sub(now.mono.0);
+        if offset_ms.saturating_sub(self.clock.offset_ms).abs() > JUMP_MS {
+            self.clock.since = now.mono;
+        }
+        self.clock.offset_ms = offset_ms;
     }
 
     fn lists(&self, account: AccountId) -> bool {
@@ -427,6 +460,7 @@ pub(crate) mod sabotage {
         /// A file that changed while it was sent is not looked at again.
         ForgetChangedSource,
         /// Effects are carried out before their writes are on disk.
+        #[cfg(test)]
         ActBeforeCommit,
     }
 

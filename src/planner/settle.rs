@@ -68,10 +68,11 @@ pub enum Rest {
 
 /// Whether a file that has looked like `stat` since `same_since` has been quiet long enough.
 ///
-/// Where the file system's clock is ours, the change times tell since when it has been quiet; a
-/// time in the future tells nothing. Elsewhere only our own looks do.
-pub fn rest(stat: &Stat, same_since: Mono, quiet_ms: i64, now: Now) -> Rest {
-    let quiet_for_ms = quiet_for_ms(stat, same_since, now);
+/// Where the file system's clock is ours, the change times tell since when it has been quiet, but
+/// not beyond `clock_since`, the last time that clock jumped; a time in the future tells nothing.
+/// Elsewhere only our own looks do.
+pub fn rest(stat: &Stat, same_since: Mono, clock_since: Mono, quiet_ms: i64, now: Now) -> Rest {
+    let quiet_for_ms = quiet_for_ms(stat, same_since, clock_since, now);
     if quiet_for_ms >= quiet_ms {
         Rest::Ready
     } else {
@@ -80,9 +81,9 @@ pub fn rest(stat: &Stat, same_since: Mono, quiet_ms: i64, now: Now) -> Rest {
 }
 
 /// How long a file that has looked like `stat` since `same_since` is known to have been quiet.
-pub fn quiet_for_ms(stat: &Stat, same_since: Mono, now: Now) -> i64 {
+pub fn quiet_for_ms(stat: &Stat, same_since: Mono, clock_since: Mono, now: Now) -> i64 {
     let watched_ms = now.mono.since(same_since);
-    let told_ms = now.wall.since(stat.fingerprint.changed_at());
+    let told_ms = now.wall.since(stat.fingerprint.changed_at()).min(now.mono.since(clock_since));
     if stat.own_clock { watched_ms.max(told_ms) } else { watched_ms }
 }
 
@@ -281,21 +282,32 @@ mod tests {
         Stat { fingerprint, own_clock }
     }
 
+    const NEVER: Mono = Mono(i64::MIN);
+
     fn at(wall: i64, mono: i64) -> Now {
         Now { wall: Wall(wall), mono: Mono(mono) }
     }
 
     #[test]
     fn an_old_file_needs_no_quiet_time_where_the_clock_is_ours() {
-        assert_eq!(rest(&stat(0, true), Mono(5), 2_000, at(2_000, 5)), Rest::Ready);
-        assert_eq!(rest(&stat(0, false), Mono(5), 2_000, at(9_000, 5)), Rest::Until(Mono(2_005)));
+        assert_eq!(rest(&stat(0, true), Mono(5), NEVER, 2_000, at(2_000, 5)), Rest::Ready);
+        assert_eq!(
+            rest(&stat(0, false), Mono(5), NEVER, 2_000, at(9_000, 5)),
+            Rest::Until(Mono(2_005))
+        );
+    }
+
+    #[test]
+    fn a_clock_that_jumped_just_now_tells_nothing() {
+        let told = rest(&stat(0, true), Mono(5), Mono(5), 2_000, at(3_600_000, 5));
+        assert_eq!(told, Rest::Until(Mono(2_005)));
     }
 
     #[test]
     fn a_change_time_in_the_future_tells_nothing() {
         let future = stat(1_000_000, true);
-        assert_eq!(rest(&future, Mono(0), 2_000, at(0, 1_500)), Rest::Until(Mono(2_000)));
-        assert_eq!(rest(&future, Mono(0), 2_000, at(0, 2_000)), Rest::Ready);
+        assert_eq!(rest(&future, Mono(0), NEVER, 2_000, at(0, 1_500)), Rest::Until(Mono(2_000)));
+        assert_eq!(rest(&future, Mono(0), NEVER, 2_000, at(0, 2_000)), Rest::Ready);
         assert!(!certain(&future, Wall(5_000), 1_999));
         assert!(certain(&future, Wall(5_000), 2_000));
     }

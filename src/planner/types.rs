@@ -261,8 +261,8 @@ pub struct Candidate {
     pub failures: u32,
     /// Times in a row that this upload was sent whole and not found afterwards.
     pub doubts: u32,
-    /// The same content is uploaded or being uploaded on another account of the ledger.
-    pub elsewhere: bool,
+    /// Other accounts of the ledger on which this content is uploaded or being uploaded.
+    pub elsewhere: Vec<AccountId>,
 }
 
 impl Candidate {

@@ -6,6 +6,8 @@
 //! - a cause that is not one file's stops more than that file, and costs no file a failure;
 //! - while an account's e-mail is not learnt yet, one upload at a time is in flight on it.
 
+use std::collections::BTreeSet;
+
 use super::doubt::{Doubt, Finding};
 use super::message::{
     Ask, AttemptEnd, Effect, Facts, Listing, NotSent, Notice, Offer, Outcome, Plan, Refusal,
@@ -94,6 +96,10 @@ impl Planner {
                         any = true;
                         break;
                     }
+                    if self.may_be_elsewhere(&candidate) {
+                        let account = self.accounts.entry(candidate.account).or_default();
+                        account.identify_at.get_or_insert(now.mono);
+                    }
                     blocked += 1;
                 }
             }
@@ -137,7 +143,7 @@ impl Planner {
         }
         let nameless =
             |account| self.accounts.get(&account).is_none_or(|account| account.email.is_none());
-        if nameless(key.account) && candidate.elsewhere {
+        if self.may_be_elsewhere(candidate) {
             return false;
         }
         if sabotage::on(Bug::ForgetClaims) {
@@ -156,7 +162,17 @@ impl Planner {
             && !self.doubts.values().any(|doubt| claims(&doubt.key, &doubt.name, doubt.size))
     }
 
+    /// An account without a name may be the very one that has this content already.
+    fn may_be_elsewhere(&self, candidate: &Candidate) -> bool {
+        let Some(account) = self.accounts.get(&candidate.account) else { return false };
+        let unsure = |other: &AccountId| !account.is_not.contains(other);
+        account.email.is_none() && candidate.elsewhere.iter().any(unsure)
+    }
+
     fn open_attempt(&mut self, now: Now, candidate: Candidate, plan: &mut Plan) {
+        if let Some(account) = self.accounts.get_mut(&candidate.account) {
+            account.identify_at = None;
+        }
         self.last_attempt += 1;
         let attempt = AttemptId(self.last_attempt);
         let key = candidate.key();
@@ -556,12 +572,12 @@ impl Planner {
     }
 
     pub(super) fn begin_lists(&mut self, now: Now, plan: &mut Plan) {
-        let due: Vec<AccountId> = self
-            .doubts
-            .values()
-            .filter(|doubt| doubt.next_look <= now.mono)
-            .map(|doubt| doubt.key.account)
-            .collect();
+        let doubts = self.doubts.values().filter(|doubt| doubt.next_look <= now.mono);
+        let nameless = self.accounts.iter();
+        let nameless =
+            nameless.filter(|(_, account)| account.identify_at.is_some_and(|at| at <= now.mono));
+        let due: BTreeSet<AccountId> =
+            doubts.map(|doubt| doubt.key.account).chain(nameless.map(|(id, _)| *id)).collect();
         for id in due {
             if !self.gates.may_list(id, now.mono) {
                 self.postpone_looks(id, now.mono.plus(LOOKS_MS[0]));
@@ -578,6 +594,9 @@ impl Planner {
     fn postpone_looks(&mut self, account: AccountId, until: Mono) {
         for doubt in self.doubts.values_mut().filter(|doubt| doubt.key.account == account) {
             doubt.next_look = doubt.next_look.max(until);
+        }
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.identify_at = account.identify_at.map(|at| at.max(until));
         }
     }
 
@@ -599,6 +618,7 @@ impl Planner {
         if let Some(server_time) = listing.server_time {
             self.skew_ms = Some(server_time.since(listing.asked.wall));
         }
+        self.identify_account(now, account, &listing, facts, plan);
         // A doubt that came due after the list was asked for waits for the next one.
         let ids: Vec<AttemptId> = self
             .doubts
@@ -609,6 +629,33 @@ impl Planner {
         let mut facts = facts.clone();
         for id in ids {
             self.settle_doubt(now, id, &listing, &mut facts, plan);
+        }
+    }
+
+    /// Any asset of a nameless account tells its e-mail. A list without assets tells that it is
+    /// none of the accounts that must have some.
+    fn identify_account(
+        &mut self,
+        now: Now,
+        id: AccountId,
+        listing: &Listing,
+        facts: &Facts,
+        plan: &mut Plan,
+    ) {
+        let Some(account) = self.accounts.get_mut(&id) else { return };
+        if account.identify_at.is_none() || account.email.is_some() {
+            account.identify_at = None;
+            return;
+        }
+        match listing.assets.iter().find_map(|listed| listed.asset.email()) {
+            Some(email) => {
+                account.identify_at = None;
+                self.learn(id, email, facts.asset_account, plan);
+            }
+            None => {
+                account.is_not.extend(&facts.established);
+                account.identify_at = Some(now.mono.plus(LOOKS_MS[3]));
+            }
         }
     }
 
