@@ -83,10 +83,15 @@ impl fmt::Display for Token {
     }
 }
 
-/// Whether a text has the form of a token, so that it must not be repeated in a message.
-pub fn looks_like_token(text: &str) -> bool {
+/// Whether a token may stand somewhere in a text, so that no message must repeat it.
+pub fn may_hold_token(text: &str) -> bool {
+    text.split("user:")
+        .skip(1)
+        .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn looks_like_token(text: &str) -> bool {
     let Some((digits, rest)) = text
-        .trim()
         .strip_prefix("user:")
         .and_then(|account| account.split_once('-'))
     else {
@@ -381,7 +386,7 @@ fn missing(token_file: Option<&Path>) -> String {
 }
 
 /// The commands that put a token where it is looked for.
-fn how_to_write(path: &Path) -> String {
+pub fn how_to_write(path: &Path) -> String {
     let file = shell_word(path);
     format!("printf %s 'user:…' > {file} && chmod 600 {file}")
 }
