@@ -20,6 +20,9 @@ use crate::text::shown;
 /// A key and its value; `None`: not set.
 type Row = (&'static str, Option<Value>);
 
+/// Where the comments stand, unless a value is longer.
+const COMMENT_COLUMN: usize = 40;
+
 /// The configuration as TOML, each value with its origin as a comment behind it.
 pub fn show_toml(loaded: &Loaded) -> String {
     let absent = if loaded.file.exists {
@@ -46,11 +49,8 @@ pub fn show_toml(loaded: &Loaded) -> String {
                 None => (format!("# {key}"), "not set".to_owned()),
             })
             .collect();
-        let lengths = lines.iter().map(|(line, _)| line.chars().count());
-        // Long values do not push the comments of all others out of sight.
-        let width = lengths.filter(|length| *length <= 44).max().unwrap_or(0);
         for (line, origin) in lines {
-            _ = writeln!(text, "{line:width$}  # {origin}");
+            _ = writeln!(text, "{line:COMMENT_COLUMN$}  # {origin}");
         }
     }
     text
