@@ -35,7 +35,7 @@ pub use origin::{Origin, Origins};
 pub use show::{show_json, show_toml};
 pub use types::{
     AfterUpload, BadValue, BaseUrl, Email, Existing, Incomplete, Mode, NameTemplate, OnChange,
-    Send, duration_text, parse_duration,
+    SendFacts, duration_text, parse_duration,
 };
 
 /// Every effective value.
@@ -73,7 +73,7 @@ pub struct Api {
     /// Larger files are not sent; in bytes. `None`: no limit.
     pub max_file_size_bytes: Option<NonZeroU64>,
     /// The media facts sent with an upload.
-    pub send: Send,
+    pub send: SendFacts,
     /// A PEM file of certificate authorities to trust; absolute, and not looked at here.
     pub ca_file: Option<PathBuf>,
 }
@@ -158,7 +158,7 @@ impl Api {
             stall_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(600),
             max_file_size_bytes: None,
-            send: Send {
+            send: SendFacts {
                 width: true,
                 height: true,
                 duration: false,

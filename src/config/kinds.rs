@@ -13,7 +13,7 @@ use toml::de::DeValue;
 use super::error::quoted;
 use super::types::{
     AfterUpload, BadValue, BaseUrl, Choice, Email, Existing, Incomplete, Mode, NameTemplate,
-    OnChange, Send, parse_duration, parse_size,
+    OnChange, SendFacts, parse_duration, parse_size,
 };
 use crate::rules;
 
@@ -173,10 +173,10 @@ pub(super) const AFTER_UPLOAD: Kind<AfterUpload> = Kind {
         },
     },
 };
-pub(super) const SEND: Kind<Send> = Kind {
+pub(super) const SEND: Kind<SendFacts> = Kind {
     expected: "a list of \"width\", \"height\" and \"duration\"",
     read: |value, _| {
-        let mut send = Send {
+        let mut send = SendFacts {
             width: false,
             height: false,
             duration: false,

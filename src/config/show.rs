@@ -13,7 +13,7 @@ use toml::Value;
 use super::keys::Table;
 use super::load::Loaded;
 use super::origin::{Origin, Origins};
-use super::types::{AfterUpload, Choice, Incomplete, Send, duration_text, size_text};
+use super::types::{AfterUpload, Choice, Incomplete, SendFacts, duration_text, size_text};
 use super::{Api, Control, Folder};
 use crate::text::shown;
 
@@ -169,7 +169,7 @@ fn folder(folder: &Folder) -> Vec<Row> {
     ]
 }
 
-fn facts(send: Send) -> Vec<String> {
+fn facts(send: SendFacts) -> Vec<String> {
     let all = [
         ("width", send.width),
         ("height", send.height),

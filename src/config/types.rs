@@ -232,8 +232,7 @@ impl FromStr for NameTemplate {
     }
 }
 
-/// What happens to a file of which it is not certain how long its owner will wait: see
-/// [`Folder::incomplete`](super::Folder::incomplete).
+/// What happens to a file that nobody writes any more although its end is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incomplete {
     /// At rest but incomplete for so long: it fails, with the reason.
@@ -260,7 +259,7 @@ pub enum AfterUpload {
 
 /// Which media facts go out with an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Send {
+pub struct SendFacts {
     /// `width`, in pixels.
     pub width: bool,
     /// `height`, in pixels.

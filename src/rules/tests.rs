@@ -134,7 +134,7 @@ fn ignore_files_hold_below_their_directory_and_the_nearest_wins() {
     let rules = rules(&[], &[]);
     let files = [
         ("", "# a comment\n\n*.mov\n/only-top.png\n"),
-        ("a", "!good.mov\n*.gif\r\n"),
+        ("a", "!good.mov\n*.gif\r\n/here.png\n"),
         ("a/b", "*.mov"),
     ];
     let table = [
@@ -162,6 +162,11 @@ fn ignore_files_hold_below_their_directory_and_the_nearest_wins() {
             "a/x.gif: excluded by `*.gif` in /r/a/.taxiwayignore line 2",
         ),
         ("x.gif", "take"),
+        (
+            "a/here.png",
+            "a/here.png: excluded by `/here.png` in /r/a/.taxiwayignore line 3",
+        ),
+        ("a/b/here.png", "take"),
         (
             "a/b/good.mov",
             "a/b/good.mov: excluded by `*.mov` in /r/a/b/.taxiwayignore line 1",
@@ -367,7 +372,7 @@ fn an_ignore_file_that_cannot_be_obeyed_holds_everything_back() {
     fs::write(&file, "x\n".repeat(MOST_PATTERNS + 1)).unwrap();
     assert_eq!(
         said(),
-        format!("a: {shown} cannot be obeyed: it has more than 10000 patterns")
+        format!("a: {shown} cannot be obeyed: it has more than 1000 patterns")
     );
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();

@@ -114,6 +114,18 @@ fn show_names_each_value_with_its_origin() {
 }
 
 #[test]
+fn a_path_with_line_breaks_is_shown_on_its_line() {
+    let world = World::with("[[folder]]\npath = \"/a\\nb\\u007f\\t\\\"c\"\n");
+    let shown = show_toml(&world.load());
+    assert!(
+        shown.contains("\npath = \"/a\\nb\\u007f\\t\\\"c\" "),
+        "{shown}"
+    );
+    let folder = world.load().config.folders.remove(0);
+    assert_eq!(folder.path, Path::new("/a\nb\u{7f}\t\"c"));
+}
+
+#[test]
 fn check_says_what_is_worth_a_look() {
     let world = World::with(
         "[api]\nca_file = \"own.pem\"\n[[folder]]\npath = \"~/in\"\n[[folder]]\npath = \"~/in/deep\"\n\
@@ -211,7 +223,7 @@ proptest! {
         api.rate_limit_bytes = rate.and_then(NonZeroU64::new);
         api.max_file_size_bytes = api.rate_limit_bytes;
         api.stall_timeout = Duration::from_nanos(nanos);
-        api.send = Send { width: bits[0], height: bits[1], duration: bits[2] };
+        api.send = SendFacts { width: bits[0], height: bits[1], duration: bits[2] };
         for name in names {
             let mut folder = Folder::at(resolve(&world.at("work").join(name)));
             folder.hidden = bits[3];
