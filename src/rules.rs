@@ -23,8 +23,8 @@ use crate::text::{escaped, reason, shown};
 
 /// Longest ignore file that is obeyed, in bytes.
 pub const LONGEST_IGNORE_FILE_BYTES: u64 = 1024 * 1024;
-/// Most patterns of one ignore file that are obeyed; compiled, each takes memory for good.
-pub const MOST_PATTERNS: usize = 10_000;
+/// Most patterns of one ignore file that are obeyed; compiled, one takes about 10 KB.
+pub const MOST_PATTERNS: usize = 1_000;
 
 /// What a directory entry is, as far as the rules care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
