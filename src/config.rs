@@ -158,11 +158,7 @@ impl Api {
             stall_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(600),
             max_file_size_bytes: None,
-            send: SendFacts {
-                width: true,
-                height: true,
-                duration: false,
-            },
+            send: SendFacts { width: true, height: true, duration: false },
             ca_file: None,
         }
     }

@@ -85,15 +85,12 @@ impl fmt::Display for Token {
 
 /// Whether a token may stand somewhere in a text, so that no message must repeat it.
 pub fn may_hold_token(text: &str) -> bool {
-    text.split("user:")
-        .skip(1)
-        .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    text.split("user:").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn looks_like_token(text: &str) -> bool {
-    let Some((digits, rest)) = text
-        .strip_prefix("user:")
-        .and_then(|account| account.split_once('-'))
+    let Some((digits, rest)) =
+        text.strip_prefix("user:").and_then(|account| account.split_once('-'))
     else {
         return false;
     };
@@ -229,9 +226,7 @@ impl TokenError {
     /// What to type or to do next.
     pub fn hint(&self) -> String {
         match self {
-            TokenError::None {
-                token_file: Some(path),
-            } => how_to_write(path),
+            TokenError::None { token_file: Some(path) } => how_to_write(path),
             TokenError::None { token_file: None } => {
                 "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration".to_owned()
             }
@@ -287,25 +282,16 @@ pub fn find(
     {
         return Ok(found);
     }
-    Err(TokenError::None {
-        token_file: token_file.map(Path::to_owned),
-    })
+    Err(TokenError::None { token_file: token_file.map(Path::to_owned) })
 }
 
 fn from_variable(name: &'static str, value: &OsStr) -> Result<Option<Found>, TokenError> {
     let source = TokenSource::Environment(name);
     let parsed = value.to_str().ok_or(Fault::NotAscii).and_then(Token::parse);
     match parsed {
-        Ok(token) => Ok(Some(Found {
-            token,
-            source,
-            stamp: None,
-        })),
+        Ok(token) => Ok(Some(Found { token, source, stamp: None })),
         Err(Fault::Empty) => Ok(None),
-        Err(fault) => Err(TokenError::Malformed {
-            from: source,
-            fault,
-        }),
+        Err(fault) => Err(TokenError::Malformed { from: source, fault }),
     }
 }
 
@@ -324,11 +310,7 @@ fn from_file(source: TokenSource) -> Result<Option<Found>, TokenError> {
         Err(error) => return Err(unreadable(source, &error)),
     };
     if !metadata.is_file() {
-        let what = if metadata.is_dir() {
-            "a directory"
-        } else {
-            "not a regular file"
-        };
+        let what = if metadata.is_dir() { "a directory" } else { "not a regular file" };
         return Err(TokenError::NotTokenFile { from: source, what });
     }
     let file = match File::open(&path) {
@@ -345,37 +327,24 @@ fn from_file(source: TokenSource) -> Result<Option<Found>, TokenError> {
         return Err(TokenError::Exposed { path, mode });
     }
     if metadata.len() > LONGEST_FILE_BYTES {
-        return Err(TokenError::NotTokenFile {
-            from: source,
-            what: "too long",
-        });
+        return Err(TokenError::NotTokenFile { from: source, what: "too long" });
     }
     let mut bytes = Vec::new();
     if let Err(error) = file.take(LONGEST_FILE_BYTES).read_to_end(&mut bytes) {
         return Err(unreadable(source, &error));
     }
     // Held as a secret, so that the memory is wiped after the token is taken out of it.
-    let text = String::from_utf8(bytes)
-        .map(SecretString::from)
-        .map_err(|_| Fault::NotAscii);
+    let text = String::from_utf8(bytes).map(SecretString::from).map_err(|_| Fault::NotAscii);
     match text.and_then(|text| Token::parse(text.expose_secret())) {
-        Ok(token) => Ok(Some(Found {
-            token,
-            stamp: private.then(|| Stamp::of_metadata(&metadata)),
-            source,
-        })),
-        Err(fault) => Err(TokenError::Malformed {
-            from: source,
-            fault,
-        }),
+        Ok(token) => {
+            Ok(Some(Found { token, stamp: private.then(|| Stamp::of_metadata(&metadata)), source }))
+        }
+        Err(fault) => Err(TokenError::Malformed { from: source, fault }),
     }
 }
 
 fn unreadable(from: TokenSource, error: &io::Error) -> TokenError {
-    TokenError::Unreadable {
-        from,
-        reason: reason(error),
-    }
+    TokenError::Unreadable { from, reason: reason(error) }
 }
 
 fn missing(token_file: Option<&Path>) -> String {

@@ -107,13 +107,9 @@ fn nested(loaded: &Loaded) -> Vec<Finding> {
 
 fn token(loaded: &Loaded, environment: &Environment) -> Option<Finding> {
     match environment.token(Some(&loaded.config.api.token_file)) {
-        Ok(found) => found.warning().map(|text| Finding {
-            text,
-            hint: "compare it with the one on useapi.net".to_owned(),
-        }),
-        Err(error) => Some(Finding {
-            text: error.to_string(),
-            hint: error.hint(),
-        }),
+        Ok(found) => found
+            .warning()
+            .map(|text| Finding { text, hint: "compare it with the one on useapi.net".to_owned() }),
+        Err(error) => Some(Finding { text: error.to_string(), hint: error.hint() }),
     }
 }

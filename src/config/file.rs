@@ -44,10 +44,7 @@ pub(super) struct Entries<'a> {
 impl Source {
     /// Reads the file; `None` if there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Source>, ConfigError> {
-        let unreadable = |reason: String| ConfigError::Unreadable {
-            path: path.to_owned(),
-            reason,
-        };
+        let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -63,10 +60,7 @@ impl Source {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             unreadable(format!("line {} is not UTF-8", line_of(valid)))
         })?;
-        Ok(Some(Source {
-            path: Arc::new(path.to_owned()),
-            text,
-        }))
+        Ok(Some(Source { path: Arc::new(path.to_owned()), text }))
     }
 
     /// Parses the text; the result borrows from both.
@@ -155,10 +149,7 @@ impl Source {
 
     fn origin(&self, at: usize) -> Origin {
         let bytes = self.text.as_bytes();
-        Origin::File {
-            path: Arc::clone(&self.path),
-            line: line_of(&bytes[..at.min(bytes.len())]),
-        }
+        Origin::File { path: Arc::clone(&self.path), line: line_of(&bytes[..at.min(bytes.len())]) }
     }
 }
 

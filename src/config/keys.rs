@@ -81,10 +81,7 @@ const FOLDER: &[(&str, &str)] = &[
     ("on_change", r#""upload""#),
     ("after_upload", r#""keep""#),
     ("sidecar", "false"),
-    (
-        "on_uploaded",
-        r#"["notify-send", "uploaded", "{asset_id}"]"#,
-    ),
+    ("on_uploaded", r#"["notify-send", "uploaded", "{asset_id}"]"#),
     ("on_failed", r#"["notify-send", "failed"]"#),
 ];
 
@@ -120,9 +117,8 @@ pub(super) fn hint_for_unknown(table: Option<Table>, key: &str) -> String {
             }
         };
     }
-    let elsewhere = Table::ALL
-        .iter()
-        .find(|other| other.keys().iter().any(|(name, _)| *name == key));
+    let elsewhere =
+        Table::ALL.iter().find(|other| other.keys().iter().any(|(name, _)| *name == key));
     match (elsewhere, table) {
         (Some(other), _) => format!("put `{key}` under {other}"),
         (None, Some(table)) => format!("the keys of {table} are {}", own.join(", ")),
@@ -136,9 +132,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|known| (distance(&word, known), *known));
     let most = (word.chars().count() / 3).clamp(1, 3);
     let nearest = near.min_by_key(|(distance, _)| *distance);
-    nearest
-        .filter(|(distance, _)| *distance <= most)
-        .map(|(_, known)| known)
+    nearest.filter(|(distance, _)| *distance <= most).map(|(_, known)| known)
 }
 
 /// How many letters must be added, dropped or replaced to make one word the other.

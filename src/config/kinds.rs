@@ -65,25 +65,17 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    const PLAIN: Wrong = Wrong {
-        found: None,
-        why: None,
-    };
+    const PLAIN: Wrong = Wrong { found: None, why: None };
 }
 
 impl From<BadValue> for Wrong {
     fn from(bad: BadValue) -> Wrong {
-        Wrong {
-            found: None,
-            why: Some(bad.0),
-        }
+        Wrong { found: None, why: Some(bad.0) }
     }
 }
 
-pub(super) const BOOL: Kind<bool> = Kind {
-    expected: "true or false",
-    read: |value, _| value.as_bool().ok_or(Wrong::PLAIN),
-};
+pub(super) const BOOL: Kind<bool> =
+    Kind { expected: "true or false", read: |value, _| value.as_bool().ok_or(Wrong::PLAIN) };
 pub(super) const CONCURRENCY: Kind<usize> = Kind {
     expected: "a whole number from 1 to 64",
     read: |value, _| {
@@ -116,10 +108,8 @@ pub(super) const RATE: Kind<Option<NonZeroU64>> = Kind {
         Ok(NonZeroU64::new(parse_size(size)?))
     },
 };
-pub(super) const EMAIL: Kind<Option<Email>> = Kind {
-    expected: "an e-mail address",
-    read: |value, _| parsed(value).map(Some),
-};
+pub(super) const EMAIL: Kind<Option<Email>> =
+    Kind { expected: "an e-mail address", read: |value, _| parsed(value).map(Some) };
 pub(super) const BASE_URL: Kind<BaseUrl> = Kind {
     expected: "an https:// URL, or http:// to a loopback address",
     read: |value, _| parsed(value),
@@ -150,18 +140,12 @@ pub(super) const TOKEN_FILE: Kind<PathBuf> = Kind {
         Ok(base.absolute(text)?)
     },
 };
-pub(super) const EXISTING: Kind<Existing> = Kind {
-    expected: "\"upload\" or \"ignore\"",
-    read: |value, _| choice(value),
-};
-pub(super) const ON_CHANGE: Kind<OnChange> = Kind {
-    expected: "\"upload\" or \"ignore\"",
-    read: |value, _| choice(value),
-};
-pub(super) const MODE: Kind<Mode> = Kind {
-    expected: "\"auto\", \"events\" or \"poll\"",
-    read: |value, _| choice(value),
-};
+pub(super) const EXISTING: Kind<Existing> =
+    Kind { expected: "\"upload\" or \"ignore\"", read: |value, _| choice(value) };
+pub(super) const ON_CHANGE: Kind<OnChange> =
+    Kind { expected: "\"upload\" or \"ignore\"", read: |value, _| choice(value) };
+pub(super) const MODE: Kind<Mode> =
+    Kind { expected: "\"auto\", \"events\" or \"poll\"", read: |value, _| choice(value) };
 pub(super) const AFTER_UPLOAD: Kind<AfterUpload> = Kind {
     expected: "\"keep\", \"trash\" or \"move:DIR\"",
     read: |value, base| match string(value)? {
@@ -176,11 +160,7 @@ pub(super) const AFTER_UPLOAD: Kind<AfterUpload> = Kind {
 pub(super) const SEND: Kind<SendFacts> = Kind {
     expected: "a list of \"width\", \"height\" and \"duration\"",
     read: |value, _| {
-        let mut send = SendFacts {
-            width: false,
-            height: false,
-            duration: false,
-        };
+        let mut send = SendFacts { width: false, height: false, duration: false };
         for (fact, element) in strings(value)? {
             match fact {
                 "width" => send.width = true,
@@ -197,10 +177,8 @@ pub(super) const PATTERNS: Kind<Vec<String>> = Kind {
     read: |value, _| {
         let mut patterns = Vec::new();
         for (pattern, element) in strings(value)? {
-            rules::check_pattern(pattern).map_err(|bad| Wrong {
-                why: Some(bad.to_string()),
-                ..element
-            })?;
+            rules::check_pattern(pattern)
+                .map_err(|bad| Wrong { why: Some(bad.to_string()), ..element })?;
             patterns.push(pattern.to_owned());
         }
         Ok(patterns)
@@ -209,10 +187,8 @@ pub(super) const PATTERNS: Kind<Vec<String>> = Kind {
 pub(super) const COMMAND: Kind<Vec<String>> = Kind {
     expected: "a program and its arguments as a list, without a shell",
     read: |value, _| {
-        let words: Vec<String> = strings(value)?
-            .into_iter()
-            .map(|(word, _)| word.to_owned())
-            .collect();
+        let words: Vec<String> =
+            strings(value)?.into_iter().map(|(word, _)| word.to_owned()).collect();
         match words.first() {
             Some(program) if !program.is_empty() => Ok(words),
             _ => Err(BadValue::new("it names no program").into()),
@@ -242,10 +218,7 @@ fn strings<'v>(value: &'v DeValue<'_>) -> Result<Vec<(&'v str, Wrong)>, Wrong> {
     let list = value.as_array().ok_or(Wrong::PLAIN)?;
     let mut texts = Vec::with_capacity(list.len());
     for element in list.iter() {
-        let refusal = Wrong {
-            found: Some(found(element.get_ref())),
-            why: None,
-        };
+        let refusal = Wrong { found: Some(found(element.get_ref())), why: None };
         match element.get_ref().as_str() {
             Some(text) => texts.push((text, refusal)),
             None => return Err(refusal),

@@ -53,10 +53,8 @@ pub fn locate(sources: &Sources) -> Result<(PathBuf, Origin), ConfigError> {
     let flag = (flags.config.as_deref(), Origin::Flag("--config"));
     let default = environment.config_dir.as_ref();
     let default = default.map(|directory| directory.join("config.toml"));
-    place(environment, flag, CONFIG_VARIABLE, default)?.ok_or(ConfigError::NoHome {
-        what: "the configuration",
-        flag: "--config FILE",
-    })
+    place(environment, flag, CONFIG_VARIABLE, default)?
+        .ok_or(ConfigError::NoHome { what: "the configuration", flag: "--config FILE" })
 }
 
 /// Where the state directory is: `--state-dir`, `TAXIWAY_STATE_DIR`, the platform's place. Works
@@ -65,10 +63,8 @@ pub fn locate_state_dir(sources: &Sources) -> Result<(PathBuf, Origin), ConfigEr
     let Sources { environment, flags } = sources;
     let flag = (flags.state_dir.as_deref(), Origin::Flag("--state-dir"));
     let default = environment.state_dir.clone();
-    place(environment, flag, STATE_DIR_VARIABLE, default)?.ok_or(ConfigError::NoHome {
-        what: "the state directory",
-        flag: "--state-dir DIR",
-    })
+    place(environment, flag, STATE_DIR_VARIABLE, default)?
+        .ok_or(ConfigError::NoHome { what: "the state directory", flag: "--state-dir DIR" })
 }
 
 /// The path with all symbolic links resolved; what does not exist (yet) is appended as written.
@@ -128,17 +124,8 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     }
     let (folders, folder_origins) = folders.into_iter().unzip();
     Ok(Loaded {
-        config: Config {
-            api,
-            control,
-            folders,
-            state_dir,
-        },
-        file: ConfigFile {
-            path,
-            from,
-            exists: source.is_some(),
-        },
+        config: Config { api, control, folders, state_dir },
+        file: ConfigFile { path, from, exists: source.is_some() },
         api: api_origins,
         control: control_origins,
         folders: folder_origins,
@@ -158,11 +145,7 @@ fn load_api(
     to.set(&mut api.token_file, "token_file", &kinds::TOKEN_FILE)?;
     to.set(&mut api.concurrency, "concurrency", &kinds::CONCURRENCY)?;
     to.set(&mut api.rate_limit_bytes, "rate_limit", &kinds::RATE)?;
-    to.set(
-        &mut api.connect_timeout,
-        "connect_timeout",
-        &kinds::DURATION,
-    )?;
+    to.set(&mut api.connect_timeout, "connect_timeout", &kinds::DURATION)?;
     to.set(&mut api.stall_timeout, "stall_timeout", &kinds::DURATION)?;
     to.set(&mut api.answer_timeout, "answer_timeout", &kinds::DURATION)?;
     to.set(&mut api.max_file_size_bytes, "max_file_size", &kinds::SIZE)?;
@@ -192,9 +175,7 @@ fn load_folder(entries: &Entries<'_>, base: &Base) -> Result<(Folder, Origins), 
     let mut to = Setter::new(Some(entries), base);
     let mut path = None;
     to.set(&mut path, "path", &kinds::PATH)?;
-    let path = path.ok_or_else(|| ConfigError::NoPath {
-        at: entries.at.clone(),
-    })?;
+    let path = path.ok_or_else(|| ConfigError::NoPath { at: entries.at.clone() })?;
     let mut folder = Folder::at(path);
     to.set(&mut folder.email, "email", &kinds::EMAIL)?;
     to.set(&mut folder.recursive, "recursive", &kinds::BOOL)?;
@@ -207,18 +188,10 @@ fn load_folder(entries: &Entries<'_>, base: &Base) -> Result<(Folder, Origins), 
     to.set(&mut folder.incomplete, "incomplete", &kinds::INCOMPLETE)?;
     to.set(&mut folder.mode, "mode", &kinds::MODE)?;
     to.set(&mut folder.poll_interval, "poll_interval", &kinds::DURATION)?;
-    to.set(
-        &mut folder.rescan_interval,
-        "rescan_interval",
-        &kinds::DURATION,
-    )?;
+    to.set(&mut folder.rescan_interval, "rescan_interval", &kinds::DURATION)?;
     to.set(&mut folder.name, "name", &kinds::NAME)?;
     to.set(&mut folder.on_change, "on_change", &kinds::ON_CHANGE)?;
-    to.set(
-        &mut folder.after_upload,
-        "after_upload",
-        &kinds::AFTER_UPLOAD,
-    )?;
+    to.set(&mut folder.after_upload, "after_upload", &kinds::AFTER_UPLOAD)?;
     to.set(&mut folder.sidecar, "sidecar", &kinds::BOOL)?;
     to.set(&mut folder.on_uploaded, "on_uploaded", &kinds::COMMAND)?;
     to.set(&mut folder.on_failed, "on_failed", &kinds::COMMAND)?;
@@ -234,11 +207,7 @@ struct Setter<'a> {
 
 impl<'a> Setter<'a> {
     fn new(entries: Option<&'a Entries<'a>>, base: &'a Base) -> Setter<'a> {
-        Setter {
-            entries,
-            base,
-            origins: Origins::default(),
-        }
+        Setter { entries, base, origins: Origins::default() }
     }
 
     fn set<T: PartialEq>(
@@ -324,9 +293,6 @@ fn absolute(environment: &Environment, path: &Path, from: &Origin) -> Result<Pat
     }
     match &environment.current_dir {
         Some(current_dir) => Ok(tidy(&current_dir.join(path))),
-        None => Err(ConfigError::NoCurrentDirectory {
-            from: from.clone(),
-            path: path.to_owned(),
-        }),
+        None => Err(ConfigError::NoCurrentDirectory { from: from.clone(), path: path.to_owned() }),
     }
 }

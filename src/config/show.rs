@@ -25,11 +25,7 @@ const COMMENT_COLUMN: usize = 40;
 
 /// The configuration as TOML, each value with its origin as a comment behind it.
 pub fn show_toml(loaded: &Loaded) -> String {
-    let absent = if loaded.file.exists {
-        ""
-    } else {
-        ", which does not exist"
-    };
+    let absent = if loaded.file.exists { "" } else { ", which does not exist" };
     let mut text = format!(
         "# file: {}{absent} ({})\n# state directory: {} ({})\n",
         shown(&loaded.file.path),
@@ -42,10 +38,7 @@ pub fn show_toml(loaded: &Loaded) -> String {
         let lines: Vec<(String, String)> = rows
             .into_iter()
             .map(|(key, value)| match value {
-                Some(value) => (
-                    format!("{key} = {}", inline(&value)),
-                    origins.of(key).to_string(),
-                ),
+                Some(value) => (format!("{key} = {}", inline(&value)), origins.of(key).to_string()),
                 None => (format!("# {key}"), "not set".to_owned()),
             })
             .collect();
@@ -103,28 +96,14 @@ fn api(api: &Api) -> Vec<Row> {
     let per_second = |limit: NonZeroU64| format!("{}/s", size_text(limit.get()));
     vec![
         ("base_url", text(api.base_url.as_str())),
-        (
-            "email",
-            api.email.as_ref().and_then(|email| text(email.as_str())),
-        ),
+        ("email", api.email.as_ref().and_then(|email| text(email.as_str()))),
         ("token_file", path(&api.token_file)),
-        (
-            "concurrency",
-            i64::try_from(api.concurrency).ok().map(Value::Integer),
-        ),
-        (
-            "rate_limit",
-            api.rate_limit_bytes
-                .and_then(|limit| text(&per_second(limit))),
-        ),
+        ("concurrency", i64::try_from(api.concurrency).ok().map(Value::Integer)),
+        ("rate_limit", api.rate_limit_bytes.and_then(|limit| text(&per_second(limit)))),
         ("connect_timeout", text(&duration_text(api.connect_timeout))),
         ("stall_timeout", text(&duration_text(api.stall_timeout))),
         ("answer_timeout", text(&duration_text(api.answer_timeout))),
-        (
-            "max_file_size",
-            api.max_file_size_bytes
-                .and_then(|size| text(&size_text(size.get()))),
-        ),
+        ("max_file_size", api.max_file_size_bytes.and_then(|size| text(&size_text(size.get())))),
         ("send", list(&facts(api.send))),
         ("ca_file", api.ca_file.as_deref().and_then(path)),
     ]
@@ -139,27 +118,18 @@ fn folder(folder: &Folder) -> Vec<Row> {
     let command = |words: &Vec<String>| (!words.is_empty()).then(|| list(words)).flatten();
     vec![
         ("path", path(&folder.path)),
-        (
-            "email",
-            folder.email.as_ref().and_then(|email| text(email.as_str())),
-        ),
+        ("email", folder.email.as_ref().and_then(|email| text(email.as_str()))),
         ("recursive", Some(Value::Boolean(folder.recursive))),
         ("include", list(&folder.include)),
         ("exclude", list(&folder.exclude)),
         ("hidden", Some(Value::Boolean(folder.hidden))),
-        (
-            "follow_symlinks",
-            Some(Value::Boolean(folder.follow_symlinks)),
-        ),
+        ("follow_symlinks", Some(Value::Boolean(folder.follow_symlinks))),
         ("existing", text(folder.existing.word())),
         ("settle", text(&duration_text(folder.settle))),
         ("incomplete", text(&incomplete(folder.incomplete))),
         ("mode", text(folder.mode.word())),
         ("poll_interval", text(&duration_text(folder.poll_interval))),
-        (
-            "rescan_interval",
-            text(&duration_text(folder.rescan_interval)),
-        ),
+        ("rescan_interval", text(&duration_text(folder.rescan_interval))),
         ("name", text(folder.name.as_str())),
         ("on_change", text(folder.on_change.word())),
         ("after_upload", text(&after_upload(&folder.after_upload))),
@@ -170,15 +140,8 @@ fn folder(folder: &Folder) -> Vec<Row> {
 }
 
 fn facts(send: SendFacts) -> Vec<String> {
-    let all = [
-        ("width", send.width),
-        ("height", send.height),
-        ("duration", send.duration),
-    ];
-    all.into_iter()
-        .filter(|(_, sent)| *sent)
-        .map(|(fact, _)| fact.to_owned())
-        .collect()
+    let all = [("width", send.width), ("height", send.height), ("duration", send.duration)];
+    all.into_iter().filter(|(_, sent)| *sent).map(|(fact, _)| fact.to_owned()).collect()
 }
 
 fn incomplete(incomplete: Incomplete) -> String {

@@ -33,10 +33,7 @@ impl World {
             ..Environment::default()
         };
         let flags = Flags::default();
-        World {
-            dir,
-            sources: Sources { environment, flags },
-        }
+        World { dir, sources: Sources { environment, flags } }
     }
 
     fn with(text: &str) -> World {
@@ -71,10 +68,7 @@ impl World {
         };
         assert_eq!(error.exit_code(), 78);
         let (text, hint) = (error.to_string(), error.hint());
-        assert!(
-            !text.contains('\n') && !hint.contains('\n'),
-            "{text} {hint}"
-        );
+        assert!(!text.contains('\n') && !hint.contains('\n'), "{text} {hint}");
         (self.short(&text), self.short(&hint))
     }
 

@@ -87,9 +87,8 @@ impl FromStr for BaseUrl {
     /// Stricter than browsers: what they would repair is refused here, so that this reading and
     /// the HTTP client's cannot differ.
     fn from_str(text: &str) -> Result<BaseUrl, BadValue> {
-        let (scheme, rest) = text
-            .split_once("://")
-            .ok_or_else(|| BadValue::new("it has no scheme"))?;
+        let (scheme, rest) =
+            text.split_once("://").ok_or_else(|| BadValue::new("it has no scheme"))?;
         let scheme = scheme.to_ascii_lowercase();
         let default_port = match scheme.as_str() {
             "https" => 443,
@@ -118,10 +117,7 @@ impl FromStr for BaseUrl {
         }
         let origin_len = url.len();
         url.push_str(path);
-        Ok(BaseUrl {
-            text: url,
-            origin_len,
-        })
+        Ok(BaseUrl { text: url, origin_len })
     }
 }
 
@@ -133,10 +129,7 @@ impl fmt::Display for BaseUrl {
 
 impl Default for BaseUrl {
     fn default() -> BaseUrl {
-        BaseUrl {
-            text: BaseUrl::DEFAULT.to_owned(),
-            origin_len: "https://api.useapi.net".len(),
-        }
+        BaseUrl { text: BaseUrl::DEFAULT.to_owned(), origin_len: "https://api.useapi.net".len() }
     }
 }
 
@@ -178,9 +171,7 @@ fn is_loopback(host: &str) -> bool {
 fn check_path(path: &str) -> Result<(), BadValue> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:@".contains(c);
     if !path.chars().all(legal) {
-        return Err(BadValue::new(
-            "its path has a character that must be %-encoded",
-        ));
+        return Err(BadValue::new("its path has a character that must be %-encoded"));
     }
     if path.split('/').any(|part| part == "." || part == "..") {
         return Err(BadValue::new("its path has . or .. in it"));
@@ -320,11 +311,8 @@ pub enum Mode {
 }
 
 impl Choice for Mode {
-    const ALL: &'static [(&'static str, Mode)] = &[
-        ("auto", Mode::Auto),
-        ("events", Mode::Events),
-        ("poll", Mode::Poll),
-    ];
+    const ALL: &'static [(&'static str, Mode)] =
+        &[("auto", Mode::Auto), ("events", Mode::Events), ("poll", Mode::Poll)];
 }
 
 /// Shortest time that a setting can name.
@@ -334,10 +322,8 @@ const LONGEST: Duration = Duration::from_secs(8760 * 3600);
 
 /// Reads a duration such as `2s`, `500ms`, `10min` or `1h 30min`, from 10ms to 8760h (a year).
 pub fn parse_duration(text: &str) -> Result<Duration, BadValue> {
-    let read: SignedDuration = text
-        .trim()
-        .parse()
-        .map_err(|_| BadValue::new("it is not a number with a unit"))?;
+    let read: SignedDuration =
+        text.trim().parse().map_err(|_| BadValue::new("it is not a number with a unit"))?;
     match Duration::try_from(read) {
         Ok(duration) if duration < SHORTEST => Err(BadValue::new("it is shorter than 10ms")),
         Ok(duration) if duration > LONGEST => Err(BadValue::new("it is longer than 8760h")),
@@ -364,19 +350,13 @@ pub fn duration_text(duration: Duration) -> String {
             left %= nanos;
         }
     }
-    if parts.is_empty() {
-        "0s".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 /// Reads a size in bytes, above zero: `2GB`, `512KiB` (MB = 10⁶, MiB = 2²⁰).
 pub(super) fn parse_size(text: &str) -> Result<u64, BadValue> {
-    let size: ByteSize = text
-        .trim()
-        .parse()
-        .map_err(|_| BadValue::new("it is not a number with a unit"))?;
+    let size: ByteSize =
+        text.trim().parse().map_err(|_| BadValue::new("it is not a number with a unit"))?;
     match size.as_u64() {
         0 => Err(BadValue::new("it is zero")),
         u64::MAX => Err(BadValue::new("it is too large")),

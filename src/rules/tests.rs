@@ -19,10 +19,8 @@ fn rules(include: &[&str], exclude: &[&str]) -> Rules {
 
 /// Ignore files by directory, as data; `/r` stands for the root in messages.
 fn tree<'a>(files: &'a [(&'a str, &'a str)]) -> impl Fn(&Path) -> Option<IgnoreFile> + 'a {
-    let files: BTreeMap<&Path, &str> = files
-        .iter()
-        .map(|(directory, text)| (Path::new(*directory), *text))
-        .collect();
+    let files: BTreeMap<&Path, &str> =
+        files.iter().map(|(directory, text)| (Path::new(*directory), *text)).collect();
     move |directory| {
         files.get(directory).map(|text| IgnoreFile {
             path: Path::new("/r").join(directory).join(IGNORE_FILE),
@@ -62,22 +60,10 @@ fn an_excluded_directory_decides_for_all_below_it() {
         ("x/drafts/y/a.png", FILE, format!("x/drafts: {drafts}")),
         ("drafts", FILE, "take".to_owned()),
         ("drafts.png", FILE, "take".to_owned()),
-        (
-            "b/c.wip",
-            FILE,
-            "b/c.wip: excluded by `*.wip` in the configuration".to_owned(),
-        ),
-        (
-            "top.png",
-            FILE,
-            "top.png: excluded by `/top.png` in the configuration".to_owned(),
-        ),
+        ("b/c.wip", FILE, "b/c.wip: excluded by `*.wip` in the configuration".to_owned()),
+        ("top.png", FILE, "top.png: excluded by `/top.png` in the configuration".to_owned()),
         ("x/top.png", FILE, "take".to_owned()),
-        (
-            "a/b/c/z",
-            FILE,
-            "a/b/c/z: excluded by `a/**/z` in the configuration".to_owned(),
-        ),
+        ("a/b/c/z", FILE, "a/b/c/z: excluded by `a/**/z` in the configuration".to_owned()),
         ("DRAFTS/a.png", FILE, "take".to_owned()),
     ];
     for (path, kind, expected) in table {
@@ -89,21 +75,14 @@ fn an_excluded_directory_decides_for_all_below_it() {
 fn a_later_pattern_of_exclude_can_bring_back() {
     let rules = rules(&[], &["*.png", "!keep.png"]);
     assert_eq!(said(&rules, &[], "keep.png", FILE), "take");
-    assert_eq!(
-        said(&rules, &[], "a.png", FILE),
-        "a.png: excluded by `*.png` in the configuration"
-    );
+    assert_eq!(said(&rules, &[], "a.png", FILE), "a.png: excluded by `*.png` in the configuration");
 }
 
 #[test]
 fn include_selects_files_and_never_prunes_directories() {
     let rules = rules(&["*.png", "renders/", "/deep/*/x.mp4", "!secret.png"], &[]);
     for directory in ["a", "a/b", "deep", "deep/y", "deep/y/z"] {
-        assert_eq!(
-            said(&rules, &[], directory, DIRECTORY),
-            "take",
-            "{directory}"
-        );
+        assert_eq!(said(&rules, &[], directory, DIRECTORY), "take", "{directory}");
     }
     let table = [
         ("a.png", "take"),
@@ -123,10 +102,7 @@ fn include_selects_files_and_never_prunes_directories() {
 #[test]
 fn exclude_outweighs_include() {
     let rules = rules(&["*.png"], &["a.png"]);
-    assert_eq!(
-        said(&rules, &[], "a.png", FILE),
-        "a.png: excluded by `a.png` in the configuration"
-    );
+    assert_eq!(said(&rules, &[], "a.png", FILE), "a.png: excluded by `a.png` in the configuration");
 }
 
 #[test]
@@ -138,39 +114,18 @@ fn ignore_files_hold_below_their_directory_and_the_nearest_wins() {
         ("a/b", "*.mov"),
     ];
     let table = [
-        (
-            "x.mov",
-            "x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3",
-        ),
-        (
-            "c/x.mov",
-            "c/x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3",
-        ),
-        (
-            "only-top.png",
-            "only-top.png: excluded by `/only-top.png` in /r/.taxiwayignore line 4",
-        ),
+        ("x.mov", "x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3"),
+        ("c/x.mov", "c/x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3"),
+        ("only-top.png", "only-top.png: excluded by `/only-top.png` in /r/.taxiwayignore line 4"),
         ("a/only-top.png", "take"),
         ("a/good.mov", "take"),
         ("a/c/good.mov", "take"),
-        (
-            "a/x.mov",
-            "a/x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3",
-        ),
-        (
-            "a/x.gif",
-            "a/x.gif: excluded by `*.gif` in /r/a/.taxiwayignore line 2",
-        ),
+        ("a/x.mov", "a/x.mov: excluded by `*.mov` in /r/.taxiwayignore line 3"),
+        ("a/x.gif", "a/x.gif: excluded by `*.gif` in /r/a/.taxiwayignore line 2"),
         ("x.gif", "take"),
-        (
-            "a/here.png",
-            "a/here.png: excluded by `/here.png` in /r/a/.taxiwayignore line 3",
-        ),
+        ("a/here.png", "a/here.png: excluded by `/here.png` in /r/a/.taxiwayignore line 3"),
         ("a/b/here.png", "take"),
-        (
-            "a/b/good.mov",
-            "a/b/good.mov: excluded by `*.mov` in /r/a/b/.taxiwayignore line 1",
-        ),
+        ("a/b/good.mov", "a/b/good.mov: excluded by `*.mov` in /r/a/b/.taxiwayignore line 1"),
     ];
     for (path, expected) in table {
         assert_eq!(said(&rules, &files, path, FILE), expected);
@@ -200,16 +155,10 @@ fn the_line_is_that_of_the_pattern_that_decided() {
     let files = [("", "\u{feff}*.png\n!*.png\n*.png\n\\#x\n\\!y\ntrail  \n")];
     let rules = rules(&[], &[]);
     let table = [
-        (
-            "a.png",
-            "a.png: excluded by `*.png` in /r/.taxiwayignore line 3",
-        ),
+        ("a.png", "a.png: excluded by `*.png` in /r/.taxiwayignore line 3"),
         ("#x", r"#x: excluded by `\#x` in /r/.taxiwayignore line 4"),
         ("!y", r"!y: excluded by `\!y` in /r/.taxiwayignore line 5"),
-        (
-            "trail",
-            "trail: excluded by `trail` in /r/.taxiwayignore line 6",
-        ),
+        ("trail", "trail: excluded by `trail` in /r/.taxiwayignore line 6"),
     ];
     for (path, expected) in table {
         assert_eq!(said(&rules, &files, path, FILE), expected);
@@ -250,10 +199,7 @@ fn hidden_names_are_left_unless_the_folder_wants_them() {
 fn no_pattern_brings_back_an_unfinished_name() {
     let rules = Rules::new(&strings(&["*"]), &strings(&["!*"]), true, true).unwrap();
     let files = [("", "!*\n")];
-    assert_eq!(
-        said(&rules, &files, "a.png.part", FILE),
-        "a.png.part: temporary name (.part)"
-    );
+    assert_eq!(said(&rules, &files, "a.png.part", FILE), "a.png.part: temporary name (.part)");
     assert_eq!(
         said(&rules, &files, "a.mp4.download/a.mp4", FILE),
         "a.mp4.download: temporary name (.download)"
@@ -270,10 +216,7 @@ fn a_folder_that_is_not_recursive_has_no_subdirectories() {
     assert_eq!(said(&rules, &[], "a.png", FILE), "take");
     for path in ["a/b.png", "a"] {
         let kind = if path == "a" { DIRECTORY } else { FILE };
-        assert_eq!(
-            said(&rules, &[], path, kind),
-            "a: subdirectory (recursive = false)"
-        );
+        assert_eq!(said(&rules, &[], path, kind), "a: subdirectory (recursive = false)");
     }
 }
 
@@ -298,10 +241,7 @@ fn names_that_are_not_utf8_are_judged_by_their_bytes() {
     assert_eq!(verdict(b"a\xff.png"), Verdict::Take);
     assert_eq!(verdict(b"\xfe/a\xff.mp4"), Verdict::Take);
     assert_eq!(verdict(b"a\xff.mov"), Verdict::Leave(Rule::NotIncluded));
-    assert!(matches!(
-        verdict(b"sk\xffp.png"),
-        Verdict::Leave(Rule::Excluded { .. })
-    ));
+    assert!(matches!(verdict(b"sk\xffp.png"), Verdict::Leave(Rule::Excluded { .. })));
 }
 
 #[test]
@@ -330,16 +270,10 @@ fn bad_lines_are_passed_over_and_the_others_hold() {
     assert_eq!(level.broken(), None);
     let rules = rules(&[], &[]);
     let verdict = rules.entry(&level, OsStr::new("a.gif"), FILE);
-    assert!(matches!(
-        verdict,
-        Verdict::Leave(Rule::IgnoreFile { line: 4, .. })
-    ));
+    assert!(matches!(verdict, Verdict::Leave(Rule::IgnoreFile { line: 4, .. })));
     // As in git, an unclosed bracket stands for itself.
     let verdict = rules.entry(&level, OsStr::new("[open"), FILE);
-    assert!(matches!(
-        verdict,
-        Verdict::Leave(Rule::IgnoreFile { line: 5, .. })
-    ));
+    assert!(matches!(verdict, Verdict::Leave(Rule::IgnoreFile { line: 5, .. })));
 }
 
 #[test]
@@ -365,33 +299,18 @@ fn an_ignore_file_that_cannot_be_obeyed_holds_everything_back() {
     fs::write(&file, vec![b'#'; most]).unwrap();
     assert_eq!(said(), "take");
     fs::write(&file, vec![b'#'; most + 1]).unwrap();
-    assert_eq!(
-        said(),
-        format!("a: {shown} cannot be obeyed: it is longer than 1 MiB")
-    );
+    assert_eq!(said(), format!("a: {shown} cannot be obeyed: it is longer than 1 MiB"));
     fs::write(&file, "x\n".repeat(MOST_PATTERNS + 1)).unwrap();
-    assert_eq!(
-        said(),
-        format!("a: {shown} cannot be obeyed: it has more than 1000 patterns")
-    );
+    assert_eq!(said(), format!("a: {shown} cannot be obeyed: it has more than 1000 patterns"));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    assert_eq!(
-        said(),
-        format!("a: {shown} cannot be obeyed: it is not a regular file")
-    );
+    assert_eq!(said(), format!("a: {shown} cannot be obeyed: it is not a regular file"));
     fs::remove_dir(&file).unwrap();
     std::os::unix::fs::symlink(IGNORE_FILE, &file).unwrap();
     let text = said();
-    assert!(
-        text.starts_with(&format!("a: {shown} cannot be obeyed: ")),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("a: {shown} cannot be obeyed: ")), "{text}");
     let level = Level::root(IgnoreFile::read(dir.path()));
-    assert!(matches!(
-        level.broken(),
-        Some(Rule::BrokenIgnoreFile { .. })
-    ));
+    assert!(matches!(level.broken(), Some(Rule::BrokenIgnoreFile { .. })));
 }
 
 #[test]
@@ -407,9 +326,7 @@ fn a_changed_ignore_file_is_another_value() {
 
 #[test]
 fn patterns_of_the_configuration_are_checked() {
-    for good in [
-        "drafts/", "*.png", "a/**", "!a", "[ab].png", "{a,b}", r"\#x", "ä*", " a",
-    ] {
+    for good in ["drafts/", "*.png", "a/**", "!a", "[ab].png", "{a,b}", r"\#x", "ä*", " a"] {
         assert_eq!(check_pattern(good), Ok(()), "{good}");
     }
     let table = [
@@ -417,17 +334,11 @@ fn patterns_of_the_configuration_are_checked() {
         (" ", "the pattern is empty"),
         ("/", "it names nothing below the folder"),
         ("!", "it names nothing below the folder"),
-        (
-            "#x",
-            r"it begins with #, which makes a comment; write \# for the character",
-        ),
+        ("#x", r"it begins with #, which makes a comment; write \# for the character"),
         ("a\nb", "it has a control character inside"),
         ("[a", "unclosed character class; missing ']'"),
         ("[z-a]", "invalid range; 'z' > 'a'"),
-        (
-            "{a",
-            "unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)",
-        ),
+        ("{a", "unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)"),
         (r"a\", r"dangling '\'"),
     ];
     for (bad, said) in table {
@@ -442,17 +353,7 @@ fn patterns_of_the_configuration_are_checked() {
 fn the_walk_and_the_single_path_agree() {
     let rules = rules(&["*.png", "keep/"], &["no/", "x?.png"]);
     let files = [("", "b/\n*.old.png\n"), ("a", "!n.old.png\n/q\n")];
-    let names = [
-        "a",
-        "b",
-        "no",
-        "keep",
-        "q",
-        "xy.png",
-        "n.old.png",
-        ".h",
-        "p.part",
-    ];
+    let names = ["a", "b", "no", "keep", "q", "xy.png", "n.old.png", ".h", "p.part"];
     let read = tree(&files);
     let mut open = vec![(PathBuf::new(), Level::root(read(Path::new(""))))];
     let mut compared = 0;

@@ -9,10 +9,7 @@ fn without_a_file_all_is_default_but_a_named_file_must_exist() {
     assert!(!loaded.file.exists);
     assert_eq!(loaded.file.path, world.file());
     assert!(loaded.config.folders.is_empty());
-    assert_eq!(
-        loaded.config.api.token_file,
-        world.at("home/.config/taxiway/token")
-    );
+    assert_eq!(loaded.config.api.token_file, world.at("home/.config/taxiway/token"));
 
     world = world.set(CONFIG_VARIABLE, "my conf.toml");
     assert_eq!(
@@ -23,14 +20,9 @@ fn without_a_file_all_is_default_but_a_named_file_must_exist() {
         )
     );
     world.sources.flags.config = Some(PathBuf::from("/none/c.toml"));
-    assert_eq!(
-        world.refusal().0,
-        "flag --config: /none/c.toml does not exist"
-    );
+    assert_eq!(world.refusal().0, "flag --config: /none/c.toml does not exist");
     // An empty variable is no variable.
-    let world = World::new()
-        .set(CONFIG_VARIABLE, "")
-        .set(STATE_DIR_VARIABLE, "");
+    let world = World::new().set(CONFIG_VARIABLE, "").set(STATE_DIR_VARIABLE, "");
     assert!(!world.load().file.exists);
 }
 
@@ -40,14 +32,8 @@ fn flags_go_over_variables_over_the_file_over_defaults() {
         .set(BASE_URL_VARIABLE, "https://variable.example/")
         .set(STATE_DIR_VARIABLE, "~/state");
     let loaded = world.load();
-    assert_eq!(
-        loaded.config.api.base_url.as_str(),
-        "https://variable.example"
-    );
-    assert_eq!(
-        loaded.api.of("base_url"),
-        Origin::Environment("TAXIWAY_BASE_URL")
-    );
+    assert_eq!(loaded.config.api.base_url.as_str(), "https://variable.example");
+    assert_eq!(loaded.api.of("base_url"), Origin::Environment("TAXIWAY_BASE_URL"));
     assert_eq!(loaded.api.of("concurrency"), Origin::Default);
     assert_eq!(loaded.config.state_dir, world.at("home/state"));
     assert_eq!(loaded.state_dir, Origin::Environment("TAXIWAY_STATE_DIR"));
@@ -78,10 +64,8 @@ fn without_a_home_directory_only_what_hangs_on_it_fails() {
     let mut world = World::new();
     let text = "[api]\ntoken_file = \"~/token\"\n";
     fs::write(world.at("work/c.toml"), text).unwrap();
-    world.sources.environment = Environment {
-        current_dir: Some(world.at("work")),
-        ..Environment::default()
-    };
+    world.sources.environment =
+        Environment { current_dir: Some(world.at("work")), ..Environment::default() };
     assert_eq!(
         world.refusal(),
         (
@@ -121,13 +105,7 @@ fn the_same_folder_twice_is_refused_however_it_is_spelt() {
     let world = World::new();
     fs::create_dir(world.at("home/Runway")).unwrap();
     std::os::unix::fs::symlink("Runway", world.at("home/link")).unwrap();
-    for second in [
-        "~/Runway",
-        "~/link",
-        "../../Runway",
-        "~/./Runway//",
-        "~/link/../Runway",
-    ] {
+    for second in ["~/Runway", "~/link", "../../Runway", "~/./Runway//", "~/link/../Runway"] {
         let text = format!("[[folder]]\npath = \"~/Runway\"\n[[folder]]\npath = \"{second}\"\n");
         fs::write(world.file(), text).unwrap();
         assert_eq!(
@@ -165,9 +143,7 @@ fn a_path_belongs_to_the_deepest_folder() {
         ("/", None),
     ];
     for (path, root) in table {
-        let folder = config
-            .folder_of(Path::new(path))
-            .map(|folder| folder.root.as_path());
+        let folder = config.folder_of(Path::new(path)).map(|folder| folder.root.as_path());
         assert_eq!(folder, root.map(Path::new), "{path}");
     }
 }
@@ -219,13 +195,7 @@ fn named_directories_stand_in_for_the_folders() {
 fn the_environment_does_not_show_what_its_variables_hold() {
     let world = World::new().set("TAXIWAY_TOKEN", "user:1-secret");
     let debug = format!("{:?}", world.sources);
-    assert!(
-        debug.contains("TAXIWAY_TOKEN") && !debug.contains("secret"),
-        "{debug}"
-    );
+    assert!(debug.contains("TAXIWAY_TOKEN") && !debug.contains("secret"), "{debug}");
     let found = world.sources.environment.token(None).unwrap();
-    assert_eq!(
-        found.source.to_string(),
-        "environment variable TAXIWAY_TOKEN"
-    );
+    assert_eq!(found.source.to_string(), "environment variable TAXIWAY_TOKEN");
 }

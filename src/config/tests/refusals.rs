@@ -10,17 +10,9 @@ fn refused(text: &str, said: &str, hint: &str) {
 
 /// A refusal on line 2 of the default file.
 fn refused_in(table: &str, line: &str, said: &str, hint: &str) {
-    let path = if table == "[[folder]]" {
-        "\npath = \"~/x\""
-    } else {
-        ""
-    };
+    let path = if table == "[[folder]]" { "\npath = \"~/x\"" } else { "" };
     let text = format!("{table}\n{line}{path}\n");
-    refused(
-        &text,
-        &format!("$/home/.config/taxiway/config.toml:2: {said}"),
-        hint,
-    );
+    refused(&text, &format!("$/home/.config/taxiway/config.toml:2: {said}"), hint);
 }
 
 #[test]
@@ -32,12 +24,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
             "unknown key `concurency` in [api]",
             "did you mean `concurrency`?",
         ),
-        (
-            "[api]",
-            "base-url = 4",
-            "unknown key `base-url` in [api]",
-            "did you mean `base_url`?",
-        ),
+        ("[api]", "base-url = 4", "unknown key `base-url` in [api]", "did you mean `base_url`?"),
         (
             "[api]",
             "settle = \"2s\"",
@@ -50,12 +37,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
             "unknown key `port` in [control]",
             "the keys of [control] are listen",
         ),
-        (
-            "[[folder]]",
-            "Setle = 1",
-            "unknown key `Setle` in [[folder]]",
-            "did you mean `settle`?",
-        ),
+        ("[[folder]]", "Setle = 1", "unknown key `Setle` in [[folder]]", "did you mean `settle`?"),
         (
             "[api]",
             "token = \"user:123-abc\"",
@@ -71,18 +53,8 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
     let table = [
         ("\n[folders]\n", 2, "folders", "did you mean [[folder]]?"),
         ("[apo]\n", 1, "apo", "did you mean [api]?"),
-        (
-            "concurrency = 4\n",
-            1,
-            "concurrency",
-            "put `concurrency` under [api]",
-        ),
-        (
-            "xyzzy = 4\n",
-            1,
-            "xyzzy",
-            "the tables are [api], [control] and [[folder]]",
-        ),
+        ("concurrency = 4\n", 1, "concurrency", "put `concurrency` under [api]"),
+        ("xyzzy = 4\n", 1, "xyzzy", "the tables are [api], [control] and [[folder]]"),
     ];
     for (text, line, key, hint) in table {
         refused(text, &format!("{file}:{line}: unknown key `{key}`"), hint);
@@ -236,11 +208,7 @@ fn a_table_of_the_wrong_shape_is_refused() {
         ),
         "for example: [[folder]]",
     );
-    refused(
-        "api = 1\n",
-        &format!("{file}:1: `api` is 1; expected a table"),
-        "for example: [api]",
-    );
+    refused("api = 1\n", &format!("{file}:1: `api` is 1; expected a table"), "for example: [api]");
     refused(
         "[api]\n[[folder]]\nhidden = true\n",
         &format!("{file}:2: this [[folder]] has no `path`"),
@@ -264,22 +232,15 @@ fn a_text_that_is_not_toml_is_refused_with_its_place() {
         &format!("edit line 3 of {file}"),
     );
     let (said, _) = World::with("[api\n").refusal();
-    assert!(
-        said.starts_with(&format!("{file}:1: not valid TOML at column ")),
-        "{said}"
-    );
+    assert!(said.starts_with(&format!("{file}:1: not valid TOML at column ")), "{said}");
     let (said, _) = World::with("[api]\nemail = \"user:1-secret\n").refusal();
     assert!(!said.contains("secret"), "{said}");
     assert!(World::with("\u{feff}[api]\n").load().file.exists);
 
     let world = World::new();
     fs::write(world.file(), b"[api]\nemail = \"\xff\"\n").unwrap();
-    let unreadable = |reason: &str| {
-        (
-            format!("cannot read {file}: {reason}"),
-            format!("ls -ld {file}"),
-        )
-    };
+    let unreadable =
+        |reason: &str| (format!("cannot read {file}: {reason}"), format!("ls -ld {file}"));
     assert_eq!(world.refusal(), unreadable("line 2 is not UTF-8"));
     fs::write(world.file(), vec![b'#'; 1024 * 1024 + 1]).unwrap();
     assert_eq!(world.refusal(), unreadable("it is longer than 1 MiB"));

@@ -69,30 +69,15 @@ fn show_names_each_value_with_its_origin() {
     let default = json!({ "kind": "default" });
     let table = [
         ("/schema", json!(1)),
-        (
-            "/file",
-            json!({ "path": world.file(), "exists": true, "from": default }),
-        ),
+        ("/file", json!({ "path": world.file(), "exists": true, "from": default })),
         ("/api/email", json!({ "value": "me@x", "from": file(2) })),
         ("/api/concurrency", json!({ "value": 4, "from": default })),
-        (
-            "/api/max_file_size",
-            json!({ "value": null, "from": default }),
-        ),
+        ("/api/max_file_size", json!({ "value": null, "from": default })),
         ("/control/listen", json!({ "value": null, "from": default })),
-        (
-            "/folders/0/exclude",
-            json!({ "value": ["drafts/"], "from": file(6) }),
-        ),
-        (
-            "/folders/0/hidden",
-            json!({ "value": false, "from": default }),
-        ),
+        ("/folders/0/exclude", json!({ "value": ["drafts/"], "from": file(6) })),
+        ("/folders/0/hidden", json!({ "value": false, "from": default })),
         ("/folders/1", json!(null)),
-        (
-            "/api/base_url/from",
-            json!({ "kind": "environment", "variable": "TAXIWAY_BASE_URL" }),
-        ),
+        ("/api/base_url/from", json!({ "kind": "environment", "variable": "TAXIWAY_BASE_URL" })),
         (
             "/state_dir",
             json!({ "value": world.at("work/state"), "from": { "kind": "flag", "flag": "--state-dir" } }),
@@ -117,10 +102,7 @@ fn show_names_each_value_with_its_origin() {
 fn a_path_with_line_breaks_is_shown_on_its_line() {
     let world = World::with("[[folder]]\npath = \"/a\\nb\\u007f\\t\\\"c\"\n");
     let shown = show_toml(&world.load());
-    assert!(
-        shown.contains("\npath = \"/a\\nb\\u007f\\t\\\"c\" "),
-        "{shown}"
-    );
+    assert!(shown.contains("\npath = \"/a\\nb\\u007f\\t\\\"c\" "), "{shown}");
     let folder = world.load().config.folders.remove(0);
     assert_eq!(folder.path, Path::new("/a\nb\u{7f}\t\"c"));
 }
@@ -140,10 +122,7 @@ fn check_says_what_is_worth_a_look() {
         .map(|finding| (world.short(&finding.text), world.short(&finding.hint)))
         .collect();
     let expected = [
-        (
-            "folder $/home/my gone does not exist: it will be away",
-            "mkdir -p '$/home/my gone'",
-        ),
+        ("folder $/home/my gone does not exist: it will be away", "mkdir -p '$/home/my gone'"),
         (
             "folder $/home/file is not a directory: it will be away",
             "name the directory that the file lies in",

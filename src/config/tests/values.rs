@@ -53,16 +53,10 @@ fn the_documented_defaults_are_the_defaults() {
     let written = world.load().config;
     fs::write(world.file(), "[[folder]]\npath = \"~/Runway\"\n").unwrap();
     assert_eq!(world.load().config, written);
-    assert_eq!(
-        written.api.token_file,
-        world.at("home/.config/taxiway/token")
-    );
+    assert_eq!(written.api.token_file, world.at("home/.config/taxiway/token"));
     assert_eq!(written.state_dir, world.at("home/.local/state/taxiway"));
     assert_eq!(written.folders[0].path, world.at("home/Runway"));
-    assert_eq!(
-        "https://api.useapi.net/v1/runwayml".parse(),
-        Ok(BaseUrl::default())
-    );
+    assert_eq!("https://api.useapi.net/v1/runwayml".parse(), Ok(BaseUrl::default()));
     assert_eq!("{file_name}".parse(), Ok(NameTemplate::default()));
 }
 
@@ -72,10 +66,7 @@ fn every_documented_key_is_read() {
     let config = World::with(&text).load().config;
     assert_eq!(config.api.email, "me@example.com".parse().ok());
     assert_eq!(config.api.rate_limit_bytes, NonZeroU64::new(8_000_000));
-    assert_eq!(
-        config.api.max_file_size_bytes,
-        NonZeroU64::new(2_000_000_000)
-    );
+    assert_eq!(config.api.max_file_size_bytes, NonZeroU64::new(2_000_000_000));
     assert_eq!(config.api.ca_file, Some(PathBuf::from("/etc/ssl/own.pem")));
     assert_eq!(config.folders[0].exclude, ["drafts/"]);
 }
@@ -123,18 +114,12 @@ on_change = "ignore"
     let folder = &config.folders[0];
     assert_eq!(folder.path, world.at("home/.config/taxiway/sub/drop"));
     assert_eq!(folder.root, folder.path);
-    assert_eq!(
-        folder.email.as_ref().map(Email::as_str),
-        Some("me@example.com")
-    );
+    assert_eq!(folder.email.as_ref().map(Email::as_str), Some("me@example.com"));
     assert!(!folder.recursive && folder.hidden && folder.follow_symlinks);
     assert_eq!(folder.include, ["*.png", "!x.png"]);
     assert_eq!(folder.existing, Existing::Ignore);
     assert_eq!(folder.settle, Duration::from_secs(10));
-    assert_eq!(
-        folder.incomplete,
-        Incomplete::SendAfter(Duration::from_secs(600))
-    );
+    assert_eq!(folder.incomplete, Incomplete::SendAfter(Duration::from_secs(600)));
     assert_eq!(folder.mode, Mode::Events);
     assert_eq!(folder.on_change, OnChange::Ignore);
 }
@@ -142,82 +127,34 @@ on_change = "ignore"
 #[test]
 fn base_urls_are_https_or_stay_on_this_machine() {
     let table = [
-        (
-            "https://api.useapi.net/v1/runwayml/",
-            Ok("https://api.useapi.net/v1/runwayml"),
-        ),
+        ("https://api.useapi.net/v1/runwayml/", Ok("https://api.useapi.net/v1/runwayml")),
         ("HTTPS://Api.Useapi.NET:443", Ok("https://api.useapi.net")),
         ("https://h:8443/a//", Ok("https://h:8443/a")),
         ("http://127.0.0.1:1234/v1", Ok("http://127.0.0.1:1234/v1")),
         ("http://127.9.9.9", Ok("http://127.9.9.9")),
         ("http://[::1]:80/x", Ok("http://[::1]/x")),
         ("http://LocalHost:8080", Ok("http://localhost:8080")),
-        (
-            "http://127.0.0.1.evil.example",
-            Err("http:// goes to a loopback address only"),
-        ),
-        (
-            "http://localhost.evil.example",
-            Err("http:// goes to a loopback address only"),
-        ),
-        (
-            "http://127.1",
-            Err("http:// goes to a loopback address only"),
-        ),
-        (
-            "http://0.0.0.0",
-            Err("http:// goes to a loopback address only"),
-        ),
-        (
-            "http://[::ffff:127.0.0.1]",
-            Err("http:// goes to a loopback address only"),
-        ),
-        (
-            "http://localhost@evil.example",
-            Err("a user or password does not belong in it"),
-        ),
-        (
-            r"http://localhost\@evil.example",
-            Err("a user or password does not belong in it"),
-        ),
-        (
-            r"http://localhost\.evil.example",
-            Err("its host is not a host name"),
-        ),
-        (
-            "https://u:p@h/x",
-            Err("a user or password does not belong in it"),
-        ),
-        (
-            "https://h/x?y",
-            Err("a query or fragment does not belong in it"),
-        ),
-        (
-            "https://h?y",
-            Err("a query or fragment does not belong in it"),
-        ),
-        (
-            "https://h/#y",
-            Err("a query or fragment does not belong in it"),
-        ),
+        ("http://127.0.0.1.evil.example", Err("http:// goes to a loopback address only")),
+        ("http://localhost.evil.example", Err("http:// goes to a loopback address only")),
+        ("http://127.1", Err("http:// goes to a loopback address only")),
+        ("http://0.0.0.0", Err("http:// goes to a loopback address only")),
+        ("http://[::ffff:127.0.0.1]", Err("http:// goes to a loopback address only")),
+        ("http://localhost@evil.example", Err("a user or password does not belong in it")),
+        (r"http://localhost\@evil.example", Err("a user or password does not belong in it")),
+        (r"http://localhost\.evil.example", Err("its host is not a host name")),
+        ("https://u:p@h/x", Err("a user or password does not belong in it")),
+        ("https://h/x?y", Err("a query or fragment does not belong in it")),
+        ("https://h?y", Err("a query or fragment does not belong in it")),
+        ("https://h/#y", Err("a query or fragment does not belong in it")),
         ("https://", Err("its host is not a host name")),
         ("https:///x", Err("its host is not a host name")),
         ("https://hä", Err("its host is not a host name")),
         ("https://h h", Err("its host is not a host name")),
         ("https://[::g]", Err("its host is not an IPv6 address")),
-        (
-            "https://h:0",
-            Err("its port is not a number from 1 to 65535"),
-        ),
-        (
-            "https://h:99999",
-            Err("its port is not a number from 1 to 65535"),
-        ),
+        ("https://h:0", Err("its port is not a number from 1 to 65535")),
+        ("https://h:99999", Err("its port is not a number from 1 to 65535")),
         ("https://h/a/../b", Err("its path has . or .. in it")),
-        (
-            "https://h/a b",
-            Err("its path has a character that must be %-encoded"),
-        ),
+        ("https://h/a b", Err("its path has a character that must be %-encoded")),
         ("api.useapi.net", Err("it has no scheme")),
     ];
     for (text, expected) in table {
@@ -237,17 +174,7 @@ fn base_urls_are_https_or_stay_on_this_machine() {
 fn an_email_is_one_value_in_all_its_spellings() {
     let email: Email = "Me.Too+X@Example.COM".parse().unwrap();
     assert_eq!(email.as_str(), "me.too+x@example.com");
-    for bad in [
-        "",
-        "@",
-        "me@",
-        "@x",
-        "a@b@c",
-        "a @b",
-        "a@b\n",
-        "a@b\u{0}",
-        "a@\u{a0}b",
-    ] {
+    for bad in ["", "@", "me@", "@x", "a@b@c", "a @b", "a@b\n", "a@b\u{0}", "a@\u{a0}b"] {
         assert!(bad.parse::<Email>().is_err(), "{bad:?}");
     }
 }
