@@ -24,11 +24,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::app::App;
 use super::fault::Fault;
 use super::query::Query;
-use super::routes::App;
+use super::refusal;
 use super::store::Asset;
-use super::wire;
 
 /// How many assets one answer holds at most.
 const MAX_ASSETS: usize = 10_000;
@@ -46,7 +46,7 @@ pub(super) fn router() -> Router<Arc<App>> {
 /// Browsers say where a page comes from when it sends something; programs do not.
 async fn no_foreign_page(request: Request, next: Next) -> Response {
     if request.headers().contains_key(ORIGIN) {
-        return wire::error(StatusCode::FORBIDDEN, "Web pages have no say here");
+        return refusal::error(StatusCode::FORBIDDEN, "Web pages have no say here");
     }
     next.run(request).await
 }
@@ -126,14 +126,14 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 fn as_json(value: &impl serde::Serialize) -> Response {
     match serde_json::to_value(value) {
         Ok(value) => ok(&value),
-        Err(error) => wire::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(error) => refusal::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 
 fn ok(value: &Value) -> Response {
-    wire::json_response(StatusCode::OK, value)
+    refusal::json_response(StatusCode::OK, value)
 }
 
 fn bad_request(message: &str) -> Response {
-    wire::error(StatusCode::BAD_REQUEST, message)
+    refusal::error(StatusCode::BAD_REQUEST, message)
 }

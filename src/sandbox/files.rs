@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::routes::App;
+use super::app::App;
 use super::store::Asset;
 
 const PART_SIZE: usize = 256 * 1024;

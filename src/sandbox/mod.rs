@@ -17,6 +17,7 @@
 //!   │          └──▶ listing, wire, files         answers
 //!   └──▶ control                                 /sandbox/…: faults, requests, assets, token
 //! ```
+mod app;
 mod control;
 mod fault;
 mod faults;
@@ -25,9 +26,11 @@ mod grammar;
 mod listing;
 mod log;
 mod query;
+mod refusal;
 mod routes;
 mod serve;
 mod store;
+mod tables;
 mod upload;
 mod wire;
 
@@ -35,9 +38,10 @@ mod wire;
 mod tests;
 
 pub use fault::{Call, Fault};
-pub use grammar::{FAULTS, FaultError, OPTIONS, SpecDoc};
+pub use grammar::FaultError;
 pub use log::{Counter, Outcome, RequestRecord, Requests};
 pub use store::Asset;
+pub use tables::{FAULTS, OPTIONS, SpecDoc};
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,7 +51,7 @@ use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use routes::App;
+use app::App;
 use store::Store;
 
 /// The account of a sandbox that was given none.

@@ -2,128 +2,34 @@
 //!
 //! Owns: the order of checks (path, method, token, parameters, and only then faults) and the
 //! answers of every call but the upload.
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use serde_json::json;
-use tokio_util::task::TaskTracker;
 
-use super::fault::{Call, Fault};
-use super::faults::{Faults, Plan, Subject};
+use super::app::{App, Exchange};
+use super::fault::Call;
+use super::faults::{Plan, Subject};
 use super::listing::{self, Page};
-use super::log::{Entry, Log, Outcome, RequestRecord};
-use super::query::{self, Query};
-use super::serve::Connection;
-use super::store::{Asset, Store};
-use super::wire::{self, Refusal};
+use super::log::{Outcome, RequestRecord};
+use super::query;
+use super::refusal::{self, Refusal};
+use super::store::Asset;
+use super::wire;
 use super::{control, files, upload};
 
 /// The path below which the API lies.
 pub(super) const BASE_PATH: &str = "/v1/runwayml";
 /// The path below which the bytes of assets lie.
 pub(super) const FILES_PATH: &str = "/files/";
-
-/// Everything a handler needs.
-pub(super) struct App {
-    pub(super) origin: String,
-    pub(super) accounts: Vec<String>,
-    pub(super) faults: Faults,
-    pub(super) log: Arc<Log>,
-    pub(super) store: Arc<Store>,
-    pub(super) tasks: TaskTracker,
-    token: Mutex<Option<String>>,
-}
-
-impl App {
-    pub(super) fn new(
-        origin: String,
-        accounts: Vec<String>,
-        token: Option<String>,
-        faults: Vec<Fault>,
-        store: Store,
-        tasks: TaskTracker,
-    ) -> App {
-        App {
-            origin,
-            accounts,
-            faults: Faults::new(faults),
-            log: Arc::default(),
-            store: Arc::new(store),
-            tasks,
-            token: Mutex::new(token),
-        }
-    }
-
-    /// Refuses every other token from now on.
-    pub(super) fn set_token(&self, token: String) {
-        *self.token() = Some(token);
-    }
-
-    /// The account a call goes to.
-    pub(super) fn account(&self, query: &Query) -> Result<String, Refusal> {
-        match (query.value("email"), self.accounts.as_slice()) {
-            (None, []) => Err(Refusal::bad_request("No Runway account is configured")),
-            (None, [account]) => Ok(account.clone()),
-            (None, [_, ..]) => Err(Refusal::bad_request(
-                "Query parameter email is required: several accounts are configured",
-            )),
-            (Some(email), accounts) => {
-                let wanted = email.to_lowercase();
-                if accounts.contains(&wanted) {
-                    return Ok(wanted);
-                }
-                let hint = match email.contains(' ') {
-                    true => "; a + in an email must be sent as %2B",
-                    false => "",
-                };
-                Err(Refusal::bad_request(format!(
-                    "Account {email:?} is not configured{hint}"
-                )))
-            }
-        }
-    }
-
-    /// Runs something that blocks, where it harms nobody.
-    pub(super) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-    ) -> std::io::Result<T> {
-        match self.tasks.spawn_blocking(work).await {
-            Ok(result) => result,
-            Err(error) => Err(std::io::Error::other(error)),
-        }
-    }
-
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let refuse = |problem: &str| Err(Refusal::unauthorized(problem));
-        let Some(value) = headers.get(AUTHORIZATION) else {
-            return refuse("no Authorization header");
-        };
-        let given = value.to_str().ok().and_then(|value| value.split_once(' '));
-        let given = match given {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            Some(_) | None => return refuse("Authorization is not of the form: Bearer TOKEN"),
-        };
-        match self.token().as_deref() {
-            _ if given.is_empty() => refuse("the token is empty"),
-            Some(token) if token != given => refuse("another token is expected"),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn token(&self) -> MutexGuard<'_, Option<String>> {
-        // A token is replaced whole or not at all.
-        self.token.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The service of every connection.
 pub(super) fn router(app: Arc<App>) -> Router {
@@ -154,41 +60,10 @@ async fn known_host(request: Request, next: Next) -> Response {
     if known {
         return next.run(request).await;
     }
-    wire::error(
+    refusal::error(
         StatusCode::FORBIDDEN,
         "The sandbox answers to localhost and loopback addresses only",
     )
-}
-
-/// A request that is being answered.
-pub(super) struct Exchange {
-    pub(super) app: Arc<App>,
-    pub(super) head: Parts,
-    pub(super) entry: Entry,
-    pub(super) connection: Connection,
-}
-
-impl Exchange {
-    /// Sends an answer: the last thing that happens to a request.
-    pub(super) fn answer(self, mut response: Response) -> Response {
-        if let Some(date) = wire::http_date(self.app.faults.now()) {
-            response.headers_mut().insert(DATE, date);
-        }
-        self.entry.answered(response.status().as_u16());
-        response
-    }
-
-    /// Sends no answer, but a reset.
-    pub(super) async fn reset(self) -> Response {
-        self.entry.reset();
-        match self.connection.reset().await {}
-    }
-
-    /// Notes why there will be an error.
-    pub(super) fn note(&self, refusal: &Refusal) {
-        let problem = refusal.problem.as_deref().unwrap_or(&refusal.message);
-        self.entry.set_problem(problem);
-    }
 }
 
 /// What a request asks for.
@@ -276,16 +151,6 @@ async fn api(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-/// Checks the token of a request.
-pub(super) fn authorize(exchange: &Exchange) -> Result<(), Refusal> {
-    exchange.app.authorize(&exchange.head.headers)
-}
-
-/// The parameters of a request, if it has only those it may have.
-pub(super) fn parameters(exchange: &Exchange, known: &[&str]) -> Result<Query, Refusal> {
-    Query::parse(exchange.head.uri.query().unwrap_or_default(), known).map_err(Refusal::bad_request)
-}
-
 /// A request that is fine, and what it needs.
 enum Prepared {
     List(String, Page),
@@ -307,32 +172,32 @@ impl Prepared {
             }
             // The url of an asset works as it is, as a signed one does.
             Route::File(_) => {}
-            _ => authorize(exchange)?,
+            _ => exchange.authorize()?,
         }
         let find = |asset_id: &str| {
-            parameters(exchange, &[])?;
+            exchange.parameters(&[])?;
             let asset_id = query::decode(asset_id, false).map_err(Refusal::bad_request)?;
             let asset = app.store.find(&asset_id);
             asset.ok_or_else(|| Refusal::not_found(format!("there is no asset {asset_id:?}")))
         };
         match route {
             Route::List => {
-                let query = parameters(exchange, &Page::PARAMETERS)?;
+                let query = exchange.parameters(&Page::PARAMETERS)?;
                 let page = Page::parse(&query).map_err(Refusal::bad_request)?;
                 Ok(Prepared::List(app.account(&query)?, page))
             }
             Route::Asset(asset_id) => find(&asset_id).map(Prepared::Asset),
             Route::Delete(asset_id) => find(&asset_id).map(Prepared::Delete),
             Route::Accounts => {
-                parameters(exchange, &[])?;
+                exchange.parameters(&[])?;
                 match app.accounts.as_slice() {
                     [] => Err(Refusal::not_found("no account is configured")),
                     [_, ..] => Ok(Prepared::Accounts),
                 }
             }
-            Route::Account => parameters(exchange, &[]).map(|_| Prepared::Account),
+            Route::Account => exchange.parameters(&[]).map(|_| Prepared::Account),
             Route::Features => {
-                let query = parameters(exchange, &["email"])?;
+                let query = exchange.parameters(&["email"])?;
                 app.account(&query).map(Prepared::Features)
             }
             Route::File(id) => match app.store.find_by_id(&id) {
@@ -400,7 +265,7 @@ pub(super) async fn conclude(exchange: Exchange, plan: &Plan, good: Response) ->
     }
     let response = match &plan.answer {
         None => Some(good),
-        Some(answer) => wire::spoil(&answer.what, good, exchange.app.faults.now()),
+        Some(answer) => refusal::spoil(&answer.what, good, exchange.app.faults.now()),
     };
     match response {
         Some(response) => exchange.answer(response),
@@ -453,7 +318,7 @@ async fn answer(app: &App, prepared: &Prepared, plan: &Plan) -> Result<Response,
                 .map_err(|error| Refusal::disk(&error));
         }
     };
-    Ok(wire::json_response(StatusCode::OK, &value))
+    Ok(refusal::json_response(StatusCode::OK, &value))
 }
 
 /// What the head of a request says, for the log.

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::routes::{self, App};
+use super::app::App;
+use super::routes;
 
 /// How long to wait after a failed `accept`, which is nearly always a lack of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);

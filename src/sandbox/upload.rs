@@ -21,12 +21,14 @@ use tokio::time::Instant;
 
 use crate::planner::MediaType;
 
+use super::app::{App, Exchange};
 use super::fault::{Call, What};
 use super::faults::{Cut, Plan, Subject};
 use super::log::Entry;
-use super::routes::{self, App, Exchange};
+use super::refusal::{self, Refusal};
+use super::routes;
 use super::store::{Description, Incoming};
-use super::wire::{self, Refusal};
+use super::wire;
 
 const PARAMETERS: [&str; 5] = ["name", "email", "width", "height", "duration"];
 
@@ -53,10 +55,10 @@ pub(super) async fn upload(exchange: Exchange, body: Body) -> Response {
     exchange.entry.set_faults(std::mem::take(&mut plan.fired));
     let declared = wanted.content_length.unwrap_or(0);
     if plan.max_size.is_some_and(|max| declared > max) {
-        return send_early(exchange, body, wire::too_large()).await;
+        return send_early(exchange, body, refusal::too_large()).await;
     }
     if let Some(answer) = plan.answer.as_ref().filter(|answer| answer.early)
-        && let Some(response) = wire::spoil(&answer.what, Response::default(), app.faults.now())
+        && let Some(response) = refusal::spoil(&answer.what, Response::default(), app.faults.now())
     {
         return send_early(exchange, body, response).await;
     }
@@ -73,7 +75,7 @@ pub(super) async fn upload(exchange: Exchange, body: Body) -> Response {
             exchange.entry.stalled();
             std::future::pending().await
         }
-        Err(Stop::TooLarge) => send_early(exchange, body, wire::too_large()).await,
+        Err(Stop::TooLarge) => send_early(exchange, body, refusal::too_large()).await,
         Err(Stop::Broken(error)) => {
             let refusal = Refusal::bad_request(format!("The body ended early: {error}"));
             exchange.note(&refusal);
@@ -135,9 +137,9 @@ async fn finish(
         };
         exchange.entry.set_asset(asset.asset_id());
         let value = wire::uploaded(&asset, &app.origin);
-        response = wire::json_response(StatusCode::OK, &without_asset_id(&plan, value));
+        response = refusal::json_response(StatusCode::OK, &without_asset_id(&plan, value));
     } else if let Some(What::Incomplete) = plan.answer.as_ref().map(|answer| &answer.what) {
-        response = wire::json_response(StatusCode::OK, &serde_json::json!({}));
+        response = refusal::json_response(StatusCode::OK, &serde_json::json!({}));
     }
     routes::conclude(exchange, &plan, response).await
 }
@@ -253,8 +255,8 @@ struct Wanted {
 
 impl Wanted {
     fn of(exchange: &Exchange) -> Result<Wanted, Refusal> {
-        routes::authorize(exchange)?;
-        let query = routes::parameters(exchange, &PARAMETERS)?;
+        exchange.authorize()?;
+        let query = exchange.parameters(&PARAMETERS)?;
         let content_length = exchange
             .head
             .headers
