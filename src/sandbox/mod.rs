@@ -215,6 +215,8 @@ impl Sandbox {
         drop(self.cancel);
         self.tasks.close();
         self.tasks.wait().await;
+        // The last hold on the store, and so on its lock.
+        drop(self.app);
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Error;
 
@@ -120,8 +121,8 @@ impl Store {
         })
     }
 
-    /// A place for a body that begins to arrive. Blocks.
-    pub(super) fn begin(self: &Arc<Store>) -> io::Result<Incoming> {
+    /// A place for a body that begins to arrive; `running` is let go of after it. Blocks.
+    pub(super) fn begin(self: &Arc<Store>, running: TaskTrackerToken) -> io::Result<Incoming> {
         let number = self.incoming.fetch_add(1, Ordering::Relaxed);
         let path = self.incoming_dir.join(format!("{number}.part"));
         Ok(Incoming {
@@ -130,6 +131,7 @@ impl Store {
             hasher: blake3::Hasher::new(),
             size: 0,
             store: Arc::clone(self),
+            _running: running,
         })
     }
 
@@ -240,6 +242,9 @@ pub(super) struct Incoming {
     hasher: blake3::Hasher,
     size: u64,
     store: Arc<Store>,
+    /// Last, so that who waits for it finds the file removed and the lock free. The task that
+    /// writes ends earlier than what it returns.
+    _running: TaskTrackerToken,
 }
 
 impl Incoming {

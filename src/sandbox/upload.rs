@@ -173,9 +173,10 @@ async fn receive(
 ) -> Result<Option<Incoming>, Stop> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(PARTS_AHEAD);
     let store = Arc::clone(&app.store);
+    let running = app.tasks.token();
     let writer = stores.then(|| {
         app.tasks.spawn_blocking(move || {
-            let mut incoming = store.begin()?;
+            let mut incoming = store.begin(running)?;
             while let Some(part) = receiver.blocking_recv() {
                 incoming.write(&part)?;
             }

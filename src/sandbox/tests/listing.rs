@@ -9,9 +9,10 @@ use crate::sandbox::store::Description;
 /// Stores so many assets named by their number, without the way over the wire.
 async fn fill(ground: &Ground, count: usize) {
     let store = Arc::clone(&ground.sandbox.app.store);
+    let tasks = ground.sandbox.tasks.clone();
     let fill = move || {
         for number in 1..=count {
-            let mut incoming = store.begin().unwrap();
+            let mut incoming = store.begin(tasks.token()).unwrap();
             incoming.write(b"x").unwrap();
             let description = Description {
                 account: "a@b.c".to_owned(),
