@@ -1,14 +1,5 @@
 //! The control endpoint: what a test asks of the sandbox, outside the API.
 //!
-//! | call | does |
-//! |---|---|
-//! | `GET /sandbox/faults` | the faults in force, each with how often it matched and fired |
-//! | `POST /sandbox/faults` `{"faults":["…"]}` | replaces them all; counts start at zero |
-//! | `GET /sandbox/requests` | counters, and the latest 1,000 requests |
-//! | `DELETE /sandbox/requests` | forgets both |
-//! | `GET /sandbox/assets?after=0&limit=1000` | what is stored, oldest first, whatever the list says; `after` is a `sequence` |
-//! | `POST /sandbox/token` `{"token":"…"}` | resets the token |
-//!
 //! Owns: these paths. A web page of another origin is refused.
 use std::sync::Arc;
 

@@ -13,10 +13,24 @@
 //!
 //! ```text
 //! serve ──▶ routes ──▶ upload ──▶ store          the API
-//!   │          │          └─────▶ fault (armed)  what goes wrong, decided once a request
-//!   │          └──▶ listing, wire, files         answers
+//!   │          │          └─────▶ faults         what goes wrong, decided once a request
+//!   │          └──▶ listing, wire, files         good answers
+//!   │          └──▶ refusal                      the others
 //!   └──▶ control                                 /sandbox/…: faults, requests, assets, token
 //! ```
+//!
+//! Outside the API, for tests and for the curious (no token wanted):
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /sandbox/faults` | the faults in force, each with how often it matched and fired |
+//! | `POST /sandbox/faults` `{"faults":["…"]}` | replaces them all; counts start at zero |
+//! | `GET /sandbox/requests` | counters, and the latest 1,000 requests |
+//! | `DELETE /sandbox/requests` | forgets both |
+//! | `GET /sandbox/assets?after=0&limit=10000` | what is stored, oldest first, whatever the list says; `after` is a `sequence`, both are optional |
+//! | `POST /sandbox/token` `{"token":"…"}` | resets the token |
+//!
+//! What can go wrong is spelled as [`FAULTS`] and [`OPTIONS`] say.
 mod app;
 mod control;
 mod fault;

@@ -42,6 +42,7 @@ const PARTS_AHEAD: usize = 8;
 /// Answers `POST /assets`.
 pub(super) async fn upload(exchange: Exchange, body: Body) -> Response {
     let wanted = match Wanted::of(&exchange) {
+        Ok(_) if body.is_end_stream() => return refuse(exchange, body, &empty()).await,
         Ok(wanted) => wanted,
         Err(refusal) => return refuse(exchange, body, &refusal).await,
     };
@@ -65,10 +66,7 @@ pub(super) async fn upload(exchange: Exchange, body: Body) -> Response {
     let stores = plan.answer.as_ref().is_none_or(|answer| answer.stored);
     let mut body = body;
     match receive(&app, &exchange.entry, &mut body, &plan, stores).await {
-        Ok(_) if exchange.entry.received() == 0 => {
-            let refusal = Refusal::bad_request("The body is empty: send the bytes of the file");
-            refuse(exchange, body, &refusal).await
-        }
+        Ok(_) if exchange.entry.received() == 0 => refuse(exchange, body, &empty()).await,
         Ok(incoming) => finish(exchange, plan, wanted.description, incoming).await,
         Err(Stop::Reset) => exchange.reset().await,
         Err(Stop::Stall) => {
@@ -90,6 +88,10 @@ pub(super) async fn upload(exchange: Exchange, body: Body) -> Response {
 pub(super) async fn refuse(exchange: Exchange, body: Body, refusal: &Refusal) -> Response {
     exchange.note(refusal);
     send_early(exchange, body, refusal.response()).await
+}
+
+fn empty() -> Refusal {
+    Refusal::bad_request("The body is empty: send the bytes of the file")
 }
 
 /// Answers while the body may still be on its way.

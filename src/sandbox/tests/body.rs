@@ -105,7 +105,7 @@ async fn who_asks_before_sending_is_told_first() {
     assert_eq!(wire.reply().await.unwrap().status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_uploads_at_once_stay_apart() {
     let ground = Ground::with(&[]).await;
     let body = |i: usize| vec![u8::try_from(i).unwrap(); 100_000 + i];
@@ -148,4 +148,22 @@ async fn a_stop_cuts_what_is_running_and_keeps_nothing_half() {
     ));
     assert!(ground.stored().is_empty());
     assert_eq!(ground.incoming(), 0);
+}
+
+#[tokio::test]
+async fn a_dropped_sandbox_lets_go_as_well() {
+    let ground = Ground::with(&["slow-answer=1h"]).await;
+    let mut wire = ground.connect().await;
+    wire.send_upload_head("x", 1).await;
+    wire.send(b"x").await.unwrap();
+    until(|| ground.stored().len() == 1).await;
+    let Ground { sandbox, dir } = ground;
+    drop(sandbox);
+    let error = wire.reply().await.unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+    ));
+    let lock = std::fs::File::open(dir.path().join("lock")).unwrap();
+    until(|| lock.try_lock().is_ok()).await;
 }

@@ -335,3 +335,12 @@ async fn several_faults_at_once_combine() {
     assert_eq!(ground.stored().len(), 1);
     assert_eq!(ground.last_request().faults.len(), 3);
 }
+
+#[tokio::test]
+async fn a_request_that_is_refused_anyway_counts_for_no_fault() {
+    let ground = Ground::with(&["status=503,times=1", "status=503,on=asset,times=1"]).await;
+    assert_eq!(ground.upload("", b"x").await.status, 400);
+    assert_eq!(ground.upload("x", b"").await.status, 400);
+    assert_eq!(ground.get("/v1/runwayml/assets/none").await.status, 404);
+    assert_eq!(ground.upload("x", b"x").await.status, 503);
+}
