@@ -70,6 +70,7 @@ CREATE TABLE upload (
     CHECK ((asset_id IS NOT NULL) + (failed_at IS NOT NULL) + (held_at IS NOT NULL) <= 1)
 ) STRICT;
 CREATE INDEX upload_asset ON upload (asset_id) WHERE asset_id IS NOT NULL;
+CREATE INDEX upload_held ON upload (account_id) WHERE held_at IS NOT NULL;
 CREATE INDEX upload_recent ON upload (account_id, uploaded_at) WHERE asset_id IS NOT NULL;
 
 -- One file name. content_id is what it held when it was last identified, upload_id where that

@@ -211,6 +211,7 @@ fn facts(
                 }
             }
             facts.recent = ledger.must_be_listed(*account, now.wall)?;
+            facts.held = ledger.held(*account)?;
             facts.established = ledger.established(now.wall)?;
             let emails = listing.assets.iter().find_map(|listed| listed.asset.email());
             facts.asset_account = ledger.account_of_email(emails.as_deref())?;

@@ -140,6 +140,16 @@ impl Ledger {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
+    /// Names and sizes of an account's held uploads.
+    pub fn held(&self, account: AccountId) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT u.name, c.size FROM upload u JOIN content c ON c.id = u.content_id
+                   WHERE u.account_id = ?1 AND u.held_at IS NOT NULL";
+        let mut found = self.db.prepare_cached(sql)?;
+        let rows =
+            found.query_map([account.0], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
     /// Accounts with a name whose lists must show something by now.
     pub fn established(&self, now: Wall) -> Result<Vec<AccountId>> {
         let mut established = Vec::new();

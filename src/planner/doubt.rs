@@ -135,8 +135,8 @@ impl Doubt {
         earliest.plus(-SLACK_MS)
     }
 
-    /// What this list says of this doubt. `rivals` are the other open attempts on the account:
-    /// the names and sizes that have claims of their own.
+    /// What this list says of this doubt. `rivals` are the other open attempts and the held
+    /// uploads of the account: the names and sizes that have claims of their own.
     pub fn judge(&self, listing: &Listing, facts: &Facts, rivals: &[(&str, u64)]) -> Finding {
         let earliest = self.earliest(listing);
         let fits = |listed: &&ListedAsset| {
@@ -149,7 +149,11 @@ impl Doubt {
         let named = |listed: &&&ListedAsset| same_name(listed.name.as_deref(), &self.name);
 
         let by_name: Vec<&&ListedAsset> = fitting.iter().filter(sized).filter(named).collect();
+        let contested = |(name, size): &(&str, u64)| *name == self.name && *size == self.size;
         match by_name.as_slice() {
+            [_] if rivals.iter().any(contested) => {
+                return Finding::CannotTell("another upload of this name and size is held");
+            }
             [one] => return Finding::Found(one.asset.clone()),
             [] => {}
             [_, _, ..] => return Finding::CannotTell("several assets of this name and size"),

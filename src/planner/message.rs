@@ -295,6 +295,8 @@ pub struct Facts {
     pub asset_account: Option<AccountId>,
     /// For a list: the name we sent, for each listed asset that the ledger has.
     pub ours: Vec<(String, String)>,
+    /// For a list: names and sizes of the account's held uploads, which may own what it shows.
+    pub held: Vec<(String, u64)>,
     /// For a list: accounts with a name whose own lists cannot be empty any more.
     pub established: Vec<AccountId>,
     /// For a list: the newest assets the ledger has on this account, old enough to be listed.

@@ -668,6 +668,15 @@ impl Planner {
         };
         if let Some(cause) = cause {
             self.stop(now, account, cause, trouble.reason, None, plan);
+        } else if trouble.refusal.is_some() {
+            // A list without an e-mail is refused where there are several accounts; so will be
+            // an upload, with the server's words.
+            let all: Vec<AccountId> = self.accounts.keys().copied().collect();
+            if let Some(account) = self.accounts.get_mut(&account)
+                && account.identify_at.take().is_some()
+            {
+                account.is_not.extend(all);
+            }
         }
         // A look that showed nothing does not count; the next comes after a pause.
         let pause_ms = self.jitter.delay_ms(4, LOOKS_MS[0], LOOKS_MS[3]);
@@ -688,8 +697,9 @@ impl Planner {
         let open = self.flights.values().map(|flight| (&flight.key, &flight.name, flight.size));
         let open = open.chain(self.doubts.values().map(|d| (&d.key, &d.name, d.size)));
         let same_account = open.filter(|(key, ..)| key.account == doubt.key.account);
+        let held = facts.held.iter().map(|(name, size)| (name.as_str(), *size));
         let rivals: Vec<(&str, u64)> =
-            same_account.map(|(_, name, size)| (name.as_str(), size)).collect();
+            same_account.map(|(_, name, size)| (name.as_str(), size)).chain(held).collect();
         let finding = sabotaged(&doubt, listing, facts)
             .unwrap_or_else(|| doubt.judge(listing, facts, &rivals));
         doubt.looks += 1;
@@ -703,10 +713,11 @@ impl Planner {
                 let named = facts.asset_account;
                 self.stored(doubt.key, &doubt.path, &doubt.name, asset, true, named, plan);
             }
-            Finding::Absent if last => self.absent(now, id, doubt, plan),
+            Finding::Absent if last => self.absent(now, id, doubt, facts, plan),
             Finding::CannotTell(why) if last => {
                 let reason = format!("sent whole, answer lost, and {why}");
                 self.close(id, AttemptEnd::CannotTell, None, why, plan);
+                facts.held.push((doubt.name.clone(), doubt.size));
                 self.hold(doubt, reason, plan);
             }
             Finding::Absent => self.look_again(now, doubt, "not in the list yet", plan),
@@ -722,12 +733,20 @@ impl Planner {
     }
 
     /// Not in the list at the last look: not stored, and sent again.
-    fn absent(&mut self, now: Now, id: AttemptId, doubt: Doubt, plan: &mut Plan) {
+    fn absent(
+        &mut self,
+        now: Now,
+        id: AttemptId,
+        doubt: Doubt,
+        facts: &mut Facts,
+        plan: &mut Plan,
+    ) {
         let reason = "sent whole, answer lost, and not in the list";
         self.close(id, AttemptEnd::Absent, None, reason, plan);
         let doubts = doubt.doubts + 1;
         if doubts >= DOUBTS_MOST {
             let reason = format!("{reason}, {doubts} times in a row");
+            facts.held.push((doubt.name.clone(), doubt.size));
             return self.hold(doubt, reason, plan);
         }
         let failures = doubt.failures + 1;

@@ -71,9 +71,7 @@ impl App {
                     true => "; a + in an email must be sent as %2B",
                     false => "",
                 };
-                Err(Refusal::bad_request(format!(
-                    "Account {email:?} is not configured{hint}"
-                )))
+                Err(Refusal::bad_request(format!("Account {email:?} is not configured{hint}")))
             }
         }
     }

@@ -81,9 +81,7 @@ struct Count {
 
 impl Faults {
     pub(super) fn new(faults: Vec<Fault>) -> Faults {
-        Faults {
-            armed: Mutex::new(arm(faults)),
-        }
+        Faults { armed: Mutex::new(arm(faults)) }
     }
 
     /// Replaces all faults; counts start at zero.
@@ -114,21 +112,17 @@ impl Faults {
     /// The server's time: the real one, unless its clock is wrong.
     pub(super) fn now(&self) -> jiff::Timestamp {
         let now = jiff::Timestamp::now();
-        let offset = self
-            .armed()
-            .iter()
-            .find_map(|armed| match armed.fault.kind {
-                Kind::Clock(offset) => Some(offset),
-                Kind::ResetAfter(_)
-                | Kind::StallAfter(_)
-                | Kind::Bandwidth(_)
-                | Kind::MaxSize(_)
-                | Kind::Answer(_)
-                | Kind::SlowAnswer(_)
-                | Kind::List(_) => None,
-            });
-        now.saturating_add(offset.unwrap_or_default())
-            .unwrap_or(now)
+        let offset = self.armed().iter().find_map(|armed| match armed.fault.kind {
+            Kind::Clock(offset) => Some(offset),
+            Kind::ResetAfter(_)
+            | Kind::StallAfter(_)
+            | Kind::Bandwidth(_)
+            | Kind::MaxSize(_)
+            | Kind::Answer(_)
+            | Kind::SlowAnswer(_)
+            | Kind::List(_) => None,
+        });
+        now.saturating_add(offset.unwrap_or_default()).unwrap_or(now)
     }
 
     /// Decides and counts what goes wrong with a request.
@@ -136,10 +130,8 @@ impl Faults {
         let mut plan = Plan::default();
         let mut armed = self.armed();
         // A body fault decides whether there is an answer to spoil, so it is asked first.
-        let (first, then): (Vec<_>, Vec<_>) = armed
-            .iter_mut()
-            .filter(|armed| armed.concerns(subject))
-            .partition(|armed| {
+        let (first, then): (Vec<_>, Vec<_>) =
+            armed.iter_mut().filter(|armed| armed.concerns(subject)).partition(|armed| {
                 matches!(armed.fault.kind, Kind::ResetAfter(_) | Kind::StallAfter(_))
             });
         for armed in first.into_iter().chain(then) {
@@ -216,17 +208,11 @@ impl Armed {
                 }
             }
             Kind::MaxSize(bytes) => {
-                if subject
-                    .content_length
-                    .is_some_and(|length| length <= *bytes)
-                {
+                if subject.content_length.is_some_and(|length| length <= *bytes) {
                     return false;
                 }
             }
-            Kind::Answer(Answer {
-                what: What::BrokenAccount(email),
-                ..
-            }) => {
+            Kind::Answer(Answer { what: What::BrokenAccount(email), .. }) => {
                 if subject.account != Some(email) {
                     return false;
                 }
@@ -272,10 +258,7 @@ impl Armed {
     }
 
     fn is_used_up(&self, count: Count) -> bool {
-        self.fault
-            .when
-            .times
-            .is_some_and(|times| count.fired >= times)
+        self.fault.when.times.is_some_and(|times| count.fired >= times)
     }
 }
 
@@ -326,19 +309,14 @@ mod tests {
 
     /// Which of so many uploads of one name are hit.
     fn hits(faults: &Faults, name: &str, uploads: usize) -> Vec<usize> {
-        (1..=uploads)
-            .filter(|_| !faults.decide(&upload(name)).fired.is_empty())
-            .collect()
+        (1..=uploads).filter(|_| !faults.decide(&upload(name)).fired.is_empty()).collect()
     }
 
     #[test]
     fn counts_are_kept_in_the_order_skip_every_times() {
         assert_eq!(hits(&faults(&["status=500,times=2"]), "a", 5), [1, 2]);
         assert_eq!(hits(&faults(&["status=500,every=3"]), "a", 7), [3, 6]);
-        assert_eq!(
-            hits(&faults(&["status=500,skip=1,every=2,times=1"]), "a", 7),
-            [3]
-        );
+        assert_eq!(hits(&faults(&["status=500,skip=1,every=2,times=1"]), "a", 7), [3]);
     }
 
     #[test]
@@ -355,10 +333,7 @@ mod tests {
         let spec = "status=500,p=0.2,seed=7";
         let first = hits(&faults(&[spec]), "a", 1000);
         assert_eq!(first, hits(&faults(&[spec]), "a", 1000));
-        assert_ne!(
-            first,
-            hits(&faults(&["status=500,p=0.2,seed=8"]), "a", 1000)
-        );
+        assert_ne!(first, hits(&faults(&["status=500,p=0.2,seed=8"]), "a", 1000));
         assert!((150..250).contains(&first.len()), "{}", first.len());
     }
 
@@ -374,10 +349,7 @@ mod tests {
     #[test]
     fn a_cut_body_spoils_no_answer() {
         let faults = faults(&["status=500,times=1", "reset-after=50,times=1"]);
-        assert_eq!(
-            faults.decide(&upload("a")).fired,
-            ["reset-after=50,times=1"]
-        );
+        assert_eq!(faults.decide(&upload("a")).fired, ["reset-after=50,times=1"]);
         assert_eq!(faults.decide(&upload("a")).fired, ["status=500,times=1"]);
     }
 

@@ -43,10 +43,7 @@ pub(super) async fn response(app: &App, asset: &Arc<Asset>) -> io::Result<Respon
             }
         }
     });
-    let mut response = Response::new(Body::new(Parts {
-        receiver,
-        left: asset.size,
-    }));
+    let mut response = Response::new(Body::new(Parts { receiver, left: asset.size }));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(asset.size));

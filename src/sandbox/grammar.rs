@@ -27,10 +27,7 @@ impl FromStr for Fault {
 
     /// Reads a fault as [`FAULTS`] and [`OPTIONS`] describe it.
     fn from_str(spec: &str) -> Result<Fault, FaultError> {
-        parse(spec.trim()).map_err(|problem| FaultError {
-            spec: spec.to_owned(),
-            problem,
-        })
+        parse(spec.trim()).map_err(|problem| FaultError { spec: spec.to_owned(), problem })
     }
 }
 
@@ -39,28 +36,15 @@ fn parse(spec: &str) -> Result<Fault, String> {
     let (name, value) = key_value(parts.next().unwrap_or_default());
     known("fault", name, &FAULTS)?;
     let mut options = Options::read(parts)?;
-    let value = Value {
-        of: name,
-        text: value,
-    };
+    let value = Value { of: name, text: value };
     let kind = kind(name, &value, &mut options)?;
     let when = when(&kind, &mut options)?;
     options.all_used(name)?;
-    Ok(Fault {
-        spec: spec.to_owned(),
-        kind,
-        when,
-    })
+    Ok(Fault { spec: spec.to_owned(), kind, when })
 }
 
 fn kind(name: &str, value: &Value<'_>, options: &mut Options<'_>) -> Result<Kind, String> {
-    let answer = |what, stored, early| {
-        Kind::Answer(Answer {
-            what,
-            stored,
-            early,
-        })
-    };
+    let answer = |what, stored, early| Kind::Answer(Answer { what, stored, early });
     Ok(match name {
         "reset-after" => Kind::ResetAfter(value.size()?),
         "stall-after" => Kind::StallAfter(value.size()?),
@@ -77,9 +61,7 @@ fn kind(name: &str, value: &Value<'_>, options: &mut Options<'_>) -> Result<Kind
             answer(What::Subscription, false, options.flag("early")?)
         }
         "broken-account" => {
-            let email = value
-                .given("an e-mail address, such as a@b.c")?
-                .to_lowercase();
+            let email = value.given("an e-mail address, such as a@b.c")?.to_lowercase();
             answer(What::BrokenAccount(email), false, options.flag("early")?)
         }
         "lost-answer" | "malformed" | "incomplete" => {
@@ -165,32 +147,21 @@ fn when(kind: &Kind, options: &mut Options<'_>) -> Result<When, String> {
     let number = |value: Option<Value<'_>>, default: u64, least: u64| match value {
         None => Ok(default),
         Some(value) => {
-            let wanted = if least == 0 {
-                "a whole number"
-            } else {
-                "a whole number from 1"
-            };
+            let wanted = if least == 0 { "a whole number" } else { "a whole number from 1" };
             let number: u64 = value.number(wanted)?;
-            Some(number)
-                .filter(|number| *number >= least)
-                .ok_or_else(|| value.wrong(wanted))
+            Some(number).filter(|number| *number >= least).ok_or_else(|| value.wrong(wanted))
         }
     };
     let name = match options.take("name") {
         None => None,
-        Some(value) => Some(Pattern(
-            value.given("a part of a name, or a glob")?.to_owned(),
-        )),
+        Some(value) => Some(Pattern(value.given("a part of a name, or a glob")?.to_owned())),
     };
     let probability = match options.take("p") {
         None => None,
         Some(value) => {
             let wanted = "a probability above 0 and at most 1, such as 0.2";
             let p: f64 = value.number(wanted)?;
-            Some(p)
-                .filter(|p| *p > 0.0 && *p <= 1.0)
-                .ok_or_else(|| value.wrong(wanted))?
-                .into()
+            Some(p).filter(|p| *p > 0.0 && *p <= 1.0).ok_or_else(|| value.wrong(wanted))?.into()
         }
     };
     let times = match options.take("times") {
@@ -420,52 +391,25 @@ mod tests {
     #[test]
     fn a_wrong_value_is_answered_with_what_is_wanted() {
         for (spec, expected) in [
-            (
-                "status",
-                "status wants a status from 200 to 999, such as 503",
-            ),
-            (
-                "status=1",
-                r#"status wants a status from 200 to 999, such as 503, not "1""#,
-            ),
+            ("status", "status wants a status from 200 to 999, such as 503"),
+            ("status=1", r#"status wants a status from 200 to 999, such as 503, not "1""#),
             ("lost-answer=1", "lost-answer takes no value"),
-            (
-                "slow-answer=5",
-                r#"slow-answer wants a time, such as 5s, 500ms or 2min, not "5""#,
-            ),
+            ("slow-answer=5", r#"slow-answer wants a time, such as 5s, 500ms or 2min, not "5""#),
             (
                 "slow-answer=-5s",
                 r#"slow-answer wants a time, such as 5s, 500ms or 2min, not "-5s""#,
             ),
-            (
-                "bandwidth=1MB",
-                r#"bandwidth wants a rate, such as 1MB/s, not "1MB""#,
-            ),
-            (
-                "status=500,times=0",
-                r#"times wants a whole number from 1, not "0""#,
-            ),
+            ("bandwidth=1MB", r#"bandwidth wants a rate, such as 1MB/s, not "1MB""#),
+            ("status=500,times=0", r#"times wants a whole number from 1, not "0""#),
             (
                 "status=500,p=2",
                 r#"p wants a probability above 0 and at most 1, such as 0.2, not "2""#,
             ),
             ("status=500,times=1,times=2", "option times is given twice"),
-            (
-                "bandwidth=1MB/s,early",
-                "option early means nothing to bandwidth",
-            ),
-            (
-                "status=500,unstored",
-                "option unstored means nothing to status",
-            ),
-            (
-                "list-blind,on=upload",
-                "option on means nothing to list-blind",
-            ),
-            (
-                "list-rename=x",
-                r#"list-rename wants extension, stem or suffix, not "x""#,
-            ),
+            ("bandwidth=1MB/s,early", "option early means nothing to bandwidth"),
+            ("status=500,unstored", "option unstored means nothing to status"),
+            ("list-blind,on=upload", "option on means nothing to list-blind"),
+            ("list-rename=x", r#"list-rename wants extension, stem or suffix, not "x""#),
         ] {
             assert_eq!(problem(spec), expected, "{spec}");
         }

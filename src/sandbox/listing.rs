@@ -39,11 +39,7 @@ impl Page {
                 ));
             }
         };
-        Ok(Page {
-            offset,
-            limit,
-            media_type,
-        })
+        Ok(Page { offset, limit, media_type })
     }
 }
 
@@ -58,16 +54,10 @@ pub(super) fn page(
 ) -> Value {
     let visible = |asset: &Asset| {
         asset.account == account
-            && page
-                .media_type
-                .as_deref()
-                .is_none_or(|kind| wire::kind(&asset.content_type) == kind)
+            && page.media_type.as_deref().is_none_or(|kind| wire::kind(&asset.content_type) == kind)
             && !rules.iter().any(|rule| rule.hides(asset, now_ms))
     };
-    let order = rules
-        .iter()
-        .find(|rule| rule.fault == ListFault::Reorder)
-        .map(|rule| rule.seed);
+    let order = rules.iter().find(|rule| rule.fault == ListFault::Reorder).map(|rule| rule.seed);
     let assets = match order {
         None => store.newest_first(page.offset + page.limit, visible),
         Some(seed) => {
@@ -87,9 +77,7 @@ pub(super) fn page(
 impl ListRule {
     /// Whether the asset is one of those that the fault is about.
     pub(super) fn concerns(&self, asset: &Asset) -> bool {
-        self.name
-            .as_ref()
-            .is_none_or(|pattern| pattern.matches(&asset.name))
+        self.name.as_ref().is_none_or(|pattern| pattern.matches(&asset.name))
     }
 
     fn hides(&self, asset: &Asset, now_ms: i64) -> bool {

@@ -124,11 +124,7 @@ impl Log {
         let mut inner = self.inner();
         let open = inner.requests.uploads_open;
         inner.kept.clear();
-        inner.requests = Requests {
-            uploads_open: open,
-            uploads_peak: open,
-            ..Requests::default()
-        };
+        inner.requests = Requests { uploads_open: open, uploads_peak: open, ..Requests::default() };
     }
 
     /// Begins an entry; `record` says all that the head of the request says.
@@ -143,21 +139,13 @@ impl Log {
             inner.requests.uploads_peak =
                 inner.requests.uploads_peak.max(inner.requests.uploads_open);
         }
-        let kept = Arc::new(Kept {
-            record: Mutex::new(record),
-            received: AtomicU64::new(0),
-        });
+        let kept = Arc::new(Kept { record: Mutex::new(record), received: AtomicU64::new(0) });
         if inner.kept.len() == KEPT {
             inner.kept.pop_front();
         }
         inner.kept.push_back(Arc::clone(&kept));
         drop(inner);
-        Entry {
-            log: Arc::clone(self),
-            kept,
-            call,
-            ended: false,
-        }
+        Entry { log: Arc::clone(self), kept, call, ended: false }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -149,18 +149,13 @@ impl Sandbox {
         if options.token.as_deref().is_some_and(|token| !usable(token)) {
             return Err(Error::Token);
         }
-        let listen_error = |source| Error::Listen {
-            address: options.listen,
-            source,
-        };
+        let listen_error = |source| Error::Listen { address: options.listen, source };
         let dir = options.dir;
         let store = match tokio::task::spawn_blocking(move || Store::open(&dir)).await {
             Ok(store) => store?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        let listener = tokio::net::TcpListener::bind(options.listen)
-            .await
-            .map_err(listen_error)?;
+        let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let tasks = TaskTracker::new();
         let app = Arc::new(App::new(
@@ -172,18 +167,8 @@ impl Sandbox {
             tasks.clone(),
         ));
         let cancel = CancellationToken::new();
-        tasks.spawn(serve::accept(
-            listener,
-            Arc::clone(&app),
-            tasks.clone(),
-            cancel.clone(),
-        ));
-        Ok(Sandbox {
-            address,
-            app,
-            tasks,
-            cancel: cancel.drop_guard(),
-        })
+        tasks.spawn(serve::accept(listener, Arc::clone(&app), tasks.clone(), cancel.clone()));
+        Ok(Sandbox { address, app, tasks, cancel: cancel.drop_guard() })
     }
 
     /// The base URL of the API, as a client is configured with it: `http://127.0.0.1:PORT/v1/runwayml`.

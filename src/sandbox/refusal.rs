@@ -61,21 +61,14 @@ impl Refusal {
     }
 
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            message: message.into(),
-            problem: None,
-            allow: None,
-        }
+        Refusal { status, message: message.into(), problem: None, allow: None }
     }
 
     /// The answer.
     pub(super) fn response(&self) -> Response {
         let mut response = error(self.status, &self.message);
         if let Some(allow) = self.allow {
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static(allow));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         }
         response
     }
@@ -163,18 +156,13 @@ fn status_answer(answer: &StatusAnswer, now: Timestamp) -> Response {
 
 /// A time as HTTP headers spell it.
 pub(super) fn http_date(time: Timestamp) -> Option<HeaderValue> {
-    let text = jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&time)
-        .ok()?;
+    let text =
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
     HeaderValue::from_str(&text).ok()
 }
 
 fn page(status: StatusCode) -> Response {
-    let title = format!(
-        "{} {}",
-        status.as_u16(),
-        status.canonical_reason().unwrap_or("Error")
-    );
+    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Error"));
     text_response(
         status,
         "text/html",
@@ -187,8 +175,6 @@ fn page(status: StatusCode) -> Response {
 fn text_response(status: StatusCode, content_type: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -33,10 +33,7 @@ pub(super) const FILES_PATH: &str = "/files/";
 
 /// The service of every connection.
 pub(super) fn router(app: Arc<App>) -> Router {
-    control::router()
-        .fallback(api)
-        .layer(middleware::from_fn(known_host))
-        .with_state(app)
+    control::router().fallback(api).layer(middleware::from_fn(known_host)).with_state(app)
 }
 
 /// Refuses names that a web page could have pointed at this machine.
@@ -52,9 +49,7 @@ async fn known_host(request: Request, next: Next) -> Response {
             };
             let address = name.trim_start_matches('[').trim_end_matches(']');
             name.eq_ignore_ascii_case("localhost")
-                || address
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|address| address.is_loopback())
+                || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
         }
     };
     if known {
@@ -103,10 +98,7 @@ impl Route {
             },
             "/accounts" | "/accounts/" => get(Route::Accounts),
             "/features" | "/features/" => get(Route::Features),
-            other => match other
-                .strip_prefix("/assets/")
-                .filter(|id| !id.contains('/'))
-            {
+            other => match other.strip_prefix("/assets/").filter(|id| !id.contains('/')) {
                 None => Route::NotFound,
                 Some(id) => match *method {
                     Method::GET => Route::Asset(id.to_owned()),
@@ -281,14 +273,9 @@ async fn pause(delay: Duration) {
 async fn answer(app: &App, prepared: &Prepared, plan: &Plan) -> Result<Response, Refusal> {
     let now = app.faults.now();
     let value = match prepared {
-        Prepared::List(account, page) => listing::page(
-            &app.store,
-            &app.origin,
-            account,
-            page,
-            &plan.list,
-            now.as_millisecond(),
-        ),
+        Prepared::List(account, page) => {
+            listing::page(&app.store, &app.origin, account, page, &plan.list, now.as_millisecond())
+        }
         Prepared::Asset(asset) => wire::listed(asset, &app.origin, &plan.list),
         Prepared::Delete(asset) => {
             let (store, asset) = (Arc::clone(&app.store), Arc::clone(asset));
@@ -313,9 +300,7 @@ async fn answer(app: &App, prepared: &Prepared, plan: &Plan) -> Result<Response,
         }
         Prepared::Features(account) => wire::features(app.store.bytes_of(account)),
         Prepared::File(asset) => {
-            return files::response(app, asset)
-                .await
-                .map_err(|error| Refusal::disk(&error));
+            return files::response(app, asset).await.map_err(|error| Refusal::disk(&error));
         }
     };
     Ok(refusal::json_response(StatusCode::OK, &value))

@@ -88,10 +88,7 @@ async fn connection(stream: TcpStream, router: Router, cancel: CancellationToken
             router.clone().oneshot(request.map(Body::new))
         }
     });
-    let io = TokioIo::new(Stream {
-        inner: stream,
-        state: Arc::clone(&handle.state),
-    });
+    let io = TokioIo::new(Stream { inner: stream, state: Arc::clone(&handle.state) });
     let serving = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
     tokio::select! {
         // Connections end early all the time, by the client's will and by ours.

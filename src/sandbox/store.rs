@@ -51,12 +51,7 @@ pub struct Asset {
 impl Asset {
     /// The long id that every later call wants.
     pub fn asset_id(&self) -> String {
-        format!(
-            "user:{}-runwayml:{}-asset:{}",
-            super::wire::USER_ID,
-            self.account,
-            self.id
-        )
+        format!("user:{}-runwayml:{}-asset:{}", super::wire::USER_ID, self.account, self.id)
     }
 }
 
@@ -138,8 +133,7 @@ impl Store {
     /// The asset with this long id.
     pub(super) fn find(&self, asset_id: &str) -> Option<Arc<Asset>> {
         let (_, id) = asset_id.rsplit_once("-asset:")?;
-        self.find_by_id(id)
-            .filter(|asset| asset.asset_id() == asset_id)
+        self.find_by_id(id).filter(|asset| asset.asset_id() == asset_id)
     }
 
     /// The asset with this bare id.
@@ -224,14 +218,7 @@ impl Store {
         let bits = (bits & !(0xf << 76)) | (0x4 << 76);
         let bits = (bits & !(0x3 << 62)) | (0x2 << 62);
         let hex = format!("{bits:032x}");
-        [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ]
-        .join("-")
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 }
 
@@ -312,10 +299,7 @@ fn clear(dir: &Path) -> io::Result<()> {
 }
 
 fn load(assets_dir: &Path) -> Result<Index, Error> {
-    let failed = |path: &Path, source| Error::Store {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |path: &Path, source| Error::Store { path: path.to_owned(), source };
     let mut index = Index::default();
     let entries = fs::read_dir(assets_dir).map_err(|error| failed(assets_dir, error))?;
     for entry in entries {

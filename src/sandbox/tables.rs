@@ -14,11 +14,7 @@ pub struct SpecDoc {
 }
 
 const fn row(spelling: &'static str, example: &'static str, meaning: &'static str) -> SpecDoc {
-    SpecDoc {
-        spelling,
-        example,
-        meaning,
-    }
+    SpecDoc { spelling, example, meaning }
 }
 
 /// Every fault.
@@ -55,16 +51,8 @@ pub const FAULTS: [SpecDoc; 19] = [
         "status=429,retry-after=7",
         "read the body, store nothing, answer this status",
     ),
-    row(
-        "stored-status=CODE",
-        "stored-status=502",
-        "store the asset, yet answer this status",
-    ),
-    row(
-        "plain-error=CODE",
-        "plain-error=522",
-        "as status, with the plain text `error code: CODE`",
-    ),
+    row("stored-status=CODE", "stored-status=502", "store the asset, yet answer this status"),
+    row("plain-error=CODE", "plain-error=522", "as status, with the plain text `error code: CODE`"),
     row(
         "subscription",
         "subscription",
@@ -80,16 +68,8 @@ pub const FAULTS: [SpecDoc; 19] = [
         "lost-answer,times=1",
         "store the asset, then reset the connection without an answer",
     ),
-    row(
-        "malformed",
-        "malformed",
-        "store the asset, answer 200 with something that is not JSON",
-    ),
-    row(
-        "incomplete",
-        "incomplete",
-        "store the asset, answer 200 without assetId",
-    ),
+    row("malformed", "malformed", "store the asset, answer 200 with something that is not JSON"),
+    row("incomplete", "incomplete", "store the asset, answer 200 without assetId"),
     row(
         "slow-answer=TIME",
         "slow-answer=5s",
@@ -100,22 +80,14 @@ pub const FAULTS: [SpecDoc; 19] = [
         "clock=-90s",
         "the server's clock (Date, createdAt) is ahead by this much, or behind; takes no options",
     ),
-    row(
-        "list-lag=TIME",
-        "list-lag=30s",
-        "an asset is listed only when it is this old",
-    ),
+    row("list-lag=TIME", "list-lag=30s", "an asset is listed only when it is this old"),
     row(
         "list-reorder",
         "list-reorder,seed=7",
         "the list comes in an arbitrary order, the same for one seed",
     ),
     row("list-blind", "list-blind", "uploads are not listed"),
-    row(
-        "list-no-size",
-        "list-no-size",
-        "fileSize is missing, in the list and in GET of one asset",
-    ),
+    row("list-no-size", "list-no-size", "fileSize is missing, in the list and in GET of one asset"),
     row(
         "list-rename=HOW",
         "list-rename=extension",
@@ -133,21 +105,9 @@ pub const OPTIONS: [SpecDoc; 14] = [
         "status=500,name=*.png",
         "only uploads (list faults: only assets) with this in their name, or with such a name if it holds * or ?; no comma",
     ),
-    row(
-        "times=N",
-        "status=500,times=3",
-        "fire N times, then never again",
-    ),
-    row(
-        "skip=N",
-        "status=500,skip=2",
-        "leave the first N requests alone",
-    ),
-    row(
-        "every=N",
-        "status=500,every=3",
-        "fire for every Nth request only",
-    ),
+    row("times=N", "status=500,times=3", "fire N times, then never again"),
+    row("skip=N", "status=500,skip=2", "leave the first N requests alone"),
+    row("every=N", "status=500,every=3", "fire for every Nth request only"),
     row(
         "p=P",
         "status=500,p=0.2,seed=1",
@@ -168,11 +128,7 @@ pub const OPTIONS: [SpecDoc; 14] = [
         "status=503,on=list",
         "for this call instead of uploads: upload, list, asset, delete, accounts, account, features, file, any; repeatable",
     ),
-    row(
-        "unstored",
-        "lost-answer,unstored",
-        "lost-answer, malformed, incomplete: store nothing",
-    ),
+    row("unstored", "lost-answer,unstored", "lost-answer, malformed, incomplete: store nothing"),
     row(
         "early",
         "status=503,early",

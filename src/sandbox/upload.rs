@@ -108,10 +108,7 @@ async fn send_early(exchange: Exchange, mut body: Body, response: Response) -> R
         }
     }
     // Ends with the connection at the latest.
-    exchange
-        .app
-        .tasks
-        .spawn(async move { while let Some(Ok(_)) = next_part(&mut body).await {} });
+    exchange.app.tasks.spawn(async move { while let Some(Ok(_)) = next_part(&mut body).await {} });
     exchange.answer(response)
 }
 
@@ -126,9 +123,7 @@ async fn finish(
     let mut response = Response::default();
     if let Some(incoming) = incoming {
         let now_ms = app.faults.now().as_millisecond();
-        let kept = app
-            .blocking(move || incoming.keep(description, now_ms))
-            .await;
+        let kept = app.blocking(move || incoming.keep(description, now_ms)).await;
         let asset = match kept {
             Ok(asset) => asset,
             Err(error) => {
@@ -147,10 +142,9 @@ async fn finish(
 }
 
 fn without_asset_id(plan: &Plan, mut value: serde_json::Value) -> serde_json::Value {
-    if let (Some(What::Incomplete), Some(fields)) = (
-        plan.answer.as_ref().map(|answer| &answer.what),
-        value.as_object_mut(),
-    ) {
+    if let (Some(What::Incomplete), Some(fields)) =
+        (plan.answer.as_ref().map(|answer| &answer.what), value.as_object_mut())
+    {
         fields.remove("assetId");
     }
     value
@@ -266,10 +260,7 @@ impl Wanted {
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
         let description = Description {
-            name: query
-                .required("name")
-                .map_err(Refusal::bad_request)?
-                .to_owned(),
+            name: query.required("name").map_err(Refusal::bad_request)?.to_owned(),
             account: exchange.app.account(&query)?,
             width: query.pixels("width").map_err(Refusal::bad_request)?,
             height: query.pixels("height").map_err(Refusal::bad_request)?,
@@ -277,10 +268,7 @@ impl Wanted {
             content_type: content_type(&exchange.head).map_err(Refusal::bad_request)?,
             had_content_length: content_length.is_some(),
         };
-        Ok(Wanted {
-            description,
-            content_length,
-        })
+        Ok(Wanted { description, content_length })
     }
 }
 
@@ -296,17 +284,13 @@ fn content_type(head: &Parts) -> Result<String, String> {
         return Ok(given);
     }
     if given.to_ascii_lowercase().starts_with("multipart/") {
-        return Err(
-            "The body must be the raw bytes of the file, not a multipart form; \
+        return Err("The body must be the raw bytes of the file, not a multipart form; \
              Content-Type must be that of the file"
-                .to_owned(),
-        );
+            .to_owned());
     }
     let plain = given.split(';').next().unwrap_or_default().trim();
     if is_documented(plain) {
-        return Err(format!(
-            "Content-Type must be {plain} without parameters, not {given:?}"
-        ));
+        return Err(format!("Content-Type must be {plain} without parameters, not {given:?}"));
     }
     let respelled = MediaType::ALL
         .into_iter()

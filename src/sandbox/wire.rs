@@ -107,10 +107,7 @@ pub(super) fn accounts(accounts: &[(String, bool)], now: Timestamp) -> Value {
             },
         });
         if let (true, Some(fields)) = (*broken, value.as_object_mut()) {
-            fields.insert(
-                "error".to_owned(),
-                json!(refusal::broken_account_message(email)),
-            );
+            fields.insert("error".to_owned(), json!(refusal::broken_account_message(email)));
         }
         (email.clone(), value)
     };

@@ -199,7 +199,7 @@ impl World {
 
     pub(super) fn happen(&mut self, job: Job, inputs: &mut Vec<Input>) -> Result<(), String> {
         if !matches!(job, Job::ScanStep { .. } | Job::Look { .. } | Job::Watch(_)) {
-            self.trace.push(format!("{:>9} · {job:?}", self.now.mono.0));
+            self.note(|| format!("· {job:?}"));
         }
         match job {
             Job::Start => return self.start(),

@@ -45,7 +45,8 @@ pub struct World {
     /// Percent of changes on the disk that are announced.
     event_percent: u64,
     crash_next: Option<Crash>,
-    trace: Vec<String>,
+    /// What happened, if somebody wants to know.
+    trace: Option<Vec<String>>,
     pub crashes: u64,
     pub steps: u64,
 }
@@ -73,9 +74,10 @@ pub struct Report {
     pub days: BTreeMap<&'static str, u64>,
 }
 
-/// Runs one world to its end.
-pub fn run(seed: u64) -> Report {
+/// Runs one world to its end, and keeps its trace if asked to.
+pub fn run(seed: u64, traced: bool) -> Report {
     let mut world = World::new(seed);
+    world.trace = traced.then(Vec::new);
     let wrong = world.live().err();
     Report {
         wrong,
@@ -83,7 +85,7 @@ pub fn run(seed: u64) -> Report {
         crashes: world.crashes,
         stored: world.server.assets.len() as u64,
         days: std::mem::take(&mut world.server.days),
-        trace: world.trace,
+        trace: world.trace.unwrap_or_default(),
     }
 }
 
@@ -121,7 +123,7 @@ impl World {
             trouble: true,
             event_percent,
             crash_next: None,
-            trace: Vec::new(),
+            trace: None,
             crashes: 0,
             steps: 0,
             rng,
@@ -207,18 +209,18 @@ impl World {
     }
 
     fn step(&mut self, inputs: Vec<Input>) -> Result<(), String> {
-        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         self.steps += 1;
         for input in &inputs {
-            self.trace.push(format!("{:>9} {input:?}", self.now.mono.0));
+            self.note(|| format!("{input:?}"));
         }
+        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         let crash = self.crash_next.take();
         engine.fail_commit = crash == Some(Crash::BeforeCommit);
         let acts_too_early = engine.fail_commit && sabotage::on(sabotage::Bug::ActBeforeCommit);
         match engine.step(self.now, inputs) {
             Ok(step) if crash.is_none() || acts_too_early => {
                 for effect in step.effects {
-                    self.trace.push(format!("{:>9}   → {effect:?}", self.now.mono.0));
+                    self.note(|| format!("  → {effect:?}"));
                     self.begin(effect);
                 }
                 if acts_too_early {
@@ -231,9 +233,15 @@ impl World {
         self.check_now()
     }
 
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>9} {}", self.now.mono.0, what()));
+        }
+    }
+
     fn crash(&mut self) {
         self.crashes += 1;
-        self.trace.push(format!("{:>9} CRASH", self.now.mono.0));
+        self.note(|| "CRASH".to_owned());
         if let Some(engine) = self.engine.take() {
             self.ledger = Some(engine.into_ledger());
         }

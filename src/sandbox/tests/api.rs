@@ -6,12 +6,7 @@ use crate::sandbox::{Error, Options, Sandbox};
 
 /// The names of an object's fields.
 fn fields(value: &Value) -> Vec<&str> {
-    let mut fields: Vec<&str> = value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut fields: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
     fields
 }
@@ -20,9 +15,7 @@ fn fields(value: &Value) -> Vec<&str> {
 async fn an_upload_is_answered_as_documented() {
     let ground = Ground::with(&[]).await;
     let path = "/v1/runwayml/assets/?name=a%20b%2Bc.png&email=A@b.c&width=3&height=4&duration=1.5";
-    let reply = ground
-        .ask("POST", path, "content-type: image/png\r\n", b"bytes")
-        .await;
+    let reply = ground.ask("POST", path, "content-type: image/png\r\n", b"bytes").await;
     assert_eq!(reply.status, 200);
     let value = reply.json();
     assert_eq!(
@@ -50,19 +43,13 @@ async fn an_upload_is_answered_as_documented() {
         ]
     );
     let id = value["id"].as_str().unwrap();
-    assert_eq!(
-        value["assetId"],
-        format!("user:1-runwayml:a@b.c-asset:{id}")
-    );
+    assert_eq!(value["assetId"], format!("user:1-runwayml:a@b.c-asset:{id}"));
     assert_eq!(id.len(), 36);
     assert_eq!(&id[14..15], "4");
     assert_eq!(value["name"], "a b+c.png");
     assert_eq!(value["size"], 5);
     assert_eq!(value["isUserUpload"], true);
-    assert_eq!(
-        value["type"],
-        json!({"name": "image", "type": "image", "isDirectory": false})
-    );
+    assert_eq!(value["type"], json!({"name": "image", "type": "image", "isDirectory": false}));
     let created_at = value["createdAt"].as_str().unwrap();
     assert_eq!(created_at.len(), "2024-08-01T01:02:03.456Z".len());
     created_at.parse::<jiff::Timestamp>().unwrap();
@@ -80,14 +67,9 @@ async fn both_spellings_of_the_path_take_uploads_and_lists() {
     let ground = Ground::with(&[]).await;
     for path in ["/v1/runwayml/assets", "/v1/runwayml/assets/"] {
         let upload = format!("{path}?name=x");
-        let reply = ground
-            .ask("POST", &upload, "content-type: image/png\r\n", b"x")
-            .await;
+        let reply = ground.ask("POST", &upload, "content-type: image/png\r\n", b"x").await;
         assert_eq!(reply.status, 200);
-        assert_eq!(
-            ground.get(&format!("{path}?offset=0&limit=1")).await.status,
-            200
-        );
+        assert_eq!(ground.get(&format!("{path}?offset=0&limit=1")).await.status, 200);
     }
     assert_eq!(ground.stored().len(), 2);
 }
@@ -123,10 +105,7 @@ async fn one_asset_is_shown_and_deleted_by_its_long_id() {
         "username",
     ];
     for spelling in [asset_id, &escaped] {
-        let shown = ground
-            .get(&format!("/v1/runwayml/assets/{spelling}"))
-            .await
-            .json();
+        let shown = ground.get(&format!("/v1/runwayml/assets/{spelling}")).await.json();
         assert_eq!(fields(&shown), expected_fields);
         for field in ["assetId", "id", "createdAt", "name", "url"] {
             assert_eq!(shown[field], uploaded[field], "{field}");
@@ -148,24 +127,13 @@ async fn one_asset_is_shown_and_deleted_by_its_long_id() {
     let reply = ground.ask("DELETE", &path, "", b"").await;
     assert_eq!(reply.json(), json!({"success": true}));
     for method in ["GET", "DELETE"] {
-        assert_eq!(
-            ground.ask(method, &path, "", b"").await.error(),
-            "Not found."
-        );
+        assert_eq!(ground.ask(method, &path, "", b"").await.error(), "Not found.");
     }
     let file = format!("/files/{bare}");
-    assert_eq!(
-        ground.bare_ask("GET", &file, "", b"").await.unwrap().status,
-        404
-    );
+    assert_eq!(ground.bare_ask("GET", &file, "", b"").await.unwrap().status, 404);
     let ground = ground.restart().await;
     assert!(ground.stored().is_empty());
-    assert!(
-        std::fs::read_dir(ground.dir.path().join("assets"))
-            .unwrap()
-            .next()
-            .is_none()
-    );
+    assert!(std::fs::read_dir(ground.dir.path().join("assets")).unwrap().next().is_none());
 }
 
 #[tokio::test]
@@ -182,10 +150,7 @@ async fn the_url_gives_the_bytes_without_a_token() {
     assert_eq!(reply.header("content-type"), Some("image/png"));
     assert!(reply.body == body);
     let reply = ground.bare_ask("POST", path, "", b"x").await.unwrap();
-    assert_eq!(
-        (reply.status, reply.header("allow")),
-        (405, Some("GET, HEAD"))
-    );
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, HEAD")));
 }
 
 #[tokio::test]
@@ -203,10 +168,7 @@ async fn accounts_are_listed_with_secrets_that_are_none() {
 
     let account = ground.get("/v2/account").await.json();
     assert_eq!(account["subscriptionIsActive"], true);
-    assert_eq!(
-        account["accounts"]["Runway API"],
-        json!({"total": 2, "active": 1, "error": 1})
-    );
+    assert_eq!(account["accounts"]["Runway API"], json!({"total": 2, "active": 1, "error": 1}));
 }
 
 #[tokio::test]
@@ -215,20 +177,14 @@ async fn without_an_account_there_is_nowhere_to_upload_to() {
     let reply = ground.get("/v1/runwayml/accounts").await;
     assert_eq!((reply.status, reply.error().as_str()), (404, "Not found."));
     let reply = ground.upload("x", b"x").await;
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (400, "No Runway account is configured")
-    );
+    assert_eq!((reply.status, reply.error().as_str()), (400, "No Runway account is configured"));
 }
 
 #[tokio::test]
 async fn features_tell_what_is_used() {
     let ground = Ground::with(&[]).await;
     ground.upload("x", &[7; 500]).await;
-    for path in [
-        "/v1/runwayml/features",
-        "/v1/runwayml/features/?email=a@b.c",
-    ] {
+    for path in ["/v1/runwayml/features", "/v1/runwayml/features/?email=a@b.c"] {
         let features = ground.get(path).await.json();
         assert_eq!(features["used"]["storageGB"], 5e-7);
         assert!(features["permitted"]["storageGB"].is_number());
@@ -254,10 +210,7 @@ async fn assets_survive_a_restart() {
     ground.upload("four", b"four").await;
     assert_eq!(ground.listed_names().await, ["four", "three", "two", "one"]);
     let path = format!("/files/{}", before[1].id);
-    assert_eq!(
-        ground.bare_ask("GET", &path, "", b"").await.unwrap().body,
-        b"two"
-    );
+    assert_eq!(ground.bare_ask("GET", &path, "", b"").await.unwrap().body, b"two");
 }
 
 #[tokio::test]

@@ -36,9 +36,7 @@ async fn chunks_are_taken_and_noted() {
     );
     let mut wire = ground.connect().await;
     wire.send(head.as_bytes()).await.unwrap();
-    wire.send(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
-        .await
-        .unwrap();
+    wire.send(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").await.unwrap();
     assert_eq!(wire.reply().await.unwrap().json()["size"], 5);
     let stored = &ground.stored()[0];
     assert!(!stored.had_content_length);
@@ -49,10 +47,7 @@ async fn chunks_are_taken_and_noted() {
     wire.send(head.as_bytes()).await.unwrap();
     wire.send(b"0\r\n\r\n").await.unwrap();
     let reply = wire.reply().await.unwrap();
-    assert_eq!(
-        reply.error(),
-        "The body is empty: send the bytes of the file"
-    );
+    assert_eq!(reply.error(), "The body is empty: send the bytes of the file");
     wire.send(head.as_bytes()).await.unwrap();
     wire.send(b"3\r\nabc\r\n").await.unwrap();
     wire.end_sending().await;
@@ -142,10 +137,7 @@ async fn a_stop_cuts_what_is_running_and_keeps_nothing_half() {
     ground.until_received(1, 50).await;
     let ground = ground.restart().await;
     let error = wire.reply().await.unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-    ));
+    assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
     assert!(ground.stored().is_empty());
     assert_eq!(ground.incoming(), 0);
 }
@@ -160,10 +152,7 @@ async fn a_dropped_sandbox_lets_go_as_well() {
     let Ground { sandbox, dir } = ground;
     drop(sandbox);
     let error = wire.reply().await.unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-    ));
+    assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
     let lock = std::fs::File::open(dir.path().join("lock")).unwrap();
     until(|| lock.try_lock().is_ok()).await;
 }

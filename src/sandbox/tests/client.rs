@@ -35,10 +35,7 @@ impl Ground {
     pub(super) async fn restart(self) -> Ground {
         self.sandbox.stop().await;
         let sandbox = start(&self.dir, &[], &["a@b.c"]).await;
-        Ground {
-            sandbox,
-            dir: self.dir,
-        }
+        Ground { sandbox, dir: self.dir }
     }
 
     pub(super) async fn connect(&self) -> Wire {
@@ -91,8 +88,7 @@ impl Ground {
 
     pub(super) async fn try_upload(&self, name: &str, body: &[u8]) -> io::Result<Reply> {
         let path = format!("/v1/runwayml/assets/?name={name}");
-        self.try_ask("POST", &path, "content-type: image/png\r\n", body)
-            .await
+        self.try_ask("POST", &path, "content-type: image/png\r\n", body).await
     }
 
     /// The entries of the list, at most 50.
@@ -125,21 +121,17 @@ impl Ground {
     ) {
         until(|| {
             let requests = self.sandbox.requests().requests;
-            requests
-                .iter()
-                .any(|request| request.sequence == sequence && condition(request))
+            requests.iter().any(|request| request.sequence == sequence && condition(request))
         })
         .await;
     }
 
     pub(super) async fn until_ended(&self, sequence: u64, outcome: Outcome) {
-        self.until_request(sequence, |request| request.outcome == outcome)
-            .await;
+        self.until_request(sequence, |request| request.outcome == outcome).await;
     }
 
     pub(super) async fn until_received(&self, sequence: u64, bytes: u64) {
-        self.until_request(sequence, |request| request.received == bytes)
-            .await;
+        self.until_request(sequence, |request| request.received == bytes).await;
     }
 
     pub(super) fn set_faults(&self, faults: &[&str]) {
@@ -169,9 +161,7 @@ pub(super) async fn until(condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .expect("the condition never held");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the condition never held");
 }
 
 /// One connection.
@@ -182,10 +172,7 @@ pub(super) struct Wire {
 
 impl Wire {
     async fn open(address: SocketAddr) -> Wire {
-        Wire {
-            stream: TcpStream::connect(address).await.unwrap(),
-            read: Vec::new(),
-        }
+        Wire { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -208,9 +195,7 @@ impl Wire {
 
     /// The next answer. An end of the connection before it is `UnexpectedEof`.
     pub(super) async fn reply(&mut self) -> io::Result<Reply> {
-        tokio::time::timeout(PATIENCE, self.read_reply())
-            .await
-            .expect("no answer")
+        tokio::time::timeout(PATIENCE, self.read_reply()).await.expect("no answer")
     }
 
     async fn read_reply(&mut self) -> io::Result<Reply> {
@@ -227,14 +212,8 @@ impl Wire {
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let mut reply = Reply {
-            status: status.parse().unwrap(),
-            headers,
-            body: Vec::new(),
-        };
-        let length = reply
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let mut reply = Reply { status: status.parse().unwrap(), headers, body: Vec::new() };
+        let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
         while self.read.len() < length {
             self.read_more().await?;
         }
@@ -260,10 +239,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub(super) fn text(&self) -> &str {

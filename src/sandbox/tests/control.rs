@@ -4,57 +4,31 @@ use serde_json::json;
 use super::client::{Ground, TOKEN};
 
 async fn post(ground: &Ground, path: &str, body: &str) -> super::client::Reply {
-    ground
-        .bare_ask("POST", path, "", body.as_bytes())
-        .await
-        .unwrap()
+    ground.bare_ask("POST", path, "", body.as_bytes()).await.unwrap()
 }
 
 #[tokio::test]
 async fn faults_are_replaced_and_counted() {
     let ground = Ground::with(&["status=500"]).await;
     assert_eq!(ground.upload("x", b"x").await.status, 500);
-    let reply = post(
-        &ground,
-        "/sandbox/faults",
-        r#"{"faults":["status=503,every=2"]}"#,
-    )
-    .await;
+    let reply = post(&ground, "/sandbox/faults", r#"{"faults":["status=503,every=2"]}"#).await;
     assert_eq!(reply.status, 200);
     assert_eq!(ground.upload("x", b"x").await.status, 200);
     assert_eq!(ground.upload("x", b"x").await.status, 503);
-    let faults = ground
-        .bare_ask("GET", "/sandbox/faults", "", b"")
-        .await
-        .unwrap();
+    let faults = ground.bare_ask("GET", "/sandbox/faults", "", b"").await.unwrap();
     let expected = json!({"faults": [{"fault": "status=503,every=2", "matched": 2, "fired": 1}]});
     assert_eq!(faults.json(), expected);
 
     // A set with an error in it changes nothing.
-    let reply = post(
-        &ground,
-        "/sandbox/faults",
-        r#"{"faults":["malformed","statsu=1"]}"#,
-    )
-    .await;
+    let reply = post(&ground, "/sandbox/faults", r#"{"faults":["malformed","statsu=1"]}"#).await;
     assert_eq!(
         (reply.status, reply.error().as_str()),
-        (
-            400,
-            r#"fault "statsu=1": there is no fault "statsu"; did you mean "status"?"#
-        )
+        (400, r#"fault "statsu=1": there is no fault "statsu"; did you mean "status"?"#)
     );
     for body in ["", "[]", r#"{"faults":[],"x":1}"#] {
-        assert_eq!(
-            post(&ground, "/sandbox/faults", body).await.status,
-            400,
-            "{body}"
-        );
+        assert_eq!(post(&ground, "/sandbox/faults", body).await.status, 400, "{body}");
     }
-    let faults = ground
-        .bare_ask("GET", "/sandbox/faults", "", b"")
-        .await
-        .unwrap();
+    let faults = ground.bare_ask("GET", "/sandbox/faults", "", b"").await.unwrap();
     assert_eq!(faults.json(), expected);
 }
 
@@ -64,10 +38,7 @@ async fn requests_are_logged_without_the_token() {
     let uploaded = ground.upload("a%20b", b"12345").await.json();
     ground.get("/v1/runwayml/assets/?offset=0&limit=1").await;
     ground.get("/nothing").await;
-    let reply = ground
-        .bare_ask("GET", "/sandbox/requests", "", b"")
-        .await
-        .unwrap();
+    let reply = ground.bare_ask("GET", "/sandbox/requests", "", b"").await.unwrap();
     assert!(!reply.text().contains(TOKEN));
     let log = reply.json();
     assert_eq!(log["counters"]["upload"]["answered"], json!({"200": 1}));
@@ -96,10 +67,7 @@ async fn requests_are_logged_without_the_token() {
         })
     );
     assert_eq!(log["requests"].as_array().unwrap().len(), 3);
-    let reply = ground
-        .bare_ask("DELETE", "/sandbox/requests", "", b"")
-        .await
-        .unwrap();
+    let reply = ground.bare_ask("DELETE", "/sandbox/requests", "", b"").await.unwrap();
     assert_eq!(reply.status, 200);
     assert_eq!(ground.sandbox.requests(), Default::default());
 }
@@ -109,9 +77,7 @@ async fn only_the_latest_thousand_requests_are_kept_one_by_one() {
     let ground = Ground::with(&[]).await;
     let mut wire = ground.connect().await;
     for _ in 0..1_005 {
-        wire.send(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            .await
-            .unwrap();
+        wire.send(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         assert_eq!(wire.reply().await.unwrap().status, 404);
     }
     let requests = ground.sandbox.requests();
@@ -129,10 +95,7 @@ async fn the_token_can_be_reset_while_it_runs() {
     assert!(!reply.text().contains("user:1-new"));
     assert_eq!(ground.upload("x", b"x").await.error(), "Unauthorized");
     let header = "authorization: Bearer user:1-new\r\n";
-    let reply = ground
-        .bare_ask("GET", "/v2/account", header, b"")
-        .await
-        .unwrap();
+    let reply = ground.bare_ask("GET", "/v2/account", header, b"").await.unwrap();
     assert_eq!(reply.status, 200);
     for body in [r#"{"token":""}"#, r#"{"token":"a b"}"#, "{}"] {
         assert_eq!(post(&ground, "/sandbox/token", body).await.status, 400);

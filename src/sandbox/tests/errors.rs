@@ -5,14 +5,7 @@ use super::client::{Ground, TOKEN};
 use crate::sandbox::{Error, Options, Sandbox};
 
 /// Method, path below the base, headers, body; and the status and text of the answer.
-type Case = (
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static [u8],
-    u16,
-    &'static str,
-);
+type Case = (&'static str, &'static str, &'static str, &'static [u8], u16, &'static str);
 
 #[tokio::test]
 async fn every_documented_type_is_taken_and_no_other() {
@@ -31,10 +24,7 @@ async fn every_documented_type_is_taken_and_no_other() {
             "image/png; charset=utf-8",
             r#"Content-Type must be image/png without parameters, not "image/png; charset=utf-8""#,
         ),
-        (
-            "video/mp2t",
-            r#"Content-Type must be spelled exactly video/MP2T, not "video/mp2t""#,
-        ),
+        ("video/mp2t", r#"Content-Type must be spelled exactly video/MP2T, not "video/mp2t""#),
         (
             "multipart/form-data; boundary=x",
             "The body must be the raw bytes of the file, not a multipart form; \
@@ -44,18 +34,11 @@ async fn every_documented_type_is_taken_and_no_other() {
         let reply = send(content_type).await;
         assert_eq!((reply.status, reply.error().as_str()), (400, message));
     }
-    for content_type in [
-        "image/heic",
-        "application/octet-stream",
-        "audio/x-wav",
-        "image/jpg",
-    ] {
+    for content_type in ["image/heic", "application/octet-stream", "audio/x-wav", "image/jpg"] {
         let reply = send(content_type).await;
         assert_eq!(reply.status, 400, "{content_type}");
         assert!(
-            reply
-                .error()
-                .starts_with(&format!("Content-Type {content_type:?} is not one of "))
+            reply.error().starts_with(&format!("Content-Type {content_type:?} is not one of "))
         );
     }
 }
@@ -65,30 +48,9 @@ async fn a_request_that_is_wrong_is_told_what_is_wrong() {
     let ground = Ground::with_accounts(&[], &["a+x@b.c", "d@b.c"]).await;
     let png = "content-type: image/png\r\n";
     let cases: &[Case] = &[
-        (
-            "POST",
-            "assets/?email=d@b.c",
-            png,
-            b"x",
-            400,
-            "Query parameter name is required",
-        ),
-        (
-            "POST",
-            "assets/?name=&email=d@b.c",
-            png,
-            b"x",
-            400,
-            "Query parameter name is empty",
-        ),
-        (
-            "POST",
-            "assets/?name=x&email=d@b.c",
-            "",
-            b"x",
-            400,
-            "Content-Type is required",
-        ),
+        ("POST", "assets/?email=d@b.c", png, b"x", 400, "Query parameter name is required"),
+        ("POST", "assets/?name=&email=d@b.c", png, b"x", 400, "Query parameter name is empty"),
+        ("POST", "assets/?name=x&email=d@b.c", "", b"x", 400, "Content-Type is required"),
         (
             "POST",
             "assets/?name=x&email=d@b.c",
@@ -161,22 +123,8 @@ async fn a_request_that_is_wrong_is_told_what_is_wrong() {
             400,
             r#""x%zz" is not URL-encoded: a % stands alone"#,
         ),
-        (
-            "GET",
-            "assets/?limit=50&email=d@b.c",
-            "",
-            b"",
-            400,
-            "Query parameter offset is required",
-        ),
-        (
-            "GET",
-            "assets/?offset=0&email=d@b.c",
-            "",
-            b"",
-            400,
-            "Query parameter limit is required",
-        ),
+        ("GET", "assets/?limit=50&email=d@b.c", "", b"", 400, "Query parameter offset is required"),
+        ("GET", "assets/?offset=0&email=d@b.c", "", b"", 400, "Query parameter limit is required"),
         (
             "GET",
             "assets/?offset=1001&limit=50&email=d@b.c",
@@ -217,22 +165,8 @@ async fn a_request_that_is_wrong_is_told_what_is_wrong() {
             400,
             r#"Query parameter mediaType must be video, image or audio, not "text""#,
         ),
-        (
-            "GET",
-            "assets/user:1-runwayml:d@b.c-asset:none",
-            "",
-            b"",
-            404,
-            "Not found.",
-        ),
-        (
-            "DELETE",
-            "assets/user:1-runwayml:d@b.c-asset:none",
-            "",
-            b"",
-            404,
-            "Not found.",
-        ),
+        ("GET", "assets/user:1-runwayml:d@b.c-asset:none", "", b"", 404, "Not found."),
+        ("DELETE", "assets/user:1-runwayml:d@b.c-asset:none", "", b"", 404, "Not found."),
         (
             "GET",
             "assets/x?email=d@b.c",
@@ -243,38 +177,10 @@ async fn a_request_that_is_wrong_is_told_what_is_wrong() {
         ),
         ("GET", "nothing", "", b"", 404, "Not found."),
         ("GET", "assets/a/b", "", b"", 404, "Not found."),
-        (
-            "PUT",
-            "assets/?name=x",
-            png,
-            b"x",
-            405,
-            "Method PUT is not allowed here, only GET, POST",
-        ),
-        (
-            "POST",
-            "accounts",
-            png,
-            b"x",
-            405,
-            "Method POST is not allowed here, only GET",
-        ),
-        (
-            "PATCH",
-            "assets/x",
-            "",
-            b"",
-            405,
-            "Method PATCH is not allowed here, only GET, DELETE",
-        ),
-        (
-            "DELETE",
-            "features",
-            "",
-            b"",
-            405,
-            "Method DELETE is not allowed here, only GET",
-        ),
+        ("PUT", "assets/?name=x", png, b"x", 405, "Method PUT is not allowed here, only GET, POST"),
+        ("POST", "accounts", png, b"x", 405, "Method POST is not allowed here, only GET"),
+        ("PATCH", "assets/x", "", b"", 405, "Method PATCH is not allowed here, only GET, DELETE"),
+        ("DELETE", "features", "", b"", 405, "Method DELETE is not allowed here, only GET"),
     ];
     for (method, path, headers, body, status, message) in cases {
         let path = format!("/v1/runwayml/{path}");
@@ -292,9 +198,7 @@ async fn a_request_that_is_wrong_is_told_what_is_wrong() {
 async fn a_raw_plus_in_an_email_is_a_space_and_an_encoded_one_is_not() {
     let ground = Ground::with_accounts(&[], &["a+x@b.c", "d@b.c"]).await;
     let path = "/v1/runwayml/assets/?name=x&email=a%2Bx%40b.c";
-    let reply = ground
-        .ask("POST", path, "content-type: image/png\r\n", b"x")
-        .await;
+    let reply = ground.ask("POST", path, "content-type: image/png\r\n", b"x").await;
     let asset_id = reply.json()["assetId"].as_str().unwrap().to_owned();
     assert!(asset_id.starts_with("user:1-runwayml:a+x@b.c-asset:"));
     // In a path, a plus is a plus.
@@ -314,36 +218,19 @@ async fn without_the_token_there_is_nothing_but_401() {
     ] {
         for (headers, problem) in [
             ("", "no Authorization header"),
-            (
-                "authorization: Basic x\r\n",
-                "Authorization is not of the form: Bearer TOKEN",
-            ),
-            (
-                "authorization: Bearer \r\n",
-                "Authorization is not of the form: Bearer TOKEN",
-            ),
-            (
-                "authorization: Bearer user:2-other\r\n",
-                "another token is expected",
-            ),
+            ("authorization: Basic x\r\n", "Authorization is not of the form: Bearer TOKEN"),
+            ("authorization: Bearer \r\n", "Authorization is not of the form: Bearer TOKEN"),
+            ("authorization: Bearer user:2-other\r\n", "another token is expected"),
         ] {
             let reply = ground.bare_ask("GET", path, headers, b"").await.unwrap();
-            assert_eq!(
-                (reply.status, reply.error().as_str()),
-                (401, "Unauthorized")
-            );
+            assert_eq!((reply.status, reply.error().as_str()), (401, "Unauthorized"));
             let last = ground.last_request();
             assert_eq!(last.problem.as_deref(), Some(problem));
             assert_eq!(last.authorization, !headers.is_empty());
         }
     }
     let reply = ground
-        .bare_ask(
-            "POST",
-            "/v1/runwayml/assets/?name=x",
-            "content-type: image/png\r\n",
-            b"x",
-        )
+        .bare_ask("POST", "/v1/runwayml/assets/?name=x", "content-type: image/png\r\n", b"x")
         .await
         .unwrap();
     assert_eq!(reply.status, 401);
@@ -357,20 +244,12 @@ async fn without_a_token_of_its_own_a_sandbox_takes_any() {
     let sandbox = Sandbox::start(Options::new(dir.path())).await.unwrap();
     let ground = Ground { sandbox, dir };
     let header = "authorization: bearer anything\r\n";
-    let ask = async || {
-        ground
-            .bare_ask("GET", "/v2/account", header, b"")
-            .await
-            .unwrap()
-    };
+    let ask = async || ground.bare_ask("GET", "/v2/account", header, b"").await.unwrap();
     assert_eq!(ask().await.status, 200);
     ground.sandbox.set_token(TOKEN.to_owned()).unwrap();
     assert_eq!(ask().await.status, 401);
     assert_eq!(ground.get("/v2/account").await.status, 200);
-    assert!(matches!(
-        ground.sandbox.set_token("a b".to_owned()),
-        Err(Error::Token)
-    ));
+    assert!(matches!(ground.sandbox.set_token("a b".to_owned()), Err(Error::Token)));
 }
 
 #[tokio::test]

@@ -11,10 +11,7 @@ use crate::sandbox::Outcome;
 async fn a_status_is_answered_and_nothing_stored() {
     let ground = Ground::with(&["status=503,times=1"]).await;
     let reply = ground.upload("x", b"12345").await;
-    assert_eq!(
-        (reply.status, reply.error().as_str()),
-        (503, "Service Unavailable")
-    );
+    assert_eq!((reply.status, reply.error().as_str()), (503, "Service Unavailable"));
     assert_eq!(ground.last_request().received, 5);
     assert_eq!(ground.last_request().faults, ["status=503,times=1"]);
     assert!(ground.stored().is_empty());
@@ -25,18 +22,13 @@ async fn a_status_is_answered_and_nothing_stored() {
 async fn a_status_can_say_when_to_come_back() {
     let ground = Ground::with(&["status=429,retry-after=7"]).await;
     let reply = ground.upload("x", b"x").await;
-    assert_eq!(
-        (reply.status, reply.header("retry-after")),
-        (429, Some("7"))
-    );
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("7")));
 
     ground.set_faults(&["status=429,retry-after-date=7"]);
     let reply = ground.upload("x", b"x").await;
     let time = |header: &str| {
         let text = reply.header(header).unwrap();
-        jiff::fmt::rfc2822::DateTimeParser::new()
-            .parse_timestamp(text)
-            .unwrap()
+        jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).unwrap()
     };
     let ahead = time("retry-after").as_second() - time("date").as_second();
     assert!((6..=7).contains(&ahead), "{ahead}");
@@ -44,10 +36,7 @@ async fn a_status_can_say_when_to_come_back() {
     ground.set_faults(&["status=429,retry-after-field=7"]);
     let reply = ground.upload("x", b"x").await;
     let expected = json!({"error": "Too Many Requests", "code": 429, "retryAfter": 7});
-    assert_eq!(
-        (reply.json(), reply.header("retry-after")),
-        (expected, None)
-    );
+    assert_eq!((reply.json(), reply.header("retry-after")), (expected, None));
 }
 
 #[tokio::test]
@@ -70,10 +59,7 @@ async fn an_error_has_many_shapes() {
     ] {
         ground.set_faults(&[spec]);
         let reply = ground.upload("x", b"x").await;
-        assert_eq!(
-            reply.status,
-            if spec == "plain-error=522" { 522 } else { 502 }
-        );
+        assert_eq!(reply.status, if spec == "plain-error=522" { 522 } else { 502 });
         assert_eq!(reply.header("content-type"), Some(content_type), "{spec}");
         assert_eq!(reply.text(), body, "{spec}");
     }
@@ -154,10 +140,7 @@ async fn a_reset_comes_after_so_many_bytes_of_the_body() {
     ground.until_received(1, 1023).await;
     assert_eq!(ground.last_request().outcome, Outcome::Open);
     wire.send(&[7; 1]).await.unwrap();
-    assert_eq!(
-        wire.reply().await.unwrap_err().kind(),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(wire.reply().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(ground.last_request().received, 1024);
     assert_eq!(ground.last_request().outcome, Outcome::Reset);
     assert!(ground.stored().is_empty());
@@ -168,10 +151,7 @@ async fn a_reset_comes_after_so_many_bytes_of_the_body() {
     ground.set_faults(&["reset-after=0"]);
     let mut wire = ground.connect().await;
     wire.send_upload_head("x", 5).await;
-    assert_eq!(
-        wire.reply().await.unwrap_err().kind(),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(wire.reply().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
@@ -184,10 +164,7 @@ async fn a_stalled_body_is_never_answered_and_ends_with_the_sandbox() {
     assert_eq!(ground.last_request().received, 4);
     let ground = ground.restart().await;
     let error = wire.reply().await.unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-    ));
+    assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
     assert!(ground.stored().is_empty());
 }
 
@@ -204,10 +181,7 @@ async fn a_slow_answer_comes_late_and_does_not_hold_up_a_stop() {
     until(|| ground.stored().len() == 2).await;
     let ground = ground.restart().await;
     let error = wire.reply().await.unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-    ));
+    assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
     assert_eq!(ground.stored().len(), 2);
 }
 
@@ -247,9 +221,7 @@ async fn a_broken_account_stops_only_itself() {
     let ground = Ground::with_accounts(&["broken-account=A@b.c"], &["a@b.c", "d@b.c"]).await;
     let upload = async |email: &str| {
         let path = format!("/v1/runwayml/assets/?name=x&email={email}");
-        ground
-            .ask("POST", &path, "content-type: image/png\r\n", b"x")
-            .await
+        ground.ask("POST", &path, "content-type: image/png\r\n", b"x").await
     };
     let reply = upload("a@b.c").await;
     assert_eq!(reply.status, 596);
@@ -268,10 +240,7 @@ async fn without_a_subscription_all_calls_are_402() {
     assert_eq!((reply.status, reply.error().as_str()), (402, message));
     let reply = ground.get("/v1/runwayml/accounts").await;
     assert_eq!((reply.status, reply.error().as_str()), (402, message));
-    assert_eq!(
-        ground.get("/v2/account").await.json()["subscriptionIsActive"],
-        false
-    );
+    assert_eq!(ground.get("/v2/account").await.json()["subscriptionIsActive"], false);
     assert!(ground.stored().is_empty());
 }
 
@@ -279,13 +248,7 @@ async fn without_a_subscription_all_calls_are_402() {
 async fn other_calls_fail_when_told() {
     let ground = Ground::with(&["status=503,on=list,on=accounts", "malformed,on=account"]).await;
     assert_eq!(ground.upload("x", b"x").await.status, 200);
-    assert_eq!(
-        ground
-            .get("/v1/runwayml/assets/?offset=0&limit=1")
-            .await
-            .status,
-        503
-    );
+    assert_eq!(ground.get("/v1/runwayml/assets/?offset=0&limit=1").await.status, 503);
     assert_eq!(ground.get("/v1/runwayml/accounts").await.status, 503);
     assert_eq!(ground.get("/v1/runwayml/features").await.status, 200);
     let reply = ground.get("/v2/account").await;

@@ -47,10 +47,7 @@ async fn pages_come_newest_first_and_end_at_the_newest_1050() {
     for offset in (0..=1_000).step_by(50) {
         reached.extend(names(&ground, &format!("offset={offset}&limit=50")).await);
     }
-    let expected: Vec<String> = (11..=1_060)
-        .rev()
-        .map(|number| number.to_string())
-        .collect();
+    let expected: Vec<String> = (11..=1_060).rev().map(|number| number.to_string()).collect();
     assert_eq!(reached, expected);
     // Out of reach is not gone.
     let asset_id = ground.stored()[0].asset_id();
@@ -74,24 +71,16 @@ async fn a_list_is_of_one_account_and_may_be_of_one_kind() {
     let page = "offset=0&limit=50&email=a@b.c";
     assert_eq!(names(&ground, page).await, ["sound", "film", "picture"]);
     for (kind, name) in [("image", "picture"), ("video", "film"), ("audio", "sound")] {
-        assert_eq!(
-            names(&ground, &format!("{page}&mediaType={kind}")).await,
-            [name]
-        );
+        assert_eq!(names(&ground, &format!("{page}&mediaType={kind}")).await, [name]);
     }
-    assert_eq!(
-        names(&ground, "offset=0&limit=50&email=D@b.c").await,
-        ["other"]
-    );
+    assert_eq!(names(&ground, "offset=0&limit=50&email=D@b.c").await, ["other"]);
 }
 
 #[tokio::test]
 async fn sizes_in_pixels_come_back_as_metadata() {
     let ground = Ground::with(&[]).await;
     let path = "/v1/runwayml/assets/?name=x&width=3&height=4";
-    ground
-        .ask("POST", path, "content-type: image/png\r\n", b"x")
-        .await;
+    ground.ask("POST", path, "content-type: image/png\r\n", b"x").await;
     let metadata = &ground.list().await[0]["metadata"];
     assert_eq!(metadata, &serde_json::json!({"width": 3, "height": 4}));
 }
@@ -144,10 +133,7 @@ async fn sizes_and_names_can_be_missing_or_changed() {
     // What the upload answered is not what the list says.
     assert_eq!((&cat["name"], &cat["size"]), (&"cat".into(), &1.into()));
     for (uploaded, name, size) in [(&cat, "cat.png", None), (&dog, "dog.png", Some(1))] {
-        let path = format!(
-            "/v1/runwayml/assets/{}",
-            uploaded["assetId"].as_str().unwrap()
-        );
+        let path = format!("/v1/runwayml/assets/{}", uploaded["assetId"].as_str().unwrap());
         let shown = ground.get(&path).await.json();
         assert_eq!(shown["name"], name);
         assert_eq!(shown.get("fileSize").and_then(Value::as_u64), size);
