@@ -44,9 +44,9 @@ pub struct Step {
 pub struct Engine {
     ledger: Ledger,
     planner: Planner,
-    /// The next commit does not happen: the simulator's crash on the near side of it.
+    /// The simulator's crash on the near side of a commit.
     #[cfg(test)]
-    pub(crate) fail_commit: bool,
+    pub(crate) fail_commit: FailCommit,
 }
 
 impl Engine {
@@ -67,7 +67,7 @@ impl Engine {
             ledger,
             planner,
             #[cfg(test)]
-            fail_commit: false,
+            fail_commit: FailCommit::Never,
         })
     }
 
@@ -81,7 +81,7 @@ impl Engine {
             Ok(()) => {
                 let Work { step, writes, .. } = work;
                 #[cfg(test)]
-                if self.fail_commit && writes > 0 {
+                if self.fail_commit.hits(&step, writes) {
                     self.ledger.abandon_step();
                     let acted = sabotage::on(sabotage::Bug::ActBeforeCommit);
                     return if acted { Ok(step) } else { Err(no_commit()) };
@@ -121,6 +121,28 @@ impl Engine {
     /// Ends the engine and gives the ledger back.
     pub fn into_ledger(self) -> Ledger {
         self.ledger
+    }
+}
+
+/// Which commit does not happen.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailCommit {
+    Never,
+    Next,
+    /// The next that opens an attempt.
+    OfSend,
+}
+
+#[cfg(test)]
+impl FailCommit {
+    fn hits(self, step: &Step, writes: usize) -> bool {
+        let sends = step.effects.iter().any(|effect| matches!(effect, Effect::Send(_)));
+        match self {
+            FailCommit::Never => false,
+            FailCommit::Next => writes > 0,
+            FailCommit::OfSend => sends,
+        }
     }
 }
 

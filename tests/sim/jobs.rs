@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::disk::Text;
 use super::server::{Day, outcome};
-use super::{Crash, Input, RESCAN_MS, TROUBLE_MS, World, event};
+use super::{Crash, Input, NO_RESCAN_MS, TROUBLE_MS, World, event};
+use crate::engine::FailCommit;
 use crate::planner::{
     AccountId, AttemptId, Content, DirectoryListing, Effect, Event, Fingerprint, FolderId,
     Identity, Look, MediaType, NotSent, Now, Outcome, ScanResult, Send, SharedPath, Sight, Stat,
@@ -21,6 +22,7 @@ pub enum Job {
     Start,
     User,
     Chunk(PathBuf),
+    Overwrite(PathBuf),
     Crash(bool),
     ClockJump,
     TokenRefused(bool),
@@ -83,6 +85,7 @@ impl Job {
             Job::Start
             | Job::User
             | Job::Chunk(_)
+            | Job::Overwrite(_)
             | Job::Crash(_)
             | Job::ClockJump
             | Job::TokenRefused(_)
@@ -205,8 +208,10 @@ impl World {
             Job::Start => return self.start(),
             Job::User => self.user(),
             Job::Chunk(path) => self.chunk(path),
+            Job::Overwrite(path) => self.overwrite(path),
             Job::Crash(before) => {
-                let side = if before { Crash::BeforeCommit } else { Crash::AfterCommit };
+                let which = if self.rng.chance(50) { FailCommit::Next } else { FailCommit::OfSend };
+                let side = if before { Crash::BeforeCommit(which) } else { Crash::AfterCommit };
                 self.crash_next = self.engine.is_some().then_some(side);
             }
             Job::ClockJump => {
@@ -477,7 +482,7 @@ impl World {
         let text = self.disk.fresh(size);
         self.disk.write(&path, text, chunks, self.now);
         self.announce(path.clone());
-        let pause = self.rng.range(1, 1_700);
+        let pause = self.rng.range(1, self.settle_ms * 4 / 5);
         self.after(pause, Job::Chunk(path));
     }
 
@@ -489,21 +494,22 @@ impl World {
         self.disk.write(&path, text, to_come, self.now);
         self.announce(path.clone());
         if to_come > 0 {
-            let pause = self.rng.range(1, 1_700);
+            let pause = self.rng.range(1, self.settle_ms * 4 / 5);
             self.after(pause, Job::Chunk(path));
         }
     }
 
     /// Other bytes of the same size, at once, perhaps within the same step of the clock.
     fn overwrite(&mut self, path: PathBuf) {
-        let size = self.disk.files.get(&path).map_or(10, |file| file.text.size);
-        let text = self.disk.fresh(size);
+        let Some(file) = self.disk.files.get(&path).filter(|file| file.to_come == 0) else {
+            return;
+        };
+        let text = self.disk.fresh(file.text.size);
         self.disk.write(&path, text, 0, self.now);
         self.announce(path.clone());
-        if self.rng.chance(50) {
-            let text = self.disk.fresh(size);
-            self.disk.write(&path, text, 0, self.now);
-            self.announce(path);
+        if self.rng.chance(70) {
+            let pause = self.rng.range(0, self.settle_ms * 3);
+            self.after(pause, Job::Overwrite(path));
         }
     }
 
@@ -511,7 +517,8 @@ impl World {
     fn announce(&mut self, path: PathBuf) {
         let wait = self.rng.range(0, 50);
         if !self.rng.chance(self.event_percent) {
-            if self.rng.chance(50)
+            // Where nothing is scanned again by itself, every loss is announced.
+            if (self.rescan_ms == NO_RESCAN_MS || self.rng.chance(50))
                 && let Some(folder) = self.folder_of(&path).map(|folder| folder.id)
             {
                 self.after(wait, Job::ScanOwed(folder));
@@ -519,7 +526,7 @@ impl World {
             return;
         }
         if self.rng.chance(10) {
-            self.after(wait + RESCAN_MS / 100, Job::Watch(path.clone()));
+            self.after(wait + 600, Job::Watch(path.clone()));
         }
         self.after(wait, Job::Watch(path));
     }

@@ -17,16 +17,18 @@ use jobs::Job;
 use rng::Rng;
 use server::{ListFault, Server};
 
-use crate::engine::{Engine, Input};
+use crate::engine::{Engine, FailCommit, Input};
 use crate::ledger::{Ledger, State};
 use crate::planner::sabotage;
-use crate::planner::{AccountId, Event, FolderId, FolderPolicy, Limits, Mono, Now, Wall};
+use crate::planner::{AccountId, Effect, Event, FolderId, FolderPolicy, Limits, Mono, Now, Wall};
 
 const URL: &str = "http://127.0.0.1/sim";
 const TROUBLE_MS: i64 = 8 * 60_000;
 const PATIENCE_MS: i64 = 4 * 3_600_000;
-const SETTLE_MS: i64 = 2_000;
-const RESCAN_MS: i64 = 60_000;
+/// A rescan that comes too late for any world to see.
+const NO_RESCAN_MS: i64 = 30 * 86_400_000;
+/// One refusal of the token is met by what is in flight, and by nothing after that.
+const REFUSALS_MOST: u64 = 16;
 
 pub struct World {
     rng: Rng,
@@ -44,6 +46,9 @@ pub struct World {
     trouble: bool,
     /// Percent of changes on the disk that are announced.
     event_percent: u64,
+    /// Quiet time of the folders; writers pause for less.
+    settle_ms: i64,
+    rescan_ms: i64,
     crash_next: Option<Crash>,
     /// What happened, if somebody wants to know.
     trace: Option<Vec<String>>,
@@ -60,7 +65,7 @@ struct Folder {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Crash {
-    BeforeCommit,
+    BeforeCommit(FailCommit),
     AfterCommit,
 }
 
@@ -71,7 +76,6 @@ pub struct Report {
     pub steps: u64,
     pub crashes: u64,
     pub stored: u64,
-    pub days: BTreeMap<&'static str, u64>,
 }
 
 /// Runs one world to its end, and keeps its trace if asked to.
@@ -84,7 +88,6 @@ pub fn run(seed: u64, traced: bool) -> Report {
         steps: world.steps,
         crashes: world.crashes,
         stored: world.server.assets.len() as u64,
-        days: std::mem::take(&mut world.server.days),
         trace: world.trace.unwrap_or_default(),
     }
 }
@@ -110,6 +113,8 @@ impl World {
         };
         let folders = vec![folder(&roots[0], emails[0]), folder(&roots[1], emails[1])];
         let event_percent = *rng.pick(&[100, 95, 70, 0]);
+        let settle_ms = *rng.pick(&[100, 2_000, 2_000]);
+        let rescan_ms = *rng.pick(&[60_000, NO_RESCAN_MS]);
         World {
             disk: Disk::new(&roots, step_ns),
             server,
@@ -122,6 +127,8 @@ impl World {
             next_job: 0,
             trouble: true,
             event_percent,
+            settle_ms,
+            rescan_ms,
             crash_next: None,
             trace: None,
             crashes: 0,
@@ -141,7 +148,7 @@ impl World {
         let calm = self.now.mono;
         let limit = calm.plus(PATIENCE_MS);
         while self.now.mono < limit {
-            let quiet = self.now.mono.since(calm) > 3 * RESCAN_MS + 120_000;
+            let quiet = self.now.mono.since(calm) > 300_000;
             let rest = self.engine.as_ref().map(|engine| engine.rest(self.now, PATIENCE_MS));
             if quiet && rest.is_some_and(|rest| rest.done) {
                 break;
@@ -195,7 +202,8 @@ impl World {
             };
             let (_, scanned_before) =
                 ledger.folder(&folder.root).map_err(|error| error.to_string())?;
-            policies.push(policy(folder.id, account.map_err(|e| e.to_string())?, scanned_before));
+            let account = account.map_err(|error| error.to_string())?;
+            policies.push(self.policy(folder.id, account, scanned_before));
         }
         let limits = Limits {
             concurrency: 1 + self.rng.below(3) as usize,
@@ -208,27 +216,47 @@ impl World {
         self.step(Vec::new())
     }
 
+    fn policy(&self, id: FolderId, account: AccountId, scanned_before: bool) -> FolderPolicy {
+        FolderPolicy {
+            id,
+            account,
+            settle_ms: self.settle_ms,
+            incomplete_ms: 600_000,
+            send_incomplete: false,
+            ignore_existing: false,
+            ignore_changes: false,
+            rescan_ms: self.rescan_ms,
+            scanned_before,
+        }
+    }
+
     fn step(&mut self, inputs: Vec<Input>) -> Result<(), String> {
         self.steps += 1;
         for input in &inputs {
             self.note(|| format!("{input:?}"));
         }
         let Some(engine) = self.engine.as_mut() else { return Ok(()) };
-        let crash = self.crash_next.take();
-        engine.fail_commit = crash == Some(Crash::BeforeCommit);
-        let acts_too_early = engine.fail_commit && sabotage::on(sabotage::Bug::ActBeforeCommit);
+        let crash = self.crash_next;
+        engine.fail_commit = match crash {
+            Some(Crash::BeforeCommit(which)) => which,
+            Some(Crash::AfterCommit) | None => FailCommit::Never,
+        };
+        let sabotaged = sabotage::on(sabotage::Bug::ActBeforeCommit);
         match engine.step(self.now, inputs) {
-            Ok(step) if crash.is_none() || acts_too_early => {
+            Ok(_) if crash == Some(Crash::AfterCommit) => self.crash(),
+            Ok(step) => {
+                let sends = step.effects.iter().any(|effect| matches!(effect, Effect::Send(_)));
                 for effect in step.effects {
                     self.note(|| format!("  → {effect:?}"));
                     self.begin(effect);
                 }
-                if acts_too_early {
+                if sabotaged && sends && crash.is_some() {
+                    // The effects are out and the writes are not on disk.
                     self.finish_sends();
                     self.crash();
                 }
             }
-            Ok(_) | Err(_) => self.crash(),
+            Err(_) => self.crash(),
         }
         self.check_now()
     }
@@ -241,6 +269,7 @@ impl World {
 
     fn crash(&mut self) {
         self.crashes += 1;
+        self.crash_next = None;
         self.note(|| "CRASH".to_owned());
         if let Some(engine) = self.engine.take() {
             self.ledger = Some(engine.into_ledger());
@@ -271,8 +300,8 @@ impl World {
                 return Err(format!("half a file was sent: {:?}", stored.text));
             }
         }
-        if self.server.requests > 3_000 {
-            return Err("thousands of requests for a few files".into());
+        if self.server.days.get("401").is_some_and(|met| *met > REFUSALS_MOST) {
+            return Err("a refused token was tried again and again".into());
         }
         Ok(())
     }
@@ -333,20 +362,6 @@ impl World {
             State::Held if lists_badly || often => Ok(()),
             _ => Err(format!("{path:?} was not delivered: {row:?}")),
         }
-    }
-}
-
-fn policy(id: FolderId, account: AccountId, scanned_before: bool) -> FolderPolicy {
-    FolderPolicy {
-        id,
-        account,
-        settle_ms: SETTLE_MS,
-        incomplete_ms: 600_000,
-        send_incomplete: false,
-        ignore_existing: false,
-        ignore_changes: false,
-        rescan_ms: RESCAN_MS,
-        scanned_before,
     }
 }
 
