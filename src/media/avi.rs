@@ -9,7 +9,7 @@ use super::{Completeness, Facts, to_ms};
 use crate::planner::MediaType;
 
 /// The most RIFF parts: OpenDML starts a new one about every gigabyte.
-const PART_LIMIT: usize = 128;
+const PART_LIMIT: usize = 100;
 
 /// None if the file has streams and none of them is video.
 pub(super) fn inspect(source: &mut Source<'_>) -> Step<Option<Facts>> {
@@ -60,7 +60,7 @@ fn completeness(
         parts += 1;
         promised = part.end();
         if promised > size {
-            return Ok(riff::completeness(promised, size, &[part], &[]));
+            return Ok(riff::completeness(promised, size, &[part], &[*b"RIFF"]));
         }
     }
     let verdict = riff::completeness(promised, size, chunks, &[*b"LIST"]);
@@ -119,6 +119,9 @@ impl Headers {
             return Ok(());
         };
         let body = source.bytes(header.at, 36)?.to_vec();
+        if body.len() < 4 {
+            return Ok(());
+        }
         self.streams += 1;
         // "iavs" is video interleaved with sound, as digital camcorders write it.
         if !(body.starts_with(b"vids") || body.starts_with(b"iavs")) {

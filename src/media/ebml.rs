@@ -12,8 +12,8 @@ use crate::planner::MediaType;
 pub(super) const SIGNATURE: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 
 /// The most elements looked at: a file has a dozen before its first cluster, a track about
-/// twenty.
-const ELEMENT_LIMIT: u32 = 400;
+/// twenty, a disc dozens of tracks.
+const ELEMENT_LIMIT: u32 = 2000;
 
 /// Element identifiers of RFC 8794 and RFC 9559.
 mod id {

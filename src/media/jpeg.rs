@@ -25,11 +25,11 @@ const SEGMENT_LIMIT: usize = 200;
 const SECOND_PICTURE_WITHIN: u64 = 2 * 1024 * 1024;
 
 pub(super) fn inspect(source: &mut Source<'_>, extension: &str) -> Step<Inspection> {
-    let header = match read_header(source) {
-        Ok(header) => header,
-        Err(Stop::Spent) => Header::default(),
+    let mut header = Header::default();
+    match header.read(source) {
+        Ok(()) | Err(Stop::Spent) => {}
         Err(Stop::Io(error)) => return Err(Stop::Io(error)),
-    };
+    }
     let mut facts = Facts::unknown(media_type(source, extension, &header)?);
     facts.set_size(header.displayed_size());
     if facts.media_type == MediaType::MotionJpeg {
@@ -106,6 +106,62 @@ struct Header {
 }
 
 impl Header {
+    fn read(&mut self, source: &mut Source<'_>) -> Step<()> {
+        let mut at = 2;
+        for _ in 0..SEGMENT_LIMIT {
+            let Some([0xff, marker, len_high, len_low]) = source.array(at)? else {
+                break;
+            };
+            if marker == 0xff {
+                // Fill bytes may stand before a marker.
+                at += 1;
+                continue;
+            }
+            let len = u16::from_be_bytes([len_high, len_low]);
+            if len < 2 || matches!(marker, 0x00 | 0x01 | 0xd0..=0xd9) {
+                break;
+            }
+            if marker == START_OF_SCAN {
+                self.scan_at = Some(at);
+                break;
+            }
+            self.read_segment(source, marker, at + 4, usize::from(len - 2))?;
+            at += 2 + u64::from(len);
+        }
+        Ok(())
+    }
+
+    /// Takes what is wanted of the segment whose `len` bytes begin at `at`.
+    fn read_segment(
+        &mut self,
+        source: &mut Source<'_>,
+        marker: u8,
+        at: u64,
+        len: usize,
+    ) -> Step<()> {
+        match marker {
+            // C4, C8 and CC are tables, not frames.
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                let frame = source.bytes(at, 5)?;
+                let (height, width) = (be16(frame, 1), be16(frame, 3));
+                self.size = width.map(u32::from).zip(height.map(u32::from));
+            }
+            // Segments of other makers, often megabytes of them, are not read.
+            0xe1 if source.bytes(at, 6)? == b"Exif\0\0" => {
+                self.turned |= exif_turns(source.bytes(at, len)?);
+            }
+            0xe2 if source.bytes(at, 4)? == b"MPF\0" => {
+                if let Some(end) = mpf_end(source.bytes(at, len)?) {
+                    self.several = true;
+                    // Offsets count from the TIFF header, behind "MPF\0".
+                    self.pictures_end = Some(at + 4 + end);
+                }
+            }
+            0x00..=0xff => {}
+        }
+        Ok(())
+    }
+
     fn displayed_size(&self) -> Option<(u32, u32)> {
         self.size.map(|(width, height)| {
             if self.turned {
@@ -115,52 +171,6 @@ impl Header {
             }
         })
     }
-}
-
-fn read_header(source: &mut Source<'_>) -> Step<Header> {
-    let mut header = Header::default();
-    let mut at = 2;
-    for _ in 0..SEGMENT_LIMIT {
-        let Some([0xff, marker, len_high, len_low]) = source.array(at)? else {
-            break;
-        };
-        if marker == 0xff {
-            // Fill bytes may stand before a marker.
-            at += 1;
-            continue;
-        }
-        let len = u16::from_be_bytes([len_high, len_low]);
-        if len < 2 || matches!(marker, 0x00 | 0x01 | 0xd0..=0xd9) {
-            break;
-        }
-        match marker {
-            START_OF_SCAN => {
-                header.scan_at = Some(at);
-                break;
-            }
-            // C4, C8 and CC are tables, not frames.
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                let frame = source.bytes(at + 4, 5)?;
-                let (height, width) = (be16(frame, 1), be16(frame, 3));
-                header.size = width.map(u32::from).zip(height.map(u32::from));
-            }
-            0xe1 => {
-                let segment = source.bytes(at + 4, usize::from(len - 2))?;
-                header.turned |= exif_turns(segment);
-            }
-            0xe2 => {
-                let segment = source.bytes(at + 4, usize::from(len - 2))?;
-                if let Some(end) = mpf_end(segment) {
-                    header.several = true;
-                    // Offsets count from the TIFF header, behind "MPF\0".
-                    header.pictures_end = Some(at + 8 + end);
-                }
-            }
-            0x00..=0xff => {}
-        }
-        at += 2 + u64::from(len);
-    }
-    Ok(header)
 }
 
 /// Whether the EXIF orientation (CIPA DC-008, tag 0x0112) swaps width and height.

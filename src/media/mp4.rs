@@ -15,10 +15,8 @@ use super::{Completeness, Facts, Inspection, shortfall, unsupported};
 /// The most outermost boxes: an ordinary file has five, a fragmented one two for each fragment.
 const BOX_LIMIT: usize = 400;
 
-/// Box types that begin a QuickTime file older than the ftyp box.
-const OLD_STARTS: [&[u8; 4]; 6] = [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
-
-/// Whether a file that begins so is a file of boxes.
+/// Whether a file that begins so is a file of boxes. QuickTime files may be older than the ftyp
+/// box.
 pub(super) fn starts(head: &[u8]) -> bool {
     let Some((size, kind)) = be32(head, 0).zip(head.get(4..8)) else {
         return false;
@@ -26,7 +24,10 @@ pub(super) fn starts(head: &[u8]) -> bool {
     match kind {
         b"ftyp" => size >= 8,
         // A box is 0 (to the end), 1 (a 64-bit size follows) or at least its header long.
-        [..] => !(2..8).contains(&size) && OLD_STARTS.iter().any(|&start| start == kind),
+        b"mdat" | b"moov" => !(2..8).contains(&size),
+        // Small ones only: the letters of a text make a large number.
+        b"wide" | b"free" | b"skip" | b"pnot" => (8..1 << 24).contains(&size),
+        [..] => false,
     }
 }
 
@@ -124,7 +125,10 @@ fn read(source: &mut Source<'_>, layout: &mut Layout) -> Step<Option<Movie>> {
             return Ok(movie);
         }
         let Some(found) = box_at(source, at)? else {
-            break;
+            // What is shorter than a header, or zeros not written yet, hides no index.
+            let header = source.bytes(at, 8)?;
+            layout.unfinished = layout.moov || header.len() == 8 && header != [0; 8];
+            return Ok(movie);
         };
         match &found.kind {
             b"moov" => layout.moov = true,

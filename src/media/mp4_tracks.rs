@@ -9,7 +9,7 @@ use super::source::{Source, Step, Stop, be32, be64};
 use super::to_ms;
 
 /// The most boxes of an index that are looked at; a track has about twenty.
-const BOX_LIMIT: u32 = 300;
+const BOX_LIMIT: u32 = 1000;
 
 /// What an index says.
 #[derive(Debug, Default)]

@@ -39,8 +39,13 @@ pub(super) fn inspect(
         }
     }
     let lead_in = if tagged || named { LEAD_IN } else { 1 };
-    let Some((first, frame)) = first_frame(source, at, lead_in)? else {
-        return Ok(tagged.then_some(unsupported::UNKNOWN_AUDIO));
+    let Some((first, frame)) = first_frame(source, at, lead_in, named)? else {
+        // A tag and the name agree: frames of a free bit rate cannot be followed.
+        return Ok(match (tagged, named) {
+            (true, true) => Some(Inspection::Media(Facts::unknown(MediaType::Mp3))),
+            (true, false) => Some(unsupported::UNKNOWN_AUDIO),
+            (false, _) => None,
+        });
     };
     if frame.layer == 0 {
         return Ok(Some(unsupported::AAC));
@@ -90,12 +95,20 @@ fn cut_in_tag(extension: &str, reason: String) -> Inspection {
 }
 
 /// The first frame at or up to `lead_in` bytes behind `at` that others follow.
-fn first_frame(source: &mut Source<'_>, at: u64, lead_in: usize) -> Step<Option<(u64, Frame)>> {
+///
+/// A frame that is cut by the end of the file counts as followed if it is where it should be in a
+/// file `named` as MPEG audio.
+fn first_frame(
+    source: &mut Source<'_>,
+    at: u64,
+    lead_in: usize,
+    named: bool,
+) -> Step<Option<(u64, Frame)>> {
     let lead = source.bytes(at, lead_in + 3)?.to_vec();
     for (offset, window) in lead.windows(4).enumerate() {
         let candidate = at + offset as u64;
         if let Some(frame) = Frame::parse(window)
-            && others_follow(source, candidate, &frame)?
+            && others_follow(source, candidate, &frame, named && offset == 0)?
         {
             return Ok(Some((candidate, frame)));
         }
@@ -103,7 +116,7 @@ fn first_frame(source: &mut Source<'_>, at: u64, lead_in: usize) -> Step<Option<
     Ok(None)
 }
 
-fn others_follow(source: &mut Source<'_>, at: u64, frame: &Frame) -> Step<bool> {
+fn others_follow(source: &mut Source<'_>, at: u64, frame: &Frame, may_be_cut: bool) -> Step<bool> {
     let (mut at, mut len) = (at, frame.len(source, at)?);
     for _ in 1..FRAMES {
         let Some(next) = len.map(|len| at + len) else {
@@ -111,6 +124,9 @@ fn others_follow(source: &mut Source<'_>, at: u64, frame: &Frame) -> Step<bool> 
         };
         // ID3v1 and APE tags may stand behind the last frame.
         let size = source.size();
+        if next > size {
+            return Ok(may_be_cut);
+        }
         let header = source.bytes(next, 8)?;
         if next == size || header.starts_with(b"TAG") || header.starts_with(b"APETAGEX") {
             return Ok(true);

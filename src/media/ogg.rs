@@ -21,6 +21,9 @@ const FIRST_TIME_WITHIN: usize = 64;
 /// bytes, whatever their offsets.
 const TAIL: u64 = 3 * 65_307;
 
+/// How many pages with a wrong checksum are gone through in the tail before it is given up.
+const DAMAGED_LIMIT: usize = 16;
+
 /// How late, in milliseconds, the first page with a time may be in a stream that begins at zero:
 /// a page holds at most 255 packets, encoders fill it with about a second.
 const BEGINNING_MS: u64 = 10_000;
@@ -46,7 +49,11 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str) -> Step<Inspecti
     let mut facts = Facts::unknown(media_type);
     if let Some(main) = main {
         facts.set_size(main.codec.size);
-        facts.duration_ms = duration_ms(source, main, &last)?;
+        // Another stream at the end than at the start: several files in a chain.
+        let known = |page: &Page| streams.iter().any(|stream| stream.serial == page.serial);
+        if last.iter().all(known) {
+            facts.duration_ms = duration_ms(source, main, &last)?;
+        }
     }
     facts.completeness = completeness(source.size(), &streams, &last);
     Ok(Inspection::Media(facts))
@@ -77,8 +84,8 @@ fn read_tail(source: &mut Source<'_>, last: &mut Vec<Page>) -> Step<()> {
     let start = source.size().saturating_sub(TAIL);
     let len = source.size() - start;
     let tail = source.bytes(start, len as usize)?.to_vec();
-    let mut at = 0;
-    while at + 27 <= tail.len() {
+    let (mut at, mut damaged) = (0, 0);
+    while at + 27 <= tail.len() && damaged < DAMAGED_LIMIT {
         match Page::parse(&tail[at..], start + at as u64) {
             // Only a page whose checksum is right is a page: media data may hold its magic.
             Some(page) if page.is_whole(&tail[at..]) => {
@@ -88,7 +95,11 @@ fn read_tail(source: &mut Source<'_>, last: &mut Vec<Page>) -> Step<()> {
                     last.push(page);
                 }
             }
-            Some(_) | None => at += 1,
+            Some(page) => {
+                damaged += usize::from(page.end <= source.size());
+                at += 1;
+            }
+            None => at += 1,
         }
     }
     Ok(())
@@ -215,7 +226,7 @@ impl Page {
 }
 
 /// The CRC of RFC 3533: polynomial 0x04c11db7, most significant bit first, no inversion.
-fn checksum(sum: u32, bytes: &[u8]) -> u32 {
+pub(super) fn checksum(sum: u32, bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut index = 0;

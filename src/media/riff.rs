@@ -11,7 +11,7 @@ use super::source::{Source, Step, le32};
 use super::{Completeness, Inspection, avi, shortfall, unsupported, wav, webp};
 
 /// The most chunks one list is searched for: recordings have a dozen, animations one a frame.
-const CHUNK_LIMIT: usize = 256;
+const CHUNK_LIMIT: usize = 128;
 
 /// The RIFF containers whose content may be supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,23 +104,23 @@ pub(super) fn completeness(
     chunks: &[Chunk],
     data: &[[u8; 4]],
 ) -> Completeness {
+    let has_data = chunks.iter().any(|chunk| data.contains(&chunk.kind));
+    let all_chunks = chunks.len() < CHUNK_LIMIT;
     // Some writers do not count the byte that pads an odd chunk, others do not write it.
-    if promised == size || promised + 1 == size && promised % 2 == 1 {
+    let exact = promised == size || promised % 2 == 1 && promised + 1 == size;
+    if exact && (has_data || !all_chunks) {
         return Completeness::Complete;
     }
-    if promised < size {
+    if exact || promised < size {
         return Completeness::CannotTell;
     }
     let incomplete = |reason| Completeness::Incomplete { reason };
     if let Some(cut) = chunks.iter().find(|chunk| chunk.end() > size) {
         let name = String::from_utf8_lossy(&cut.kind);
-        return incomplete(shortfall(
-            name.trim_end(),
-            cut.len,
-            size.saturating_sub(cut.at),
-        ));
+        let there = size.saturating_sub(cut.at);
+        return incomplete(shortfall(name.trim_end(), cut.len, there));
     }
-    if chunks.len() < CHUNK_LIMIT && !chunks.iter().any(|chunk| data.contains(&chunk.kind)) {
+    if all_chunks && !has_data {
         return incomplete(shortfall("the header", promised, size));
     }
     Completeness::CannotTell

@@ -82,9 +82,11 @@ fn text(head: &[u8]) -> Option<Inspection> {
     if valid.contains("<svg") {
         return Some(unsupported("SVG picture", TO_PICTURE));
     }
-    // PDF, PostScript and others are text at their beginning only.
-    (FileFormat::from_bytes(head) == FileFormat::ArbitraryBinaryData)
-        .then_some(unsupported("text", NO_MEDIA))
+    // Formats made of text have better names; those of sound and video are four letters in a text.
+    let format = FileFormat::from_bytes(head);
+    let text = format == FileFormat::ArbitraryBinaryData
+        || matches!(format.kind(), Kind::Audio | Kind::Video);
+    text.then_some(unsupported("text", NO_MEDIA))
 }
 
 fn by_signature(head: &[u8]) -> Inspection {

@@ -5,7 +5,7 @@
 
 use super::riff::{self, Chunk, Form};
 use super::source::{Source, Step, le16, le32, le64};
-use super::{Completeness, Facts, Inspection, to_ms};
+use super::{Facts, Inspection, to_ms};
 use crate::planner::MediaType;
 
 /// WAVEFORMATEX format tags (RFC 2361) with a fixed number of bytes a sample: PCM, IEEE float,
@@ -35,27 +35,20 @@ pub(super) fn inspect(source: &mut Source<'_>, form: Form) -> Step<Inspection> {
         Some(wide) => wide.riff.saturating_add(8),
         None => header.len + 8,
     };
-    let unknown = match (form, wide) {
-        (Form::Wave64Bit, Some(wide)) => wide.riff == 0 || wide.data == 0,
-        (Form::Wave64Bit | Form::Wave | Form::Avi | Form::Webp, _) => {
-            is_placeholder(&header) || data.is_some_and(is_placeholder)
-        }
+    let sizes_known = match wide {
+        Some(wide) => wide.riff != 0 && wide.data != 0,
+        None => !is_placeholder(&header) && !data.is_some_and(is_placeholder),
     };
-    if !unknown {
+    if sizes_known {
         facts.completeness = riff::completeness(promised, size, &chunks, &[*b"data"]);
         if let Some(data) = data {
             facts.duration_ms = duration_ms(source, &chunks, data)?;
         }
-    } else if data.is_none() && promised > size && chunks.iter().any(|chunk| chunk.end() > size) {
-        facts.incomplete("the file ends before its sound (data)");
-    }
-    // A recorder that has not counted its data yet says nothing about the end.
-    if facts.completeness == Completeness::Complete && data.is_none() {
-        facts.completeness = Completeness::CannotTell;
     }
     Ok(Inspection::Media(facts))
 }
 
+/// A recorder that has not counted its data yet says nothing about their end.
 fn is_placeholder(chunk: &Chunk) -> bool {
     u32::try_from(chunk.len).is_ok_and(riff::is_placeholder)
 }
