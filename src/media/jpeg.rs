@@ -82,15 +82,16 @@ fn second_picture(source: &mut Source<'_>) -> Step<bool> {
 
 fn completeness(source: &mut Source<'_>, header: &Header) -> Step<Completeness> {
     let size = source.size();
-    if size <= WHOLE {
-        return walk::whole(source, MediaType::Jpeg);
-    }
+    let tail = size.saturating_sub(2);
     // Behind the start of the scan the two bytes of the end marker stand for nothing else.
-    match header.scan_at {
-        Some(scan) if scan < size - 2 && source.bytes(size - 2, 2)? == [0xff, END_OF_IMAGE] => {
-            Ok(Completeness::Complete)
-        }
-        Some(_) | None => Ok(Completeness::CannotTell),
+    if header.scan_at.is_some_and(|scan| scan < tail)
+        && source.bytes(tail, 2)? == [0xff, END_OF_IMAGE]
+    {
+        Ok(Completeness::Complete)
+    } else if size <= WHOLE {
+        walk::whole(source, MediaType::Jpeg)
+    } else {
+        Ok(Completeness::CannotTell)
     }
 }
 

@@ -21,10 +21,11 @@ pub(super) fn inspect(source: &mut Source<'_>) -> Step<Inspection> {
         facts.set_size(be32(header, 8).zip(be32(header, 12)));
     }
     let size = source.size();
-    if size <= WHOLE {
-        facts.completeness = walk::whole(source, MediaType::Png)?;
-    } else if source.bytes(size - END.len() as u64, END.len())? == END {
+    let tail = size.saturating_sub(END.len() as u64);
+    if source.bytes(tail, END.len())? == END {
         facts.completeness = Completeness::Complete;
+    } else if size <= WHOLE {
+        facts.completeness = walk::whole(source, MediaType::Png)?;
     }
     Ok(Inspection::Media(facts))
 }
