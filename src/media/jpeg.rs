@@ -84,9 +84,7 @@ fn completeness(source: &mut Source<'_>, header: &Header) -> Step<Completeness> 
     let size = source.size();
     let tail = size.saturating_sub(2);
     // Behind the start of the scan the two bytes of the end marker stand for nothing else.
-    if header.scan_at.is_some_and(|scan| scan < tail)
-        && source.bytes(tail, 2)? == [0xff, END_OF_IMAGE]
-    {
+    if header.scan && source.bytes(tail, 2)? == [0xff, END_OF_IMAGE] {
         Ok(Completeness::Complete)
     } else if size <= WHOLE {
         walk::whole(source, MediaType::Jpeg)
@@ -103,7 +101,8 @@ struct Header {
     several: bool,
     /// Where the last picture of the MPF index ends in the file.
     pictures_end: Option<u64>,
-    scan_at: Option<u64>,
+    /// The picture data begin.
+    scan: bool,
 }
 
 impl Header {
@@ -123,7 +122,7 @@ impl Header {
                 break;
             }
             if marker == START_OF_SCAN {
-                self.scan_at = Some(at);
+                self.scan = true;
                 break;
             }
             self.read_segment(source, marker, at + 4, usize::from(len - 2))?;

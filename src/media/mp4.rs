@@ -157,8 +157,9 @@ fn completeness(size: u64, layout: Layout, movie: Option<&Movie>) -> Completenes
     let incomplete = |reason: String| Completeness::Incomplete { reason };
     let fragmented = layout.fragments || movie.is_some_and(|movie| movie.fragmented);
     if let Some((cut, end)) = layout.cut {
-        // Bytes behind a whole film that only look like a box are somebody's appendix.
-        if layout.moov && layout.mdat && !fragmented && !is_common(cut.kind) {
+        // Padding, notes and junk behind a whole film are no part of it.
+        let part = matches!(&cut.kind, b"moov" | b"mdat");
+        if layout.moov && layout.mdat && !fragmented && !part {
             return Completeness::CannotTell;
         }
         let there = size.saturating_sub(cut.body);
@@ -185,12 +186,4 @@ fn completeness(size: u64, layout: Layout, movie: Option<&Movie>) -> Completenes
         return Completeness::CannotTell;
     }
     Completeness::Complete
-}
-
-/// Whether a box of this type stands at the outermost level of ordinary files.
-fn is_common(kind: [u8; 4]) -> bool {
-    const COMMON: [&[u8; 4]; 8] = [
-        b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"udta",
-    ];
-    COMMON.iter().any(|&&common| common == kind)
 }

@@ -43,10 +43,10 @@ fn dispatch(source: &mut Source<'_>, extension: &str) -> Step<Inspection> {
         flac::inspect(source, 0)?
     } else if head.starts_with(b"FLV\x01") {
         flv::inspect(source)?
-    } else if let Some(at) = mpeg_video::start(&head) {
-        mpeg_video::inspect(source, at)?
     } else if mp4::starts(&head) {
         mp4::inspect(source, extension, &head)?
+    } else if let Some(at) = mpeg_video::start(&head) {
+        mpeg_video::inspect(source, at)?
     } else if let Some(inspection) = transport::inspect(&head) {
         inspection
     } else if let Some(inspection) = mpeg_audio::inspect(source, extension, &head)? {

@@ -59,11 +59,19 @@ fn own(head: &[u8]) -> Option<Inspection> {
             "MP4 segment without its index",
             "join the segments into one MP4",
         ))
-    } else if is(0, &[0, 0, 1, 0xb0]) || is(0, &[0, 0, 0, 1]) || is(0, &[0, 0, 1, 0x67]) {
+    } else if is(0, &[0, 0, 1, 0xb0]) || is_h26x(head) {
         Some(unsupported("bare video stream", TO_VIDEO))
     } else {
         None
     }
+}
+
+/// Whether the file begins with a delimiter or a parameter set of H.264 or H.265 (Annex B).
+fn is_h26x(head: &[u8]) -> bool {
+    let unit = head
+        .strip_prefix(&[0, 0, 0, 1])
+        .or_else(|| head.strip_prefix(&[0, 0, 1]));
+    matches!(unit, Some([0x09 | 0x27 | 0x67 | 0x40 | 0x42 | 0x46, ..]))
 }
 
 fn text(head: &[u8]) -> Option<Inspection> {

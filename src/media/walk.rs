@@ -10,6 +10,7 @@ use super::Completeness;
 use super::gif::GifWalk;
 use super::jpeg::JpegWalk;
 use super::png::PngWalk;
+use super::source::{Source, Step};
 use crate::planner::MediaType;
 
 /// A walk over a whole picture, fed from the pass that hashes it.
@@ -31,10 +32,10 @@ impl Walk {
     pub fn new(media_type: MediaType) -> Option<Walk> {
         match media_type {
             MediaType::Png => Some(Walk(Format::Png(PngWalk::default()))),
-            MediaType::Jpeg => Some(Walk(Format::Jpeg(JpegWalk::default()))),
+            // That all the pictures of an index are there is checked by the inspection.
+            MediaType::Jpeg | MediaType::Mpo => Some(Walk(Format::Jpeg(JpegWalk::default()))),
             MediaType::Gif => Some(Walk(Format::Gif(GifWalk::default()))),
             MediaType::Webp
-            | MediaType::Mpo
             | MediaType::Mp4
             | MediaType::QuickTime
             | MediaType::ThreeGpp
@@ -85,10 +86,7 @@ pub(super) fn skip<'a>(chunk: &'a [u8], skip: &mut u64) -> &'a [u8] {
 pub(super) const WHOLE: u64 = 256 * 1024;
 
 /// Walks all of a file of at most [`WHOLE`] bytes.
-pub(super) fn whole(
-    source: &mut super::source::Source<'_>,
-    media_type: MediaType,
-) -> super::source::Step<Completeness> {
+pub(super) fn whole(source: &mut Source<'_>, media_type: MediaType) -> Step<Completeness> {
     let Some(mut walk) = Walk::new(media_type) else {
         return Ok(Completeness::CannotTell);
     };

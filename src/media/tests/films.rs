@@ -89,7 +89,13 @@ fn reasons_name_the_box_and_both_sizes() {
 #[test]
 fn an_mp4_with_an_appendix_is_not_called_incomplete() {
     let film = file("faststart.mp4");
-    for appendix in [&b"\0\0\0\0"[..], &[0; 100], b"junk behind the film", b"abc"] {
+    for appendix in [
+        &b"\0\0\0\0"[..],
+        &[0; 100],
+        b"junk behind the film",
+        b"abc",
+        b"\0\0\x01\0free",
+    ] {
         let bytes = [&film, appendix].concat();
         assert_eq!(
             verdict("a.mp4", &bytes),
