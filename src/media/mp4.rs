@@ -38,15 +38,12 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str, head: &[u8]) -> 
     };
     let mut facts = Facts::unknown(brands.media_type(extension));
     let mut layout = Layout::default();
-    let movie = match read(source, &mut layout) {
-        Ok(movie) => movie,
-        Err(Stop::Spent) => {
-            layout.unfinished = true;
-            None
-        }
+    match layout.read(source) {
+        Ok(()) => {}
+        Err(Stop::Spent) => layout.unfinished = true,
         Err(Stop::Io(error)) => return Err(Stop::Io(error)),
-    };
-    if let Some(movie) = &movie {
+    }
+    if let Some(movie) = &layout.movie {
         if movie.tracks_known && !movie.has_video(brands.audio) {
             return Ok(unsupported::MP4_AUDIO);
         }
@@ -55,7 +52,7 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str, head: &[u8]) -> 
     } else if brands.audio {
         return Ok(unsupported::MP4_AUDIO);
     }
-    facts.completeness = completeness(source.size(), layout, movie.as_ref());
+    facts.completeness = layout.completeness(source.size());
     Ok(Inspection::Media(facts))
 }
 
@@ -114,76 +111,80 @@ struct Layout {
     open: bool,
     /// The walk did not get to the end of the file: too many boxes, or bytes that are no box.
     unfinished: bool,
+    /// What the index says, if it could be read.
+    movie: Option<Movie>,
 }
 
-/// Walks the outermost boxes and the index.
-fn read(source: &mut Source<'_>, layout: &mut Layout) -> Step<Option<Movie>> {
-    let mut movie = None;
-    let mut at = 0;
-    for _ in 0..BOX_LIMIT {
-        if at == source.size() {
-            return Ok(movie);
+impl Layout {
+    /// Walks the outermost boxes and the index.
+    fn read(&mut self, source: &mut Source<'_>) -> Step<()> {
+        let mut at = 0;
+        for _ in 0..BOX_LIMIT {
+            if at == source.size() {
+                return Ok(());
+            }
+            let Some(found) = box_at(source, at)? else {
+                // What is shorter than a header, or zeros not written yet, hides no index.
+                let header = source.bytes(at, 8)?;
+                self.unfinished = self.moov || header.len() == 8 && header != [0; 8];
+                return Ok(());
+            };
+            match &found.kind {
+                b"moov" => self.moov = true,
+                b"mdat" => self.mdat = true,
+                b"moof" => self.fragments = true,
+                [..] => {}
+            }
+            let Some(end) = found.end else {
+                self.open = true;
+                return Ok(());
+            };
+            if end > source.size() {
+                self.cut = Some((found, end));
+                return Ok(());
+            }
+            if &found.kind == b"moov" && self.movie.is_none() {
+                self.movie = Some(mp4_tracks::read(source, found.body, end)?);
+            }
+            at = end;
         }
-        let Some(found) = box_at(source, at)? else {
-            // What is shorter than a header, or zeros not written yet, hides no index.
-            let header = source.bytes(at, 8)?;
-            layout.unfinished = layout.moov || header.len() == 8 && header != [0; 8];
-            return Ok(movie);
-        };
-        match &found.kind {
-            b"moov" => layout.moov = true,
-            b"mdat" => layout.mdat = true,
-            b"moof" => layout.fragments = true,
-            [..] => {}
-        }
-        let Some(end) = found.end else {
-            layout.open = true;
-            return Ok(movie);
-        };
-        if end > source.size() {
-            layout.cut = Some((found, end));
-            return Ok(movie);
-        }
-        if &found.kind == b"moov" && movie.is_none() {
-            movie = Some(mp4_tracks::read(source, found.body, end)?);
-        }
-        at = end;
+        self.unfinished = true;
+        Ok(())
     }
-    layout.unfinished = true;
-    Ok(movie)
-}
 
-fn completeness(size: u64, layout: Layout, movie: Option<&Movie>) -> Completeness {
-    let incomplete = |reason: String| Completeness::Incomplete { reason };
-    let fragmented = layout.fragments || movie.is_some_and(|movie| movie.fragmented);
-    if let Some((cut, end)) = layout.cut {
-        // Padding, notes and junk behind a whole film are no part of it.
-        let part = matches!(&cut.kind, b"moov" | b"mdat");
-        if layout.moov && layout.mdat && !fragmented && !part {
+    fn completeness(&self, size: u64) -> Completeness {
+        let incomplete = |reason: String| Completeness::Incomplete { reason };
+        let fragmented =
+            self.fragments || self.movie.as_ref().is_some_and(|movie| movie.fragmented);
+        if let Some((cut, end)) = self.cut {
+            // Padding, notes and junk behind a whole film are no part of it.
+            let part = matches!(&cut.kind, b"moov" | b"mdat");
+            if self.moov && self.mdat && !fragmented && !part {
+                return Completeness::CannotTell;
+            }
+            let there = size.saturating_sub(cut.body);
+            let name = String::from_utf8_lossy(&cut.kind).trim_end().to_owned();
+            return incomplete(shortfall(&name, end - cut.body, there));
+        }
+        if self.unfinished {
             return Completeness::CannotTell;
         }
-        let there = size.saturating_sub(cut.body);
-        let name = String::from_utf8_lossy(&cut.kind).trim_end().to_owned();
-        return incomplete(shortfall(&name, end - cut.body, there));
+        if !self.moov {
+            return incomplete("the index (moov) is missing".into());
+        }
+        let Some(movie) = &self.movie else {
+            return Completeness::CannotTell;
+        };
+        if fragmented || self.open {
+            return Completeness::CannotTell;
+        }
+        let beyond = movie.last_chunk.is_some_and(|last| last >= size);
+        if beyond && !self.mdat && !movie.external {
+            return incomplete("the data (mdat) are missing".into());
+        }
+        if beyond || !self.mdat || !movie.tracks_known {
+            return Completeness::CannotTell;
+        }
+        Completeness::Complete
     }
-    if layout.unfinished {
-        return Completeness::CannotTell;
-    }
-    if !layout.moov {
-        return incomplete("the index (moov) is missing".into());
-    }
-    let Some(movie) = movie else {
-        return Completeness::CannotTell;
-    };
-    if fragmented || layout.open {
-        return Completeness::CannotTell;
-    }
-    let beyond = movie.last_chunk.is_some_and(|last| last >= size);
-    if beyond && !layout.mdat && !movie.external {
-        return incomplete("the data (mdat) are missing".into());
-    }
-    if beyond || !layout.mdat || !movie.tracks_known {
-        return Completeness::CannotTell;
-    }
-    Completeness::Complete
 }

@@ -64,13 +64,19 @@ impl Damage {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// No panic, no unbounded read, whatever is done to a file and whatever size is believed.
     #[test]
     fn damaged_files_are_looked_at_within_bounds(
         file in any::<prop::sample::Index>(),
-        extension in prop::sample::select(vec!["", "mp3", "mjpeg", "jpg", "mpo", "mov", "weba", "ogv"]),
+        extension in prop::sample::select(
+            vec!["", "mp3", "mjpeg", "jpg", "mpo", "mov", "weba", "ogv"],
+        ),
         damages in prop::collection::vec(damage(), 1..6),
         growth in prop_oneof![Just(0_i64), -50_i64..50],
     ) {

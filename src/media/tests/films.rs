@@ -203,3 +203,11 @@ fn an_flv_is_whole_only_with_its_last_tag_closed() {
     *film.last_mut().unwrap() ^= 1;
     assert_eq!(verdict("a.flv", &film), Completeness::CannotTell);
 }
+
+#[test]
+fn sound_in_more_fragments_than_are_walked_is_still_sound() {
+    let mut bytes = file("sound-only.mp4");
+    let fragment = [&b"\0\0\x20\0moof"[..], &[0; 0x1ff8]].concat();
+    bytes.extend(fragment.repeat(1000));
+    assert_eq!(look("a.mp4", &bytes), unsupported::MP4_AUDIO);
+}
