@@ -2,7 +2,9 @@
 //!
 //! Owns:
 //! - whole means that the trailer is found where a block may begin; the last byte of the file
-//!   alone proves nothing, since any byte occurs in picture data.
+//!   alone proves nothing, since any byte occurs in picture data;
+//! - not whole means that a block is cut: a file that ends between blocks may lack pictures of an
+//!   animation, or only its trailer.
 
 use super::source::{Source, Step, le16};
 use super::walk::{self, WHOLE};
@@ -28,6 +30,8 @@ pub(super) fn inspect(source: &mut Source<'_>) -> Step<Inspection> {
 pub(super) struct GifWalk {
     skip: u64,
     next: Next,
+    /// A picture has begun.
+    picture: bool,
 }
 
 /// What the next byte that is not skipped means.
@@ -53,6 +57,7 @@ impl Default for GifWalk {
             // Signature, width and height of the screen.
             skip: 10,
             next: Next::ScreenFlags,
+            picture: false,
         }
     }
 }
@@ -65,6 +70,7 @@ impl GifWalk {
                 return;
             };
             chunk = rest;
+            self.picture |= self.next == Next::ImageFlags;
             (self.skip, self.next) = match self.next {
                 // Background colour and aspect ratio stand between the flags and the table.
                 Next::ScreenFlags => (2 + colour_table(byte), Next::Block),
@@ -90,6 +96,8 @@ impl GifWalk {
         match self.next {
             Next::Done => Completeness::Complete,
             Next::Malformed => Completeness::CannotTell,
+            // Some writers forget the trailer, and every reader forgives it.
+            Next::Block if self.picture => Completeness::CannotTell,
             Next::ScreenFlags
             | Next::Block
             | Next::ExtensionLabel

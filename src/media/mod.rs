@@ -163,10 +163,12 @@ fn shortfall(what: &str, promised: u64, there: u64) -> String {
     format!("{what} promises {much}, {little} are there")
 }
 
-/// `units` of a clock that ticks `per_second` times a second, in milliseconds.
+/// `units` of a clock that ticks `per_second` times a second, in milliseconds; none below one.
 fn to_ms(units: u64, per_second: u64) -> Option<u64> {
     if units == 0 || per_second == 0 {
         return None;
     }
-    u64::try_from(u128::from(units) * 1000 / u128::from(per_second)).ok()
+    u64::try_from(u128::from(units) * 1000 / u128::from(per_second))
+        .ok()
+        .filter(|&ms| ms > 0)
 }

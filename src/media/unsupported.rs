@@ -87,7 +87,8 @@ fn text(head: &[u8]) -> Option<Inspection> {
     if valid.is_empty() || !valid.chars().all(printable) {
         return None;
     }
-    if valid.contains("<svg") {
+    // Web pages hold pictures too.
+    if valid.contains("<svg") && !valid.to_ascii_lowercase().contains("<html") {
         return Some(unsupported("SVG picture", TO_PICTURE));
     }
     // Formats made of text have better names; those of sound and video are four letters in a text.
