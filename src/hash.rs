@@ -66,10 +66,7 @@ pub fn hash_file(
         let wanted = chunk_len(size - offset);
         let read = match file.read(&mut buffer[..wanted]) {
             Ok(0) => {
-                return Err(HashError::Shrank {
-                    expected: size,
-                    found: offset,
-                });
+                return Err(HashError::Shrank { expected: size, found: offset });
             }
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -82,14 +79,8 @@ pub fn hash_file(
     // The length is asked for, not read for: a byte past the expected end belongs to nobody yet.
     let found = file.metadata()?.len();
     match found.cmp(&size) {
-        std::cmp::Ordering::Less => Err(HashError::Shrank {
-            expected: size,
-            found,
-        }),
-        std::cmp::Ordering::Greater => Err(HashError::Grew {
-            expected: size,
-            found,
-        }),
+        std::cmp::Ordering::Less => Err(HashError::Shrank { expected: size, found }),
+        std::cmp::Ordering::Greater => Err(HashError::Grew { expected: size, found }),
         std::cmp::Ordering::Equal => Ok(*hasher.finalize().as_bytes()),
     }
 }
@@ -155,21 +146,9 @@ mod tests {
     #[test]
     fn another_length_than_expected_is_said() {
         let grown = hash_file(&mut file_of(b"abcdef"), 3, || false, |_, _| {});
-        assert!(matches!(
-            grown,
-            Err(HashError::Grew {
-                expected: 3,
-                found: 6
-            })
-        ));
+        assert!(matches!(grown, Err(HashError::Grew { expected: 3, found: 6 })));
         let shrunk = hash_file(&mut file_of(b"abc"), 6, || false, |_, _| {});
-        assert!(matches!(
-            shrunk,
-            Err(HashError::Shrank {
-                expected: 6,
-                found: 3
-            })
-        ));
+        assert!(matches!(shrunk, Err(HashError::Shrank { expected: 6, found: 3 })));
     }
 
     #[test]

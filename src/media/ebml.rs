@@ -86,9 +86,7 @@ fn element_at(source: &mut Source<'_>, at: u64) -> Step<Option<Element>> {
         let size = header.get(id_len..)?;
         let size_len = size.first()?.leading_zeros() as usize + 1;
         let size = size.get(..size_len).filter(|_| size_len <= 8)?;
-        let value = size
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u64::from(byte));
+        let value = size.iter().fold(0, |value, &byte| value << 8 | u64::from(byte));
         let mask = (1_u64 << (7 * size_len)) - 1;
         Some(Element {
             id,
@@ -175,16 +173,14 @@ impl File {
         let there = source.size().saturating_sub(segment.at);
         self.completeness = match segment.len {
             None => Completeness::CannotTell,
-            Some(len) if len > there => Completeness::Incomplete {
-                reason: shortfall("the segment", len, there),
-            },
+            Some(len) if len > there => {
+                Completeness::Incomplete { reason: shortfall("the segment", len, there) }
+            }
             Some(_) => Completeness::Complete,
         };
         let mut known = (false, false);
         let mut at = segment.at;
-        let end = segment
-            .len
-            .map_or(source.size(), |len| segment.at.saturating_add(len));
+        let end = segment.len.map_or(source.size(), |len| segment.at.saturating_add(len));
         while at < end && self.elements_left > 0 && known != (true, true) {
             self.elements_left -= 1;
             let Some(element) = element_at(source, at)? else {
@@ -282,19 +278,10 @@ impl File {
         let (width, height) = if display_unit == 0 && display_width > 0 && display_height > 0 {
             (display_width, display_height)
         } else {
-            (
-                width.saturating_sub(crop_width),
-                height.saturating_sub(crop_height),
-            )
+            (width.saturating_sub(crop_width), height.saturating_sub(crop_height))
         };
         let size = u32::try_from(width).ok().zip(u32::try_from(height).ok());
-        Ok(size.map(|(width, height)| {
-            if turned {
-                (height, width)
-            } else {
-                (width, height)
-            }
-        }))
+        Ok(size.map(|(width, height)| if turned { (height, width) } else { (width, height) }))
     }
 
     /// Whether the projection is rolled by a quarter turn, the way Matroska stores a rotation.
@@ -311,10 +298,7 @@ impl File {
     /// The elements directly in `parent`, as far as they lie in the file.
     fn children(&mut self, source: &mut Source<'_>, parent: &Element) -> Step<Vec<Element>> {
         let mut found = Vec::new();
-        let end = parent
-            .at
-            .saturating_add(parent.len.unwrap_or(0))
-            .min(source.size());
+        let end = parent.at.saturating_add(parent.len.unwrap_or(0)).min(source.size());
         let mut at = parent.at;
         while at < end && self.elements_left > 0 {
             self.elements_left -= 1;
@@ -344,9 +328,7 @@ fn uint(source: &mut Source<'_>, element: &Element) -> Step<Option<u64>> {
         return Ok(None);
     };
     let bytes = source.bytes(element.at, len as usize)?;
-    let value = bytes
-        .iter()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte));
+    let value = bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte));
     Ok((bytes.len() as u64 == len).then_some(value))
 }
 

@@ -125,11 +125,7 @@ fn frame_end(bytes: &[u8], info: &StreamInfo) -> Option<u64> {
     if crc8(bytes.get(..at)?) != *bytes.get(at)? {
         return None;
     }
-    let first = if variable {
-        number
-    } else {
-        number.checked_mul(info.block)?
-    };
+    let first = if variable { number } else { number.checked_mul(info.block)? };
     first.checked_add(block)
 }
 
@@ -153,16 +149,14 @@ fn coded_number(bytes: &[u8]) -> Option<(u64, usize)> {
 
 /// Polynomial x^8 + x^2 + x + 1 over a frame header.
 fn crc8(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ byte, |crc, _| (crc << 1) ^ (7 * (crc >> 7)))
-    })
+    bytes
+        .iter()
+        .fold(0, |crc, &byte| (0..8).fold(crc ^ byte, |crc, _| (crc << 1) ^ (7 * (crc >> 7))))
 }
 
 /// Polynomial x^16 + x^15 + x^2 + 1 over a frame; zero over a frame with its checksum.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
-            (crc << 1) ^ (0x8005 * (crc >> 15))
-        })
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| (crc << 1) ^ (0x8005 * (crc >> 15)))
     })
 }

@@ -105,9 +105,7 @@ fn property<'a>(object: &'a [u8], at: &mut usize) -> Option<(&'a [u8], Option<f6
         11 => 10,
         _ => return None,
     };
-    let number = be64(object, value)
-        .filter(|_| kind == 0)
-        .map(f64::from_bits);
+    let number = be64(object, value).filter(|_| kind == 0).map(f64::from_bits);
     Some((name, number))
 }
 

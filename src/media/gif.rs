@@ -14,11 +14,7 @@ use crate::planner::MediaType;
 pub(super) fn inspect(source: &mut Source<'_>) -> Step<Inspection> {
     let mut facts = Facts::unknown(MediaType::Gif);
     let header = source.bytes(0, 10)?;
-    facts.set_size(
-        le16(header, 6)
-            .map(u32::from)
-            .zip(le16(header, 8).map(u32::from)),
-    );
+    facts.set_size(le16(header, 6).map(u32::from).zip(le16(header, 8).map(u32::from)));
     if source.size() <= WHOLE {
         facts.completeness = walk::whole(source, MediaType::Gif)?;
     }
@@ -103,18 +99,14 @@ impl GifWalk {
             | Next::ExtensionLabel
             | Next::ImageFlags
             | Next::CodeSize
-            | Next::SubBlock => Completeness::Incomplete {
-                reason: "the picture ends before its trailer".into(),
-            },
+            | Next::SubBlock => {
+                Completeness::Incomplete { reason: "the picture ends before its trailer".into() }
+            }
         }
     }
 }
 
 /// The bytes of the colour table that these flags announce.
 fn colour_table(flags: u8) -> u64 {
-    if flags & 0x80 == 0 {
-        0
-    } else {
-        3 << ((flags & 7) + 1)
-    }
+    if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }

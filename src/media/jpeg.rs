@@ -163,13 +163,7 @@ impl Header {
     }
 
     fn displayed_size(&self) -> Option<(u32, u32)> {
-        self.size.map(|(width, height)| {
-            if self.turned {
-                (height, width)
-            } else {
-                (width, height)
-            }
-        })
+        self.size.map(|(width, height)| if self.turned { (height, width) } else { (width, height) })
     }
 }
 

@@ -95,9 +95,7 @@ impl Facts {
     }
 
     fn incomplete(&mut self, reason: impl Into<String>) {
-        self.completeness = Completeness::Incomplete {
-            reason: reason.into(),
-        };
+        self.completeness = Completeness::Incomplete { reason: reason.into() };
     }
 }
 
@@ -168,7 +166,5 @@ fn to_ms(units: u64, per_second: u64) -> Option<u64> {
     if units == 0 || per_second == 0 {
         return None;
     }
-    u64::try_from(u128::from(units) * 1000 / u128::from(per_second))
-        .ok()
-        .filter(|&ms| ms > 0)
+    u64::try_from(u128::from(units) * 1000 / u128::from(per_second)).ok().filter(|&ms| ms > 0)
 }

@@ -86,16 +86,10 @@ pub(super) fn box_at(source: &mut Source<'_>, at: u64) -> Step<Option<Mp4Box>> {
     };
     Ok(match len {
         Some(len) if len < header_len => None,
-        Some(len) => at.checked_add(len).map(|end| Mp4Box {
-            kind,
-            body: at + header_len,
-            end: Some(end),
-        }),
-        None => Some(Mp4Box {
-            kind,
-            body: at + header_len,
-            end: None,
-        }),
+        Some(len) => {
+            at.checked_add(len).map(|end| Mp4Box { kind, body: at + header_len, end: Some(end) })
+        }
+        None => Some(Mp4Box { kind, body: at + header_len, end: None }),
     })
 }
 

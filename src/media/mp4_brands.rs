@@ -20,19 +20,15 @@ impl Brands {
     pub(super) fn read(head: &[u8]) -> Result<Brands, Inspection> {
         if head.get(4..8) != Some(b"ftyp") {
             // Files without brands are older than MP4: they are QuickTime's.
-            return Ok(Brands {
-                allowed: vec![MediaType::QuickTime],
-                audio: false,
-            });
+            return Ok(Brands { allowed: vec![MediaType::QuickTime], audio: false });
         }
         let len = super::source::be32(head, 0).map_or(0, |len| len as usize);
         let ftyp = &head[8..head.len().min(len.max(8))];
         let major = ftyp.first_chunk::<4>().copied().unwrap_or_default();
         // The four bytes behind the major brand are its version.
         let compatible = ftyp.get(8..).unwrap_or_default();
-        let brands: Vec<[u8; 4]> = std::iter::once(major)
-            .chain(compatible.as_chunks::<4>().0.iter().copied())
-            .collect();
+        let brands: Vec<[u8; 4]> =
+            std::iter::once(major).chain(compatible.as_chunks::<4>().0.iter().copied()).collect();
         if let Some(other) = unsupported_brand(major, &brands) {
             return Err(other);
         }

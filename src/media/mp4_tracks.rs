@@ -38,27 +38,19 @@ impl Movie {
     /// Whether there is a video track. In a file that calls itself audio, a track that is not
     /// enabled is a slide show of chapters.
     pub(super) fn has_video(&self, audio_brand: bool) -> bool {
-        self.tracks
-            .iter()
-            .any(|track| track.video && (track.enabled || !audio_brand))
+        self.tracks.iter().any(|track| track.video && (track.enabled || !audio_brand))
     }
 
     /// The size of the first video track, enabled ones first.
     pub(super) fn displayed_size(&self) -> Option<(u32, u32)> {
         let video = || self.tracks.iter().filter(|track| track.video);
-        video()
-            .find(|track| track.enabled)
-            .or_else(|| video().next())
-            .and_then(|track| track.size)
+        video().find(|track| track.enabled).or_else(|| video().next()).and_then(|track| track.size)
     }
 }
 
 /// Reads the index whose boxes lie from `at` to `end`.
 pub(super) fn read(source: &mut Source<'_>, at: u64, end: u64) -> Step<Movie> {
-    let mut movie = Movie {
-        boxes_left: BOX_LIMIT,
-        ..Movie::default()
-    };
+    let mut movie = Movie { boxes_left: BOX_LIMIT, ..Movie::default() };
     match movie.read_boxes(source, *b"moov", at, end) {
         Ok(all) => movie.tracks_known = all && !movie.tracks.is_empty(),
         Err(Stop::Spent) => {}
@@ -150,11 +142,7 @@ impl Movie {
         let last = table.body + 8 + u64::from(count).saturating_sub(1) * width;
         if count > 0 && last + width <= end {
             let entry = source.bytes(last, width as usize)?;
-            let offset = if width == 8 {
-                be64(entry, 0)
-            } else {
-                be32(entry, 0).map(u64::from)
-            };
+            let offset = if width == 8 { be64(entry, 0) } else { be32(entry, 0).map(u64::from) };
             self.last_chunk = self.last_chunk.max(offset);
         }
         Ok(true)
@@ -167,11 +155,7 @@ fn duration_ms(body: &[u8]) -> Option<u64> {
         1 => (be32(body, 20)?, be64(body, 24)?),
         _ => {
             let duration = be32(body, 16)?;
-            let duration = if duration == u32::MAX {
-                u64::MAX
-            } else {
-                u64::from(duration)
-            };
+            let duration = if duration == u32::MAX { u64::MAX } else { u64::from(duration) };
             (be32(body, 12)?, duration)
         }
     };
@@ -193,9 +177,5 @@ fn displayed_size(body: &[u8]) -> Option<(u32, u32)> {
     let (c, d) = (be32(body, matrix + 12)?, be32(body, matrix + 16)?);
     let side = |at| be32(body, at).map(|fixed| ((u64::from(fixed) + 0x8000) >> 16) as u32);
     let (width, height) = (side(matrix + 36)?, side(matrix + 40)?);
-    Some(if a == 0 && d == 0 && b != 0 && c != 0 {
-        (height, width)
-    } else {
-        (width, height)
-    })
+    Some(if a == 0 && d == 0 && b != 0 && c != 0 { (height, width) } else { (width, height) })
 }

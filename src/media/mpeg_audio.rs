@@ -70,9 +70,7 @@ fn skip_tags(source: &mut Source<'_>) -> Step<Result<u64, String>> {
         if (a | b | c | d) & 0x80 != 0 {
             break;
         }
-        let len = [a, b, c, d]
-            .iter()
-            .fold(0, |len, &byte| len << 7 | u64::from(byte));
+        let len = [a, b, c, d].iter().fold(0, |len, &byte| len << 7 | u64::from(byte));
         let footer = if flags & 0x10 == 0 { 0 } else { 10 };
         let there = source.size().saturating_sub(at + 10);
         if len > there {
@@ -131,10 +129,7 @@ fn others_follow(source: &mut Source<'_>, at: u64, frame: &Frame, may_be_cut: bo
         if next == size || header.starts_with(b"TAG") || header.starts_with(b"APETAGEX") {
             return Ok(true);
         }
-        match header
-            .first_chunk::<4>()
-            .and_then(|header| Frame::parse(header))
-        {
+        match header.first_chunk::<4>().and_then(|header| Frame::parse(header)) {
             Some(other) if other.kind() == frame.kind() => {
                 at = next;
                 len = other.len(source, at)?;
@@ -230,21 +225,13 @@ impl Frame {
 /// Bits a second by the tables of the two standards; none for free and forbidden rates.
 fn bit_rate(version: u8, layer: u8, index: usize) -> Option<u32> {
     const MPEG1: [[u32; 14]; 3] = [
-        [
-            32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
-        ],
-        [
-            32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
-        ],
-        [
-            32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
-        ],
+        [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+        [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+        [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
     ];
     const MPEG2: [[u32; 14]; 2] = [
         [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        [
-            32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
-        ],
+        [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
     ];
     let row = match (version, layer) {
         (3, 1..=3) => &MPEG1[usize::from(layer) - 1],
@@ -273,9 +260,6 @@ fn counted_ms(source: &mut Source<'_>, at: u64, frame: &Frame) -> Step<Option<u6
         None
     };
     Ok(frames.and_then(|frames| {
-        to_ms(
-            u64::from(frames) * u64::from(frame.samples()),
-            u64::from(frame.rate),
-        )
+        to_ms(u64::from(frames) * u64::from(frame.samples()), u64::from(frame.rate))
     }))
 }

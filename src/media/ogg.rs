@@ -35,11 +35,7 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str) -> Step<Inspecti
         Ok(()) | Err(Stop::Spent) => {}
         Err(Stop::Io(error)) => return Err(Stop::Io(error)),
     }
-    let first_of = |kind| {
-        streams
-            .iter()
-            .find(move |stream: &&Stream| stream.codec.kind == kind)
-    };
+    let first_of = |kind| streams.iter().find(move |stream: &&Stream| stream.codec.kind == kind);
     let (media_type, main) = match (first_of(Kind::Video), first_of(Kind::Audio)) {
         (Some(video), _) => (MediaType::OggVideo, Some(video)),
         (None, Some(audio)) => (MediaType::OggAudio, Some(audio)),
@@ -106,20 +102,13 @@ fn read_tail(source: &mut Source<'_>, last: &mut Vec<Page>) -> Step<()> {
 }
 
 fn completeness(size: u64, streams: &[Stream], last: &[Page]) -> Completeness {
-    let ended = |serial| {
-        last.iter()
-            .any(|page| page.serial == serial && page.ends_stream())
-    };
+    let ended = |serial| last.iter().any(|page| page.serial == serial && page.ends_stream());
     let all = !streams.is_empty()
         && streams.len() < STREAM_LIMIT
         && streams.iter().all(|stream| ended(stream.serial))
         && last.iter().all(Page::ends_stream)
         && last.iter().any(|page| page.end == size);
-    if all {
-        Completeness::Complete
-    } else {
-        Completeness::CannotTell
-    }
+    if all { Completeness::Complete } else { Completeness::CannotTell }
 }
 
 /// From zero to the time of the stream's last page, if it begins near zero.
@@ -128,11 +117,7 @@ fn duration_ms(source: &mut Source<'_>, stream: &Stream, last: &[Page]) -> Step<
         let (units, per_second) = stream.codec.time(page.granule?)?;
         to_ms(units, per_second)
     };
-    let Some(end) = last
-        .iter()
-        .find(|page| page.serial == stream.serial)
-        .and_then(time_ms)
-    else {
+    let Some(end) = last.iter().find(|page| page.serial == stream.serial).and_then(time_ms) else {
         return Ok(None);
     };
     let mut at = stream.headers_end;
@@ -188,10 +173,8 @@ impl Page {
         let lacing = bytes.get(27..27 + segments)?;
         let len: usize = lacing.iter().copied().map(usize::from).sum();
         // A packet ends with the first segment shorter than 255 bytes.
-        let packet_segments = lacing
-            .iter()
-            .position(|&segment| segment < 255)
-            .map_or(segments, |last| last + 1);
+        let packet_segments =
+            lacing.iter().position(|&segment| segment < 255).map_or(segments, |last| last + 1);
         let first_packet = lacing[..packet_segments].iter().copied().map(usize::from);
         let body = at + (27 + segments) as u64;
         Some(Page {
@@ -243,7 +226,5 @@ pub(super) fn checksum(sum: u32, bytes: &[u8]) -> u32 {
         }
         table
     };
-    bytes.iter().fold(sum, |sum, &byte| {
-        (sum << 8) ^ TABLE[usize::from((sum >> 24) as u8 ^ byte)]
-    })
+    bytes.iter().fold(sum, |sum, &byte| (sum << 8) ^ TABLE[usize::from((sum >> 24) as u8 ^ byte)])
 }

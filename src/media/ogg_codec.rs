@@ -38,11 +38,7 @@ impl Codec {
             size: None,
             clock: rate.map(|rate| Clock::Samples { rate, skip }),
         };
-        let other = |kind| Codec {
-            kind,
-            size: None,
-            clock: None,
-        };
+        let other = |kind| Codec { kind, size: None, clock: None };
         if packet.starts_with(b"\x80theora") {
             theora(packet)
         } else if packet.starts_with(b"OVP80\x01") {
@@ -89,21 +85,12 @@ impl Codec {
 /// The identification header of Theora (Theora specification, section 6.2).
 fn theora(packet: &[u8]) -> Codec {
     let shift = be16(packet, 40).map(|bits| u32::from(bits >> 5 & 0x1f));
-    let clock = || {
-        Some(Clock::Frames {
-            num: be32(packet, 22)?,
-            den: be32(packet, 26)?,
-            shift: shift?,
-        })
-    };
+    let clock =
+        || Some(Clock::Frames { num: be32(packet, 22)?, den: be32(packet, 26)?, shift: shift? });
     let size = be32(packet, 13)
         .map(|bits| bits & 0xff_ffff)
         .zip(be32(packet, 16).map(|bits| bits & 0xff_ffff));
-    Codec {
-        kind: Kind::Video,
-        size,
-        clock: clock(),
-    }
+    Codec { kind: Kind::Video, size, clock: clock() }
 }
 
 /// The header of VP8 in Ogg: sizes and frame rate. The upper half of a granule position counts
@@ -111,9 +98,7 @@ fn theora(packet: &[u8]) -> Codec {
 fn vp8(packet: &[u8]) -> Codec {
     Codec {
         kind: Kind::Video,
-        size: be16(packet, 8)
-            .map(u32::from)
-            .zip(be16(packet, 10).map(u32::from)),
+        size: be16(packet, 8).map(u32::from).zip(be16(packet, 10).map(u32::from)),
         clock: None,
     }
 }

@@ -50,12 +50,7 @@ enum State {
 
 impl Default for PngWalk {
     fn default() -> PngWalk {
-        PngWalk {
-            skip: SIGNATURE.len() as u64,
-            header: [0; 8],
-            filled: 0,
-            state: State::Chunks,
-        }
+        PngWalk { skip: SIGNATURE.len() as u64, header: [0; 8], filled: 0, state: State::Chunks }
     }
 }
 

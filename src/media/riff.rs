@@ -69,11 +69,7 @@ impl Chunk {
 pub(super) fn chunk_at(source: &mut Source<'_>, at: u64) -> Step<Option<Chunk>> {
     let header = source.bytes(at, 8)?;
     let kind = header.first_chunk::<4>().copied();
-    Ok(kind.zip(le32(header, 4)).map(|(kind, len)| Chunk {
-        kind,
-        at: at + 8,
-        len: u64::from(len),
-    }))
+    Ok(kind.zip(le32(header, 4)).map(|(kind, len)| Chunk { kind, at: at + 8, len: u64::from(len) }))
 }
 
 /// The chunks from `at` to `end` or to the first that is cut, at most [`CHUNK_LIMIT`]. `len_of`

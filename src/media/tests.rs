@@ -42,12 +42,7 @@ struct Counting<'a> {
 
 impl<'a> Counting<'a> {
     fn new(bytes: &'a [u8]) -> Counting<'a> {
-        Counting {
-            file: Cursor::new(bytes),
-            bytes: 0,
-            seeks: 0,
-            end: 0,
-        }
+        Counting { file: Cursor::new(bytes), bytes: 0, seeks: 0, end: 0 }
     }
 }
 
@@ -109,10 +104,7 @@ fn put32(bytes: &mut [u8], at: usize, value: u32) {
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> usize {
-    bytes
-        .windows(what.len())
-        .position(|window| window == what)
-        .unwrap()
+    bytes.windows(what.len()).position(|window| window == what).unwrap()
 }
 
 /// One line of `expected.tsv`.
@@ -166,10 +158,8 @@ fn the_corpus_has_every_type_and_no_content_twice() {
             panic!("{name} and {other} are the same");
         }
     }
-    let missing: Vec<_> = MediaType::ALL
-        .into_iter()
-        .filter(|media_type| !types.contains(media_type))
-        .collect();
+    let missing: Vec<_> =
+        MediaType::ALL.into_iter().filter(|media_type| !types.contains(media_type)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -186,9 +176,7 @@ fn cuts(bytes: &[u8]) -> impl Iterator<Item = usize> {
     const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
     let near_a_name = |at: usize| {
         let window = &bytes[at.saturating_sub(12)..(at + 12).min(bytes.len())];
-        window
-            .windows(4)
-            .any(|name| name.iter().all(u8::is_ascii_alphanumeric) || name == CLUSTER)
+        window.windows(4).any(|name| name.iter().all(u8::is_ascii_alphanumeric) || name == CLUSTER)
     };
     (0..bytes.len())
         .filter(move |&at| at < 1000 || at % 11 == 0 || bytes.len() - at < 200 || near_a_name(at))
@@ -263,11 +251,7 @@ fn the_extension_decides_only_between_types_the_content_allows() {
         ("film.m2ts", "film", MediaType::Mp2t),
     ];
     for (content, name, expected) in cases {
-        assert_eq!(
-            media_type(name, &file(content)),
-            expected,
-            "{content} as {name}"
-        );
+        assert_eq!(media_type(name, &file(content)), expected, "{content} as {name}");
     }
 }
 

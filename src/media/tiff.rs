@@ -38,19 +38,13 @@ impl<'a> Tiff<'a> {
             .take(count)
             .position(|entry| self.number16(entry, 0) == Some(tag))?;
         let at = directory + 2 + 12 * index;
-        Some(Entry {
-            kind: self.short(at + 2)?,
-            count: self.long(at + 4)?,
-            value_at: at + 8,
-        })
+        Some(Entry { kind: self.short(at + 2)?, count: self.long(at + 4)?, value_at: at + 8 })
     }
 
     /// The value of an entry that holds one SHORT.
     pub(super) fn entry_short(&self, entry: &Entry) -> Option<u16> {
         const SHORT: u16 = 3;
-        (entry.kind == SHORT && entry.count == 1)
-            .then(|| self.short(entry.value_at))
-            .flatten()
+        (entry.kind == SHORT && entry.count == 1).then(|| self.short(entry.value_at)).flatten()
     }
 
     /// Where the value of an entry longer than four bytes lies.
@@ -63,18 +57,10 @@ impl<'a> Tiff<'a> {
     }
 
     pub(super) fn long(&self, at: usize) -> Option<u32> {
-        if self.big_endian {
-            be32(self.bytes, at)
-        } else {
-            le32(self.bytes, at)
-        }
+        if self.big_endian { be32(self.bytes, at) } else { le32(self.bytes, at) }
     }
 
     fn number16(&self, bytes: &[u8], at: usize) -> Option<u16> {
-        if self.big_endian {
-            be16(bytes, at)
-        } else {
-            le16(bytes, at)
-        }
+        if self.big_endian { be16(bytes, at) } else { le16(bytes, at) }
     }
 }

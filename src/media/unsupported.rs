@@ -10,10 +10,7 @@ use file_format::{FileFormat, Kind};
 use super::Inspection;
 
 const fn unsupported(what: &'static str, hint: &'static str) -> Inspection {
-    Inspection::Unsupported {
-        what: Cow::Borrowed(what),
-        hint,
-    }
+    Inspection::Unsupported { what: Cow::Borrowed(what), hint }
 }
 
 const TO_PICTURE: &str = "convert it to JPEG or PNG";
@@ -38,9 +35,7 @@ pub(super) const THREE_GPP2: Inspection = unsupported("3GPP2 video", TO_VIDEO);
 
 /// Names a file by its first bytes.
 pub(super) fn inspect(head: &[u8]) -> Inspection {
-    own(head)
-        .or_else(|| text(head))
-        .unwrap_or_else(|| by_signature(head))
+    own(head).or_else(|| text(head)).unwrap_or_else(|| by_signature(head))
 }
 
 /// Formats that a signature library names too broadly or not at all.
@@ -55,10 +50,7 @@ fn own(head: &[u8]) -> Option<Inspection> {
     } else if is(0, b"RIFX") {
         Some(unsupported("big-endian RIFF file", TO_AUDIO))
     } else if is(4, b"styp") || is(4, b"moof") || is(4, b"sidx") {
-        Some(unsupported(
-            "MP4 segment without its index",
-            "join the segments into one MP4",
-        ))
+        Some(unsupported("MP4 segment without its index", "join the segments into one MP4"))
     } else if is(0, &[0, 0, 1, 0xb0]) || is_h26x(head) {
         Some(unsupported("bare video stream", TO_VIDEO))
     } else {
@@ -68,9 +60,7 @@ fn own(head: &[u8]) -> Option<Inspection> {
 
 /// Whether the file begins with a delimiter or a parameter set of H.264 or H.265 (Annex B).
 fn is_h26x(head: &[u8]) -> bool {
-    let unit = head
-        .strip_prefix(&[0, 0, 0, 1])
-        .or_else(|| head.strip_prefix(&[0, 0, 1]));
+    let unit = head.strip_prefix(&[0, 0, 0, 1]).or_else(|| head.strip_prefix(&[0, 0, 1]));
     matches!(unit, Some([0x09 | 0x27 | 0x67 | 0x40 | 0x42 | 0x46, ..]))
 }
 

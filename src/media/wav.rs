@@ -69,9 +69,7 @@ fn wide_sizes(source: &mut Source<'_>) -> Step<Option<WideSizes>> {
         return Ok(None);
     }
     let body = source.bytes(chunk.at, 16)?;
-    Ok(le64(body, 0)
-        .zip(le64(body, 8))
-        .map(|(riff, data)| WideSizes { riff, data }))
+    Ok(le64(body, 0).zip(le64(body, 8)).map(|(riff, data)| WideSizes { riff, data }))
 }
 
 fn duration_ms(source: &mut Source<'_>, chunks: &[Chunk], data: &Chunk) -> Step<Option<u64>> {

@@ -30,12 +30,8 @@ pub(super) fn inspect(source: &mut Source<'_>) -> Step<Facts> {
         && !riff::is_placeholder(len)
     {
         let chunks = riff::chunks(source, 12, size, |chunk| chunk.len)?;
-        facts.completeness = riff::completeness(
-            header.len + 8,
-            size,
-            &chunks,
-            &[*b"VP8 ", *b"VP8L", *b"ANMF"],
-        );
+        facts.completeness =
+            riff::completeness(header.len + 8, size, &chunks, &[*b"VP8 ", *b"VP8L", *b"ANMF"]);
     }
     Ok(facts)
 }

@@ -18,7 +18,7 @@ use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Asset, AttemptId, Candidate, FolderId, Mono, Now, SharedPath, UploadKey, Wall,
 };
-use super::{LOOKS_MS, Planner};
+use super::{Account, LOOKS_MS, Planner};
 
 /// Candidates asked for beyond the room there is, for those that must wait for a rival.
 const SPARE_CANDIDATES: usize = 8;
@@ -138,28 +138,28 @@ impl Planner {
 
     fn may_send(&self, candidate: &Candidate, now: Now) -> bool {
         let key = candidate.key();
-        if self.passage(key.account, now.mono) == Passage::Closed {
-            return false;
-        }
-        let nameless =
-            |account| self.accounts.get(&account).is_none_or(|account| account.email.is_none());
-        if self.may_be_elsewhere(candidate) {
+        if self.passage(key.account, now.mono) == Passage::Closed
+            || self.may_be_elsewhere(candidate)
+        {
             return false;
         }
         if sabotage::on(Bug::ForgetClaims) {
             return true;
         }
         let claims = |other: &UploadKey, name: &str, size: u64| {
-            let same_place = other.account == key.account
+            self.maybe_same(other.account, key.account)
                 && (other.hash == key.hash
-                    || (name == candidate.name && size == candidate.content.size));
-            // A nameless account may turn out to be any other.
-            let maybe_same =
-                other.hash == key.hash && (nameless(other.account) || nameless(key.account));
-            same_place || maybe_same
+                    || (name == candidate.name && size == candidate.content.size))
         };
         !self.flights.values().any(|flight| claims(&flight.key, &flight.name, flight.size))
             && !self.doubts.values().any(|doubt| claims(&doubt.key, &doubt.name, doubt.size))
+    }
+
+    /// An account without a name may turn out to be any other.
+    fn maybe_same(&self, one: AccountId, other: AccountId) -> bool {
+        let nameless =
+            |id| self.accounts.get(&id).is_none_or(|account: &Account| account.email.is_none());
+        one == other || nameless(one) || nameless(other)
     }
 
     /// An account without a name may be the very one that has this content already.
@@ -696,7 +696,7 @@ impl Planner {
         };
         let open = self.flights.values().map(|flight| (&flight.key, &flight.name, flight.size));
         let open = open.chain(self.doubts.values().map(|d| (&d.key, &d.name, d.size)));
-        let same_account = open.filter(|(key, ..)| key.account == doubt.key.account);
+        let same_account = open.filter(|(key, ..)| self.maybe_same(key.account, doubt.key.account));
         let held = facts.held.iter().map(|(name, size)| (name.as_str(), *size));
         let rivals: Vec<(&str, u64)> =
             same_account.map(|(_, name, size)| (name.as_str(), size)).chain(held).collect();

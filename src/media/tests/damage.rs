@@ -137,39 +137,15 @@ fn endless_structures_cost_no_more_than_the_allowance() {
     let mpo = spaced(&[0xff, 0xe2, 0xff, 0xff, b'M', b'P', b'F', 0], 0x1_0001);
     let ogg_page = [&b"OggS\0\x02"[..], &[0; 20], &[255], &[255; 255]].concat();
     for (name, bytes) in [
-        (
-            "boxes.mp4",
-            repeat(b"\0\0\0\x10ftypisom\0\0\0\0", b"\0\0\0\x08free"),
-        ),
-        (
-            "spaced.mp4",
-            repeat(
-                b"\0\0\0\x10ftypisom\0\0\0\0",
-                &spaced(b"\0\0\x20\0moof", 0x2000),
-            ),
-        ),
+        ("boxes.mp4", repeat(b"\0\0\0\x10ftypisom\0\0\0\0", b"\0\0\0\x08free")),
+        ("spaced.mp4", repeat(b"\0\0\0\x10ftypisom\0\0\0\0", &spaced(b"\0\0\x20\0moof", 0x2000))),
         (
             "tracks.mp4",
-            repeat(
-                b"\0\0\0\x10ftypisom\0\0\0\0\0\x7f\0\0moov",
-                &spaced(b"\0\0\x20\0trak", 0x2000),
-            ),
+            repeat(b"\0\0\0\x10ftypisom\0\0\0\0\0\x7f\0\0moov", &spaced(b"\0\0\x20\0trak", 0x2000)),
         ),
-        (
-            "chunks.wav",
-            repeat(b"RIFF\0\0\x7f\0WAVE", &spaced(b"junk\xf8\x1f\0\0", 0x2000)),
-        ),
-        (
-            "parts.avi",
-            repeat(
-                b"RIFF\x04\0\0\0AVI ",
-                &spaced(b"RIFF\xf8\x1f\0\0AVIX", 0x2000),
-            ),
-        ),
-        (
-            "frames.webp",
-            repeat(b"RIFF\0\0\x7f\0WEBP", &spaced(b"ANMF\xf8\x1f\0\0", 0x2000)),
-        ),
+        ("chunks.wav", repeat(b"RIFF\0\0\x7f\0WAVE", &spaced(b"junk\xf8\x1f\0\0", 0x2000))),
+        ("parts.avi", repeat(b"RIFF\x04\0\0\0AVI ", &spaced(b"RIFF\xf8\x1f\0\0AVIX", 0x2000))),
+        ("frames.webp", repeat(b"RIFF\0\0\x7f\0WEBP", &spaced(b"ANMF\xf8\x1f\0\0", 0x2000))),
         (
             "elements.webm",
             repeat(
@@ -178,48 +154,18 @@ fn endless_structures_cost_no_more_than_the_allowance() {
             ),
         ),
         ("pages.ogg", repeat(b"", &ogg_page)),
-        (
-            "tail.ogg",
-            repeat(b"OggS\0", &[&b"OggS\0"[..], &[0; 21], &[255; 256]].concat()),
-        ),
-        (
-            "segments.jpg",
-            repeat(&jpeg, &spaced(&[0xff, 0xe1, 0xff, 0xff], 0x1_0001)),
-        ),
+        ("tail.ogg", repeat(b"OggS\0", &[&b"OggS\0"[..], &[0; 21], &[255; 256]].concat())),
+        ("segments.jpg", repeat(&jpeg, &spaced(&[0xff, 0xe1, 0xff, 0xff], 0x1_0001))),
         ("indexes.jpg", repeat(&[0xff, 0xd8], &mpo)),
         ("noise.jpg", repeat(&[0xff, 0xd8], &[0xff])),
-        (
-            "one-picture",
-            repeat(&[0xff, 0xd8, 0xff, 0xda, 0, 2], &[0x55]),
-        ),
-        (
-            "tags.mp3",
-            repeat(b"", &spaced(b"ID3\x04\0\0\0\0\x40\0", 0x200a)),
-        ),
+        ("one-picture", repeat(&[0xff, 0xd8, 0xff, 0xda, 0, 2], &[0x55])),
+        ("tags.mp3", repeat(b"", &spaced(b"ID3\x04\0\0\0\0\x40\0", 0x200a))),
         ("syncs.mp3", repeat(b"", &[0xff, 0xfb, 0x90])),
-        (
-            "blocks.flac",
-            repeat(b"", &spaced(b"fLaC\x01\0\x20\0", 0x2004)),
-        ),
-        (
-            "syncs.flac",
-            repeat(b"fLaC\x80\0\0\0", &[0xff, 0xf8, 0x10, 0, 0, 0]),
-        ),
-        (
-            "packets.mpg",
-            repeat(b"\0\0\x01\xba", &spaced(b"\0\0\x01\xe0\xff\xff", 0x1_0005)),
-        ),
-        (
-            "tags.flv",
-            repeat(
-                b"FLV\x01\x04\0\0\0\x09\0\0\0\0",
-                &spaced(b"\x08\0\x20\0", 0x200f),
-            ),
-        ),
-        (
-            "chunks.png",
-            repeat(b"\x89PNG\r\n\x1a\n", b"\0\0\0\0tEXt\0\0\0\0"),
-        ),
+        ("blocks.flac", repeat(b"", &spaced(b"fLaC\x01\0\x20\0", 0x2004))),
+        ("syncs.flac", repeat(b"fLaC\x80\0\0\0", &[0xff, 0xf8, 0x10, 0, 0, 0])),
+        ("packets.mpg", repeat(b"\0\0\x01\xba", &spaced(b"\0\0\x01\xe0\xff\xff", 0x1_0005))),
+        ("tags.flv", repeat(b"FLV\x01\x04\0\0\0\x09\0\0\0\0", &spaced(b"\x08\0\x20\0", 0x200f))),
+        ("chunks.png", repeat(b"\x89PNG\r\n\x1a\n", b"\0\0\0\0tEXt\0\0\0\0")),
         ("zeros", vec![0; mib]),
     ] {
         look(name, &bytes);

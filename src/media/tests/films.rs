@@ -61,17 +61,13 @@ fn reasons_name_the_box_and_both_sizes() {
     cut[mdat - 8..mdat - 4].copy_from_slice(&812_000_008_u32.to_be_bytes());
     assert_eq!(
         verdict("a.mp4", &cut),
-        Completeness::Incomplete {
-            reason: "mdat promises 812 MB, 300 bytes are there".into()
-        }
+        Completeness::Incomplete { reason: "mdat promises 812 MB, 300 bytes are there".into() }
     );
     let whole = file("moov-at-end.mp4");
     let moov = find(&whole, b"moov") - 4;
     assert_eq!(
         verdict("a.mp4", &whole[..moov]),
-        Completeness::Incomplete {
-            reason: "the index (moov) is missing".into()
-        }
+        Completeness::Incomplete { reason: "the index (moov) is missing".into() }
     );
     // What a download has set aside but not written yet.
     let mut zeros = whole.clone();
@@ -89,19 +85,11 @@ fn reasons_name_the_box_and_both_sizes() {
 #[test]
 fn an_mp4_with_an_appendix_is_not_called_incomplete() {
     let film = file("faststart.mp4");
-    for appendix in [
-        &b"\0\0\0\0"[..],
-        &[0; 100],
-        b"junk behind the film",
-        b"abc",
-        b"\0\0\x01\0free",
-    ] {
+    for appendix in
+        [&b"\0\0\0\0"[..], &[0; 100], b"junk behind the film", b"abc", b"\0\0\x01\0free"]
+    {
         let bytes = [&film, appendix].concat();
-        assert_eq!(
-            verdict("a.mp4", &bytes),
-            Completeness::CannotTell,
-            "{appendix:?}"
-        );
+        assert_eq!(verdict("a.mp4", &bytes), Completeness::CannotTell, "{appendix:?}");
     }
 }
 
@@ -174,14 +162,8 @@ fn matroska_says_how_it_is_displayed() {
     let mut wide = whole.clone();
     wide[width + 2] = 80;
     assert_eq!(facts("a.webm", &wide).width, Some(80));
-    assert_eq!(
-        verdict("a.webm", &unknown_size(whole.clone())),
-        Completeness::CannotTell
-    );
-    assert_eq!(
-        verdict("a.webm", &[&whole[..], b"appendix"].concat()),
-        Completeness::Complete
-    );
+    assert_eq!(verdict("a.webm", &unknown_size(whole.clone())), Completeness::CannotTell);
+    assert_eq!(verdict("a.webm", &[&whole[..], b"appendix"].concat()), Completeness::Complete);
 }
 
 #[test]

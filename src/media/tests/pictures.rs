@@ -35,22 +35,14 @@ fn long_pictures_are_proven_by_their_end_or_by_a_walk() {
             assert_eq!(facts.media_type, media_type);
             facts.completeness
         };
-        assert_eq!(
-            by_inspection(&bytes) == Completeness::Complete,
-            tail_proves,
-            "{name}"
-        );
+        assert_eq!(by_inspection(&bytes) == Completeness::Complete, tail_proves, "{name}");
         assert_eq!(walk(media_type, &bytes, 128 * 1024), Completeness::Complete);
         let appended = [&bytes[..], &[0; 5000]].concat();
         assert_eq!(by_inspection(&appended), Completeness::CannotTell);
         assert_eq!(walk(media_type, &appended, 1000), Completeness::Complete);
         for missing in [1, 2, 3, 11, 12, 13, 100, 10_000, 40_000] {
             let cut = &bytes[..bytes.len() - missing];
-            assert_ne!(
-                by_inspection(cut),
-                Completeness::Complete,
-                "{name} {missing}"
-            );
+            assert_ne!(by_inspection(cut), Completeness::Complete, "{name} {missing}");
             let trailer_only = media_type == MediaType::Gif && missing == 1;
             assert_eq!(
                 is_incomplete(&walk(media_type, cut, 4096)),
@@ -63,24 +55,14 @@ fn long_pictures_are_proven_by_their_end_or_by_a_walk() {
 
 #[test]
 fn walks_do_not_depend_on_where_chunks_end() {
-    for name in [
-        "picture.jpg",
-        "progressive.jpeg",
-        "picture.png",
-        "animated.png",
-        "animated.gif",
-    ] {
+    for name in ["picture.jpg", "progressive.jpeg", "picture.png", "animated.png", "animated.gif"] {
         let bytes = file(name);
         let media_type = media_type(name, &bytes);
         for len in 0..=bytes.len() {
             let expected = len == bytes.len();
             for chunk in [1, 2, 3, 7, 64, 5000] {
                 let verdict = walk(media_type, &bytes[..len], chunk);
-                assert_eq!(
-                    verdict == Completeness::Complete,
-                    expected,
-                    "{name} {len} {chunk}"
-                );
+                assert_eq!(verdict == Completeness::Complete, expected, "{name} {len} {chunk}");
             }
         }
     }

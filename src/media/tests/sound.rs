@@ -60,10 +60,7 @@ fn mp3_is_known_behind_tags_and_cut_frames() {
     let padded = [&tag[..], &[0; 500], &sound].concat();
     assert_eq!(media_type("a", &padded), MediaType::Mp3);
     assert_eq!(media_type("a.mp3", &sound[33..]), MediaType::Mp3);
-    assert!(matches!(
-        look("a.bin", &[0xff; 5000]),
-        Inspection::Unsupported { .. }
-    ));
+    assert!(matches!(look("a.bin", &[0xff; 5000]), Inspection::Unsupported { .. }));
     let cut_tag = &tagged[..100];
     assert!(is_incomplete(&verdict("a.mp3", cut_tag)));
     assert_eq!(media_type("a.flac", cut_tag), MediaType::Flac);
@@ -74,11 +71,7 @@ fn with_pages_changed(mut bytes: Vec<u8>, serial: u8, later: u64) -> Vec<u8> {
     let mut at = 0;
     while at < bytes.len() {
         let segments = usize::from(bytes[at + 26]);
-        let body: usize = bytes[at + 27..at + 27 + segments]
-            .iter()
-            .copied()
-            .map(usize::from)
-            .sum();
+        let body: usize = bytes[at + 27..at + 27 + segments].iter().copied().map(usize::from).sum();
         let end = at + 27 + segments + body;
         let granule = u64::from_le_bytes(bytes[at + 6..at + 14].try_into().unwrap());
         if granule != 0 && granule != u64::MAX {
@@ -120,10 +113,7 @@ fn one_frame_of_mpeg_audio_is_an_accident() {
     let other = [frame, &file("sound.mp2")[..2000]].concat();
     for (name, bytes) in [("a", &noise), ("a.mp3", &noise), ("a", &other)] {
         let inspection = look(name, bytes);
-        assert!(
-            matches!(inspection, Inspection::Unsupported { .. }),
-            "{name} {inspection:?}"
-        );
+        assert!(matches!(inspection, Inspection::Unsupported { .. }), "{name} {inspection:?}");
     }
 }
 
@@ -141,13 +131,7 @@ fn an_ogg_file_is_whole_only_if_every_stream_ended_and_nothing_follows() {
     let rest = &whole[second_page..];
     let comments = rest.len() - find(&rest[4..], b"OggS") - 4;
     let page = &rest[..rest.len() - comments];
-    let long = [
-        &whole[..second_page],
-        &next[..second_page],
-        &page.repeat(100),
-        rest,
-    ]
-    .concat();
+    let long = [&whole[..second_page], &next[..second_page], &page.repeat(100), rest].concat();
     assert!(long.len() > 200_000);
     assert_eq!(verdict("a.ogg", &long), Completeness::CannotTell);
 }
