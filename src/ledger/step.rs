@@ -475,9 +475,12 @@ impl Ledger {
             .collect::<std::result::Result<_, _>>()?;
         for (old, kept) in pairs {
             let sql = "UPDATE upload SET asset_id = o.asset_id, asset_url = o.asset_url,
-                           uploaded_at = o.uploaded_at, failed_at = NULL, held_at = NULL
+                           uploaded_at = o.uploaded_at, failed_at = o.failed_at,
+                           held_at = o.held_at, reason = o.reason
                        FROM (SELECT * FROM upload WHERE id = ?1) o
-                       WHERE upload.id = ?2 AND upload.asset_id IS NULL AND o.asset_id IS NOT NULL";
+                       WHERE upload.id = ?2 AND upload.asset_id IS NULL
+                         AND (o.asset_id IS NOT NULL OR o.held_at IS NOT NULL
+                              OR (o.failed_at IS NOT NULL AND upload.held_at IS NULL))";
             self.execute(sql, [old, kept])?;
             self.execute("UPDATE attempt SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
             self.execute("UPDATE path SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;

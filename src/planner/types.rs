@@ -105,7 +105,7 @@ impl std::fmt::Display for ContentHash {
 
 impl std::fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:02x}{:02x}{:02x}{:02x}…", self.0[0], self.0[1], self.0[2], self.0[3])
+        write!(f, "{}…", &self.to_string()[..16])
     }
 }
 
