@@ -267,7 +267,7 @@ fn check_root(path: &Path) -> Result<(), String> {
 /// What to say when the watches do not suffice: how many there are and are needed, if that is
 /// known, and what to type.
 fn too_few_watches(needed: Option<u64>, limit: Option<u64>) -> String {
-    let most = limit.map_or_else(String::new, |most| format!(" of {most}"));
+    let most = limit.map_or_else(|| " of".to_owned(), |most| format!(" of {most}"));
     let needs = needed.map_or_else(String::new, |needed| {
         format!(", and this folder needs {needed}")
     });

@@ -127,6 +127,12 @@ impl Inbox {
         }
         hints
     }
+
+    /// Makes whoever pushes wait until what is returned is dropped.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Drop + '_ {
+        lock(&self.waiting)
+    }
 }
 
 impl fmt::Debug for Inbox {
