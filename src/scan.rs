@@ -10,6 +10,7 @@
 mod file_system;
 mod look;
 mod names;
+mod trouble;
 mod walk;
 
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::planner::{FolderId, Look, ScanResult};
+use crate::planner::{FolderId, Look, ScanResult, Stat};
 use crate::rules::Rules;
 use crate::text::{reason, shown};
 
@@ -120,6 +121,16 @@ pub fn look(root: &Root, path: &Path) -> Look {
 /// directory has.
 pub fn glance(root: &Root, path: &Path) -> Glance {
     look::glance(root, path)
+}
+
+/// Looks at a file that a person asked for by name: no rules hold, and a link is what it leads to.
+pub fn look_by_name(path: &Path) -> Look {
+    look::by_name(path)
+}
+
+/// How an open file looks now; compares with a look at its path.
+pub fn stat_open(file: &std::fs::File) -> std::io::Result<Stat> {
+    look::open(file)
 }
 
 /// Walks a folder from its root down, on the caller's thread, depth first. `emit` may end it.

@@ -24,6 +24,29 @@ pub fn file_system(path: &Path) -> FileSystem {
     }
 }
 
+/// Which devices have our clock; a walk meets few.
+#[derive(Default)]
+pub(super) struct Clocks(Vec<(u64, bool)>);
+
+impl Clocks {
+    pub(super) fn own(&mut self, device: u64, ask: impl FnOnce() -> bool) -> bool {
+        if let Some((_, own)) = self.0.iter().find(|(known, _)| *known == device) {
+            return *own;
+        }
+        let own = ask();
+        self.0.push((device, own));
+        own
+    }
+}
+
+/// The file system that an open file lies on.
+pub(super) fn file_system_of(file: &std::fs::File) -> FileSystem {
+    match rustix::fs::fstatfs(file) {
+        Ok(found) => of(&found),
+        Err(_) => UNKNOWN,
+    }
+}
+
 const UNKNOWN: FileSystem = remote("an unknown file system");
 
 #[cfg(not(target_os = "macos"))]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::file_system::file_system_of;
 use super::names::Kind;
 use super::{Border, Glance, Root, RootId, file_system};
 use crate::planner::filter::{Rule, Verdict};
@@ -27,10 +28,29 @@ pub(super) fn glance(root: &Root, path: &Path) -> Glance {
     }
     match seen {
         Ok(glance) => glance,
-        Err(errno) if vanished(errno) => Glance::Look(Look::Gone),
-        Err(errno) => Glance::Look(Look::Unreadable {
-            reason: reason(&errno.into()),
-        }),
+        Err(errno) => Glance::Look(failed(errno)),
+    }
+}
+
+pub(super) fn by_name(path: &Path) -> Look {
+    match rustix::fs::stat(path) {
+        Ok(stat) if kind(&stat) == Kind::File => Look::File(planner_stat(&stat, own_clock(path))),
+        Ok(_) => Look::Gone,
+        Err(errno) => failed(errno),
+    }
+}
+
+pub(super) fn open(file: &std::fs::File) -> std::io::Result<Stat> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok(planner_stat(&stat, file_system_of(file).own_clock))
+}
+
+fn failed(errno: Errno) -> Look {
+    if vanished(errno) {
+        return Look::Gone;
+    }
+    Look::Unreadable {
+        reason: reason(&errno.into()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The names in one directory, in order, a bounded piece at a time.
 //!
 //! Owns:
-//! - names take their bytes and a few more, and at most about three times `budget` bytes at once:
-//!   a directory with more names is read again for each further piece.
+//! - names take their bytes and eight more, and those held at once at most about three times the
+//!   budget: a directory with more names is read again for each further piece.
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -57,50 +57,86 @@ struct Name {
     kind: Kind,
 }
 
-/// A piece of a directory.
-#[derive(Debug)]
-pub(super) struct Piece {
-    /// In order.
-    pub(super) names: Names,
-    /// Names come after these.
-    pub(super) more: bool,
-    /// The directory has an ignore file.
+/// A directory, piece by piece.
+pub(super) struct Pieces {
+    dir: Dir,
+    /// Bytes of names in a piece, about.
+    budget: usize,
+    names: Names,
+    /// Room for the names of a piece while they are chosen; kept, because what an allocator gets
+    /// back and forth it does not give back to the system.
+    spare: Names,
+    /// There is an ignore file in the directory.
     pub(super) has_ignore_file: bool,
+    /// Names come after those of this piece.
+    pub(super) more: bool,
 }
 
-/// Reads the first names of a directory that come after `after`, about `budget` bytes of them.
-pub(super) fn read(dir: &mut Dir, after: Option<&[u8]>, budget: usize) -> Result<Piece, Errno> {
-    let mut names = Names::default();
-    let mut has_ignore_file = false;
-    // Names beyond this one are for a later piece.
-    let mut cut: Option<Vec<u8>> = None;
-    dir.rewind();
-    while let Some(entry) = dir.read() {
-        let entry = entry?;
-        let name = entry.file_name();
-        let bytes = name.to_bytes();
-        if bytes == b"." || bytes == b".." {
-            continue;
-        }
-        has_ignore_file |= bytes == IGNORE_FILE.as_bytes();
-        let too_early = after.is_some_and(|after| bytes <= after);
-        let too_late = cut.as_deref().is_some_and(|cut| bytes > cut);
-        if too_early || too_late {
-            continue;
-        }
-        names.push(name, entry.file_type().into());
-        if names.bytes.len() > budget.saturating_mul(2) {
-            names.sort();
-            names.shorten(budget);
-            cut = names.last().map(<[u8]>::to_vec);
+impl Pieces {
+    pub(super) fn new(dir: Dir, budget: usize) -> Pieces {
+        Pieces {
+            dir,
+            budget,
+            names: Names::default(),
+            spare: Names::default(),
+            has_ignore_file: false,
+            more: false,
         }
     }
-    names.sort();
-    Ok(Piece {
-        names,
-        more: cut.is_some(),
-        has_ignore_file,
-    })
+
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The names of this piece, in order.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Reads the first names that come after `after`.
+    pub(super) fn read(&mut self, after: Option<&[u8]>) -> Result<(), Errno> {
+        self.names.clear();
+        // Names beyond this one are for a later piece.
+        let mut cut: Option<Vec<u8>> = None;
+        self.dir.rewind();
+        while let Some(entry) = self.dir.read() {
+            let entry = entry?;
+            let name = entry.file_name();
+            let bytes = name.to_bytes();
+            if bytes == b"." || bytes == b".." {
+                continue;
+            }
+            self.has_ignore_file |= bytes == IGNORE_FILE.as_bytes();
+            let too_early = after.is_some_and(|after| bytes <= after);
+            let too_late = cut.as_deref().is_some_and(|cut| bytes > cut);
+            if too_early || too_late {
+                continue;
+            }
+            self.names.push(name, entry.file_type().into());
+            if self.names.bytes.len() > self.budget.saturating_mul(3) / 2 + 1 {
+                self.shorten();
+                cut = self.names.last().map(<[u8]>::to_vec);
+            }
+        }
+        self.names.sort();
+        self.more = cut.is_some();
+        Ok(())
+    }
+
+    /// Keeps the first names, about as many as the budget says and at least one.
+    fn shorten(&mut self) {
+        self.names.sort();
+        self.spare.clear();
+        for at in 0..self.names.len() {
+            if at > 0 && self.spare.bytes.len() >= self.budget {
+                break;
+            }
+            if let Some((name, kind)) = self.names.name(at) {
+                self.spare.push(name, kind);
+            }
+        }
+        std::mem::swap(&mut self.names, &mut self.spare);
+    }
 }
 
 impl Names {
@@ -141,18 +177,9 @@ impl Names {
             .dedup_by(|a, b| bytes_of(bytes, a) == bytes_of(bytes, b));
     }
 
-    /// Keeps the first names, about `budget` bytes of them and at least one.
-    fn shorten(&mut self, budget: usize) {
-        let mut kept = Names::default();
-        for at in 0..self.len() {
-            if at > 0 && kept.bytes.len() >= budget {
-                break;
-            }
-            if let Some((name, kind)) = self.name(at) {
-                kept.push(name, kind);
-            }
-        }
-        *self = kept;
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.index.clear();
     }
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const GO_ON: AtomicBool = AtomicBool::new(false);
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 /// A folder with nothing in it, and rules that take everything but what the names say.
 struct World {
@@ -204,6 +204,20 @@ fn a_stat_says_what_the_system_says() {
 }
 
 #[test]
+fn a_file_that_is_asked_for_by_name_is_seen_whatever_the_rules_say() {
+    let world = World::new();
+    let path = world.file(".hidden/x.part");
+    let seen = look_by_name(&path);
+    assert_eq!(words(&seen), "file");
+    let open = stat_open(&fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!(seen, Look::File(open));
+    symlink(&path, world.path("link")).unwrap();
+    assert_eq!(look_by_name(&world.path("link")), seen);
+    assert_eq!(look_by_name(&world.path("nothing")), Look::Gone);
+    assert_eq!(look_by_name(&world.root.path), Look::Gone);
+}
+
+#[test]
 fn what_lies_below_a_directory_that_is_left_gives_nothing() {
     let mut world = World::new();
     world.root.rules = rules(&[], &["drafts/"], false, true);
@@ -325,7 +339,7 @@ fn what_is_neither_file_nor_directory_is_nothing_and_is_not_opened() {
         "{} cannot be obeyed: it is not a regular file",
         ignore_file.display()
     );
-    assert_eq!(walk.warnings, [broken.clone()]);
+    assert_eq!(walk.warnings, std::slice::from_ref(&broken));
     assert_eq!(
         walk.result,
         ScanResult::Incomplete {

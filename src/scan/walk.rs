@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::file_system::Clocks;
 use super::look::{entry_kind, id, kind, planner_stat, vanished};
-use super::names::{self, BUDGET_BYTES, Kind, Names, os};
+use super::names::{BUDGET_BYTES, Kind, Names, Pieces, os};
+use super::trouble::Trouble;
 use super::{
     Border, DirListing, Glance, LONGEST_LISTING, Part, Report, Root, RootId, file_system, look,
 };
@@ -164,7 +166,7 @@ impl<'a> Walk<'a> {
     /// it, and the next listing of its parent will miss it.
     fn enter(&mut self, place: Place) -> ControlFlow<Stop> {
         let opened = open(&place.path, self.root.follow_symlinks);
-        let (mut dir, dir_id) = match opened {
+        let (dir, dir_id) = match opened {
             Ok(opened) => opened,
             Err(errno) if vanished(errno) => return self.check_root(),
             Err(errno) => return self.pass_over(&place.path, errno),
@@ -176,11 +178,11 @@ impl<'a> Walk<'a> {
         if self.root.follow_symlinks && (self.borders.contains(&dir_id) || goes_round()) {
             return ControlFlow::Continue(());
         }
-        let mut piece = match names::read(&mut dir, None, self.budget) {
-            Ok(piece) => piece,
-            Err(errno) => return self.pass_over(&place.path, errno),
-        };
-        let ignore_file = match piece.has_ignore_file {
+        let mut pieces = Pieces::new(dir, self.budget);
+        if let Err(errno) = pieces.read(None) {
+            return self.pass_over(&place.path, errno);
+        }
+        let ignore_file = match pieces.has_ignore_file {
             true => IgnoreFile::read(&place.path),
             false => None,
         };
@@ -194,15 +196,11 @@ impl<'a> Walk<'a> {
         self.warn(&listed)?;
         let mut after = None;
         loop {
-            after = self.list(&dir, &mut listed, &piece.names, piece.more, after)?;
+            after = self.list(&pieces, &mut listed, after)?;
             let Some(last) = &after else { break };
-            let last = last.as_bytes();
-            // Let go of the names before the next ones come.
-            piece.names = Names::default();
-            piece = match names::read(&mut dir, Some(last), self.budget) {
-                Ok(piece) => piece,
-                Err(errno) => return self.pass_over(&listed.path, errno),
-            };
+            if let Err(errno) = pieces.read(Some(last.as_bytes())) {
+                return self.pass_over(&listed.path, errno);
+            }
         }
         self.stack.push(listed);
         ControlFlow::Continue(())
@@ -212,16 +210,15 @@ impl<'a> Walk<'a> {
     /// on, if it does.
     fn list(
         &mut self,
-        dir: &Dir,
+        pieces: &Pieces,
         listed: &mut Listed,
-        names: &Names,
-        more: bool,
         mut after: Option<OsString>,
     ) -> ControlFlow<Stop, Option<OsString>> {
+        let (names, dir) = (pieces.names(), pieces.dir());
         let mut from = 0;
         loop {
             let to = names.len().min(from + LONGEST_LISTING);
-            let is_last = to == names.len() && !more;
+            let is_last = to == names.len() && !pieces.more;
             let last = to.checked_sub(1).and_then(|at| names.name(at));
             let upto = last
                 .filter(|_| !is_last)
@@ -403,47 +400,6 @@ enum Judgement {
     Leave(String),
     /// Another folder's.
     NotHere,
-}
-
-/// Which devices have our clock; a walk meets few.
-#[derive(Default)]
-struct Clocks(Vec<(u64, bool)>);
-
-impl Clocks {
-    fn own(&mut self, device: u64, ask: impl FnOnce() -> bool) -> bool {
-        if let Some((_, own)) = self.0.iter().find(|(known, _)| *known == device) {
-            return *own;
-        }
-        let own = ask();
-        self.0.push((device, own));
-        own
-    }
-}
-
-/// What could not be read: the first of it in words, the rest counted.
-#[derive(Default)]
-struct Trouble {
-    first: Option<String>,
-    places: u64,
-}
-
-impl Trouble {
-    fn add(&mut self, path: &Path, why: &str) {
-        self.note(format!("{}: {why}", shown(path)));
-    }
-
-    fn note(&mut self, what: String) {
-        self.first.get_or_insert(what);
-        self.places += 1;
-    }
-
-    fn reason(&self) -> Option<String> {
-        let first = self.first.as_ref()?;
-        Some(match self.places {
-            1 => first.clone(),
-            places => format!("{first} (the first of {places} places)"),
-        })
-    }
 }
 
 fn level(above: Option<(Level, OsString)>, ignore_file: Option<IgnoreFile>) -> Level {

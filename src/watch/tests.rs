@@ -275,6 +275,56 @@ fn nothing_is_missed_while_directories_are_made_and_moved() {
 }
 
 #[test]
+fn catching_up_waits_until_a_new_directory_is_watched() {
+    // The system's thread stands still where it has told of a directory and not yet watches it.
+    let gate = Arc::new(Bell::default());
+    let inbox = {
+        let gate = Arc::clone(&gate);
+        Arc::new(Inbox::new(MOST_PATHS, move || {
+            let open = lock(&gate.rung);
+            drop(gate.ringing.wait_while(open, |open| !*open));
+        }))
+    };
+    let mut world = World::new();
+    let watched = Watched::clone(&world.watch.watched);
+    world.watch = Watch::new(watched, Arc::clone(&inbox));
+    assert_eq!(world.watch.arm(), Mode::Events);
+    let (folder, path) = (HERE, world.path("new"));
+    fs::create_dir(&path).unwrap();
+    let deadline = Instant::now() + LONG_ENOUGH;
+    while inbox.take()
+        != [Hint::Subtree {
+            folder,
+            path: path.clone(),
+        }]
+    {
+        assert!(Instant::now() < deadline, "the hint does not come");
+        std::thread::yield_now();
+    }
+    let opener = {
+        let gate = Arc::clone(&gate);
+        std::thread::spawn(move || {
+            // Time for a catch-up that does not wait to come back too early.
+            std::thread::sleep(Duration::from_millis(100));
+            *lock(&gate.rung) = true;
+            gate.ringing.notify_all();
+        })
+    };
+    assert!(world.watch.catch_up());
+    assert!(
+        *lock(&gate.rung),
+        "caught up while the directory was not watched"
+    );
+    opener.join().unwrap();
+    fs::write(path.join("x.png"), "x").unwrap();
+    let told = |hint: &Hint| matches!(hint, Hint::Touched { path, .. } if path.ends_with("x.png"));
+    while !inbox.take().iter().any(told) {
+        assert!(Instant::now() < deadline, "what comes in later is not told");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn our_own_reading_tells_nothing() {
     let world = World::new();
     fs::create_dir(world.path("d")).unwrap();
