@@ -313,5 +313,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+// What inotify tells, and when; other systems tell it otherwise.
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

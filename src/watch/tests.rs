@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-use crate::planner::Look;
+use crate::planner::{Look, ScanResult};
 use crate::rules::Rules;
 use crate::scan::{self, Glance, Part, Report, Root};
 
 const HERE: FolderId = FolderId(1);
-const LONG_ENOUGH: Duration = Duration::from_secs(20);
+const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
 /// Rings when the inbox gets its first hint.
 #[derive(Default)]
@@ -473,45 +473,72 @@ fn too_few_watches_are_told_with_what_to_type() {
     );
 }
 
-/// Runs one test of this file in a user namespace that allows `most` watches; `None` where the
-/// system allows no such namespace.
-#[cfg(target_os = "linux")]
-fn with_few_watches(test: &str, most: u32) -> Option<std::process::Output> {
-    let allowed = std::process::Command::new("unshare")
-        .args([
-            "-Ur",
-            "sh",
-            "-c",
-            "echo 9 > /proc/sys/user/max_inotify_watches",
-        ])
-        .output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        return None;
+/// Runs one test of this file as the root of a user namespace, after `script`. Where the system
+/// allows no such namespace, nothing is tested.
+fn in_a_namespace(test: &str, script: &str) {
+    let unshare = |script: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-Urm", "sh", "-c", script, "sh"]);
+        command
+    };
+    if !unshare(script)
+        .output()
+        .is_ok_and(|tried| tried.status.success())
+    {
+        return;
     }
-    let script = format!("echo {most} > /proc/sys/user/max_inotify_watches && exec \"$@\"");
-    let test = format!("watch::tests::{test}");
-    let output = std::process::Command::new("unshare")
-        .args(["-Ur", "sh", "-c", &script, "sh"])
+    let output = unshare(&format!("{script} && exec \"$@\""))
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &test])
-        .env("TAXIWAY_TEST_FEW_WATCHES", "1")
-        .output();
-    Some(output.unwrap())
+        .args(["--exact", &format!("watch::tests::{test}")])
+        .env(WITHIN, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }
 
-#[cfg(target_os = "linux")]
+/// Set in the process that [`in_a_namespace`] starts.
+const WITHIN: &str = "TAXIWAY_TEST_IN_A_NAMESPACE";
+
+#[test]
+fn an_unmounted_root_is_away_and_its_files_are_not_gone() {
+    if std::env::var_os(WITHIN).is_none() {
+        in_a_namespace(
+            "an_unmounted_root_is_away_and_its_files_are_not_gone",
+            "true",
+        );
+        return;
+    }
+    let mut world = World::new();
+    let run = |command: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(command);
+        let status = command.args(arguments).arg(&world.root).status().unwrap();
+        assert!(status.success());
+    };
+    run("mount", &["-t", "tmpfs", "none"]);
+    let mut root = world.scan_root();
+    root.expected = Some(scan::root_id(&root.path).unwrap());
+    assert_eq!(world.watch.arm(), Mode::Events);
+    let path = world.path("a.png");
+    fs::write(&path, "x").unwrap();
+    assert!(matches!(scan::look(&root, &path), Look::File(_)));
+    run("umount", &[]);
+    world.until_hint(&Hint::RootGone { folder: HERE });
+    assert!(matches!(world.watch.mode(), Mode::Away { .. }));
+    assert!(matches!(scan::look(&root, &path), Look::Unreadable { .. }));
+    let mut nothing = |report| panic!("{report:?}");
+    let walked = scan::walk(&root, &mut nothing, &AtomicBool::new(false));
+    assert!(matches!(walked, ScanResult::Away { .. }), "{walked:?}");
+}
+
 #[test]
 fn a_folder_with_more_directories_than_watches_is_polled() {
-    let few = std::env::var_os("TAXIWAY_TEST_FEW_WATCHES").is_some();
-    if !few {
+    if std::env::var_os(WITHIN).is_none() {
         let test = "a_folder_with_more_directories_than_watches_is_polled";
-        if let Some(output) = with_few_watches(test, 10) {
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(
-                output.status.success() && said.contains("1 passed"),
-                "{said}"
-            );
-        }
+        in_a_namespace(test, "echo 10 > /proc/sys/user/max_inotify_watches");
         return;
     }
     // Watched at first; then a directory too many is made.
