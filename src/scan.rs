@@ -192,12 +192,8 @@ pub fn folder_of<'a>(
     roots: impl IntoIterator<Item = (FolderId, &'a Path)>,
     path: &Path,
 ) -> Option<FolderId> {
-    let above = roots
-        .into_iter()
-        .filter(|(_, root)| path.starts_with(root) && path != *root);
-    above
-        .max_by_key(|(_, root)| root.components().count())
-        .map(|(folder, _)| folder)
+    let above = roots.into_iter().filter(|(_, root)| path.starts_with(root) && path != *root);
+    above.max_by_key(|(_, root)| root.components().count()).map(|(folder, _)| folder)
 }
 
 /// Those of `roots` that lie below `root`: its [`Root::nested`].

@@ -104,12 +104,7 @@ impl Watch {
     /// A watch that is still to be armed.
     pub fn new(watched: Watched, inbox: Arc<Inbox>) -> Watch {
         let reason = "it is not watched yet".to_owned();
-        Watch {
-            watched: Arc::new(watched),
-            inbox,
-            armed: None,
-            mode: Mode::Away { reason },
-        }
+        Watch { watched: Arc::new(watched), inbox, armed: None, mode: Mode::Away { reason } }
     }
 
     /// Begins to watch, or begins again from nothing: at the start, after [`Hint::RootGone`],
@@ -119,9 +114,7 @@ impl Watch {
     pub fn arm(&mut self) -> Mode {
         self.disarm();
         self.mode = match (&self.watched.polled, check_root(&self.watched.path)) {
-            (Some(reason), _) => Mode::Poll {
-                reason: reason.clone(),
-            },
+            (Some(reason), _) => Mode::Poll { reason: reason.clone() },
             (None, Err(reason)) => Mode::Away { reason },
             (None, Ok(())) => match self.begin() {
                 Ok(armed) => {
@@ -130,9 +123,7 @@ impl Watch {
                 }
                 Err(error) => match check_root(&self.watched.path) {
                     Err(reason) => Mode::Away { reason },
-                    Ok(()) => Mode::Poll {
-                        reason: self.why_not(&error),
-                    },
+                    Ok(()) => Mode::Poll { reason: self.why_not(&error) },
                 },
             },
         };
@@ -180,11 +171,8 @@ impl Watch {
     fn begin(&self) -> notify::Result<Armed> {
         let line = Arc::new(Line::default());
         let handler = {
-            let (watched, inbox, line) = (
-                Arc::clone(&self.watched),
-                Arc::clone(&self.inbox),
-                Arc::clone(&line),
-            );
+            let (watched, inbox, line) =
+                (Arc::clone(&self.watched), Arc::clone(&self.inbox), Arc::clone(&line));
             move |told| hear(&watched, &inbox, &line, told)
         };
         let mut notify = RecommendedWatcher::new(handler, config(&self.watched))?;
@@ -268,9 +256,8 @@ fn check_root(path: &Path) -> Result<(), String> {
 /// known, and what to type.
 fn too_few_watches(needed: Option<u64>, limit: Option<u64>) -> String {
     let most = limit.map_or_else(|| " of".to_owned(), |most| format!(" of {most}"));
-    let needs = needed.map_or_else(String::new, |needed| {
-        format!(", and this folder needs {needed}")
-    });
+    let needs =
+        needed.map_or_else(String::new, |needed| format!(", and this folder needs {needed}"));
     let enough = needed.unwrap_or(0).saturating_add(limit.unwrap_or(0));
     let enough = enough.max(524_288).next_power_of_two();
     format!(

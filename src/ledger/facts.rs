@@ -213,7 +213,7 @@ impl Ledger {
                     u.name, u.failures, u.doubts,
                     (SELECT group_concat(o.account_id) FROM upload o
                      WHERE o.content_id = u.content_id AND o.id <> u.id
-                       AND (o.asset_id IS NOT NULL OR EXISTS (
+                       AND (o.asset_id IS NOT NULL OR o.held_at IS NOT NULL OR EXISTS (
                            SELECT 1 FROM attempt a
                            WHERE a.upload_id = o.id AND a.outcome IS NULL)))
              FROM queue q JOIN upload u ON u.id = q.upload_id

@@ -238,7 +238,7 @@ impl Ledger {
 
 fn prepare(db: &Connection) -> Result<(), LedgerError> {
     db.busy_timeout(Duration::from_secs(5))?;
-    db.set_prepared_statement_cache_capacity(64);
+    db.set_prepared_statement_cache_capacity(256);
     db.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;

@@ -261,7 +261,7 @@ pub struct Candidate {
     pub failures: u32,
     /// Times in a row that this upload was sent whole and not found afterwards.
     pub doubts: u32,
-    /// Other accounts of the ledger on which this content is uploaded or being uploaded.
+    /// Other accounts of the ledger on which this content is uploaded, being uploaded, or held.
     pub elsewhere: Vec<AccountId>,
 }
 

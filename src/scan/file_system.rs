@@ -119,27 +119,15 @@ fn by_name(name: &[u8], is_local: bool) -> FileSystem {
 }
 
 const fn local(name: &'static str) -> FileSystem {
-    FileSystem {
-        name,
-        own_clock: true,
-        tells_events: true,
-    }
+    FileSystem { name, own_clock: true, tells_events: true }
 }
 
 const fn foreign(name: &'static str) -> FileSystem {
-    FileSystem {
-        name,
-        own_clock: false,
-        tells_events: true,
-    }
+    FileSystem { name, own_clock: false, tells_events: true }
 }
 
 const fn remote(name: &'static str) -> FileSystem {
-    FileSystem {
-        name,
-        own_clock: false,
-        tells_events: false,
-    }
+    FileSystem { name, own_clock: false, tells_events: false }
 }
 
 #[cfg(test)]
@@ -169,24 +157,13 @@ mod tests {
 
     #[test]
     fn network_file_systems_and_unknown_ones_are_not_relied_on() {
-        for magic in [
-            0x6969,
-            0x517B,
-            0xFF53_4D42,
-            0xFE53_4D42,
-            0x6573_5546,
-            0x0102_1997,
-            1,
-        ] {
+        for magic in [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546, 0x0102_1997, 1] {
             let found = by_magic(magic);
             assert!(!found.own_clock && !found.tells_events, "{magic:x}");
         }
-        for (name, is_local) in [
-            (b"apfs".as_slice(), false),
-            (b"smbfs", false),
-            (b"macfuse", true),
-            (b"new", true),
-        ] {
+        for (name, is_local) in
+            [(b"apfs".as_slice(), false), (b"smbfs", false), (b"macfuse", true), (b"new", true)]
+        {
             let found = by_name(name, is_local);
             assert!(!found.own_clock && !found.tells_events);
         }

@@ -49,9 +49,7 @@ fn failed(errno: Errno) -> Look {
     if vanished(errno) {
         return Look::Gone;
     }
-    Look::Unreadable {
-        reason: reason(&errno.into()),
-    }
+    Look::Unreadable { reason: reason(&errno.into()) }
 }
 
 fn seen(root: &Root, relative: &Path) -> Result<Glance, Errno> {
@@ -106,10 +104,7 @@ fn left(path: &Path, stat: &rustix::fs::Stat, rule: String) -> Look {
     } else {
         path.to_owned()
     };
-    Look::Left {
-        stat: planner_stat(stat, own_clock(&place)),
-        rule,
-    }
+    Look::Left { stat: planner_stat(stat, own_clock(&place)), rule }
 }
 
 fn own_clock(path: &Path) -> bool {
@@ -117,11 +112,7 @@ fn own_clock(path: &Path) -> bool {
 }
 
 fn stat(root: &Root, path: &Path) -> Result<rustix::fs::Stat, Errno> {
-    if root.follow_symlinks {
-        rustix::fs::stat(path)
-    } else {
-        rustix::fs::lstat(path)
-    }
+    if root.follow_symlinks { rustix::fs::stat(path) } else { rustix::fs::lstat(path) }
 }
 
 /// Whether an error means that there is nothing: no such name, a file where a directory was, or
@@ -148,10 +139,7 @@ pub(super) fn entry_kind(kind: Kind) -> Option<EntryKind> {
 // The fields' types differ between platforms; none of these conversions loses a bit that counts.
 #[allow(clippy::unnecessary_cast)]
 pub(super) fn id(stat: &rustix::fs::Stat) -> RootId {
-    RootId {
-        device: stat.st_dev as u64,
-        inode: stat.st_ino as u64,
-    }
+    RootId { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
 }
 
 #[allow(clippy::unnecessary_cast)]
@@ -171,7 +159,5 @@ pub(super) fn planner_stat(stat: &rustix::fs::Stat, own_clock: bool) -> Stat {
 
 /// Times beyond the year 2262 count as that year.
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds)
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }

@@ -170,11 +170,9 @@ impl Names {
     fn sort(&mut self) {
         let bytes = &self.bytes;
         // The closing NUL sorts before every byte of a name, so it changes no order.
-        self.index
-            .sort_unstable_by(|a, b| bytes_of(bytes, a).cmp(bytes_of(bytes, b)));
+        self.index.sort_unstable_by(|a, b| bytes_of(bytes, a).cmp(bytes_of(bytes, b)));
         // A directory that changes while it is read may give a name twice.
-        self.index
-            .dedup_by(|a, b| bytes_of(bytes, a) == bytes_of(bytes, b));
+        self.index.dedup_by(|a, b| bytes_of(bytes, a) == bytes_of(bytes, b));
     }
 
     fn clear(&mut self) {

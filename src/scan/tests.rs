@@ -89,11 +89,7 @@ fn collect(walk: impl FnOnce(&mut dyn FnMut(Report) -> ControlFlow<()>) -> ScanR
         }
         ControlFlow::Continue(())
     });
-    Walked {
-        listings,
-        warnings,
-        result,
-    }
+    Walked { listings, warnings, result }
 }
 
 impl Walked {
@@ -142,14 +138,7 @@ fn words(look: &Look) -> &str {
 #[test]
 fn a_walk_lists_files_and_what_is_left_and_goes_down_depth_first() {
     let world = World::new();
-    for name in [
-        "b.png",
-        "a/2.png",
-        "a/1/x.png",
-        "c/y.png",
-        ".dot.png",
-        "z.part",
-    ] {
+    for name in ["b.png", "a/2.png", "a/1/x.png", "c/y.png", ".dot.png", "z.part"] {
         world.file(name);
     }
     fs::create_dir(world.path("empty")).unwrap();
@@ -165,16 +154,9 @@ fn a_walk_lists_files_and_what_is_left_and_goes_down_depth_first() {
         ]
     );
     let walk = world.walk();
-    assert_eq!(
-        walk.directories(&world.root),
-        ["", "a", "a/1", "c", "empty"]
-    );
+    assert_eq!(walk.directories(&world.root), ["", "a", "a/1", "c", "empty"]);
     assert_eq!(walk.listings[0].subdirectories, ["a", "c", "empty"]);
-    assert!(
-        walk.listings
-            .iter()
-            .all(|l| l.after.is_none() && l.upto.is_none())
-    );
+    assert!(walk.listings.iter().all(|l| l.after.is_none() && l.upto.is_none()));
 }
 
 #[test]
@@ -187,18 +169,9 @@ fn a_stat_says_what_the_system_says() {
         panic!("no file");
     };
     let seen = stat.fingerprint;
-    assert_eq!(
-        (seen.device, seen.inode, seen.size),
-        (found.dev(), found.ino(), found.len())
-    );
-    assert_eq!(
-        seen.mtime_ns,
-        found.mtime() * 1_000_000_000 + found.mtime_nsec()
-    );
-    assert_eq!(
-        seen.ctime_ns,
-        found.ctime() * 1_000_000_000 + found.ctime_nsec()
-    );
+    assert_eq!((seen.device, seen.inode, seen.size), (found.dev(), found.ino(), found.len()));
+    assert_eq!(seen.mtime_ns, found.mtime() * 1_000_000_000 + found.mtime_nsec());
+    assert_eq!(seen.ctime_ns, found.ctime() * 1_000_000_000 + found.ctime_nsec());
     assert_eq!(stat.own_clock, file_system(&path).own_clock);
     assert_eq!(world.walk().looks()[&path], Look::File(stat));
 }
@@ -222,10 +195,8 @@ fn what_lies_below_a_directory_that_is_left_gives_nothing() {
     let mut world = World::new();
     world.root.rules = rules(&[], &["drafts/"], false, true);
     world.root.nested = vec![world.path("nested")];
-    world.root.kept_out = vec![KeptOut {
-        path: world.path("state"),
-        why: "taxiway's own state".into(),
-    }];
+    world.root.kept_out =
+        vec![KeptOut { path: world.path("state"), why: "taxiway's own state".into() }];
     for directory in ["drafts", ".git", "nested", "state", "a"] {
         world.file(&format!("{directory}/deep/x.png"));
     }
@@ -240,10 +211,7 @@ fn what_lies_below_a_directory_that_is_left_gives_nothing() {
     );
     assert_eq!(world.walk().listings[0].subdirectories, ["a"]);
     let look_at = |name: &str| words(&look(&world.root, &world.path(name))).to_owned();
-    assert_eq!(
-        look_at("drafts"),
-        "excluded by `drafts/` in the configuration"
-    );
+    assert_eq!(look_at("drafts"), "excluded by `drafts/` in the configuration");
     assert_eq!(look_at("state"), "taxiway's own state");
     for below in ["drafts/deep", "drafts/deep/x.png", ".git/deep/x.png"] {
         assert_eq!(look_at(below), "gone", "{below}");
@@ -259,10 +227,7 @@ fn a_folder_that_is_not_recursive_names_its_subdirectories_and_leaves_them() {
     world.root.rules = rules(&[], &[], false, false);
     world.file("a.png");
     world.file("d/b.png");
-    assert_eq!(
-        world.seen(),
-        ["a.png", "d: subdirectory (recursive = false)"]
-    );
+    assert_eq!(world.seen(), ["a.png", "d: subdirectory (recursive = false)"]);
 }
 
 #[test]
@@ -276,10 +241,7 @@ fn links_are_left_and_nothing_behind_them_is_ours() {
     symlink("nowhere", world.path("dangling")).unwrap();
     let rule = "symbolic link (follow_symlinks = false)";
     let named = |name: &str| format!("{name}: {rule}");
-    assert_eq!(
-        world.seen(),
-        [named("dangling"), named("dir"), named("file.png")]
-    );
+    assert_eq!(world.seen(), [named("dangling"), named("dir"), named("file.png")]);
     assert_eq!(words(&look(&world.root, &world.path("file.png"))), rule);
     assert_eq!(words(&look(&world.root, &world.path("dir/x.png"))), "gone");
 }
@@ -292,10 +254,7 @@ fn links_are_followed_when_asked_and_loops_end() {
     fs::create_dir_all(there.join("state")).unwrap();
     fs::write(there.join("x.png"), "x").unwrap();
     fs::write(there.join("state/wal.png"), "x").unwrap();
-    world.root.kept_out = vec![KeptOut {
-        path: there.join("state"),
-        why: "state".into(),
-    }];
+    world.root.kept_out = vec![KeptOut { path: there.join("state"), why: "state".into() }];
     symlink(&there, world.path("dir")).unwrap();
     symlink(there.join("x.png"), world.path("file.png")).unwrap();
     symlink("nowhere", world.path("dangling")).unwrap();
@@ -309,12 +268,10 @@ fn links_are_followed_when_asked_and_loops_end() {
     assert_eq!(look_at("dir/state/wal.png"), "gone");
     assert_eq!(look_at("dangling"), "gone");
     assert_eq!(look_at("self"), "gone");
-    let part = collect(
-        |emit| match walk_part(&world.root, &world.path("a"), emit, &GO_ON) {
-            Part::Walked(result) => result,
-            Part::Seen(look) => panic!("{look:?}"),
-        },
-    );
+    let part = collect(|emit| match walk_part(&world.root, &world.path("a"), emit, &GO_ON) {
+        Part::Walked(result) => result,
+        Part::Seen(look) => panic!("{look:?}"),
+    });
     assert_eq!(part.directories(&world.root), ["a"]);
 }
 
@@ -329,23 +286,13 @@ fn what_is_neither_file_nor_directory_is_nothing_and_is_not_opened() {
     assert_eq!(world.seen(), Vec::<String>::new());
     assert_eq!(look(&world.root, &fifo), Look::Gone);
     // An ignore file that is a FIFO would hang whoever opens it.
-    let made = std::process::Command::new("mkfifo")
-        .arg(&ignore_file)
-        .status();
+    let made = std::process::Command::new("mkfifo").arg(&ignore_file).status();
     assert!(made.unwrap().success());
     world.file("a.png");
     let walk = world.walk();
-    let broken = format!(
-        "{} cannot be obeyed: it is not a regular file",
-        ignore_file.display()
-    );
+    let broken = format!("{} cannot be obeyed: it is not a regular file", ignore_file.display());
     assert_eq!(walk.warnings, std::slice::from_ref(&broken));
-    assert_eq!(
-        walk.result,
-        ScanResult::Incomplete {
-            reason: broken.clone()
-        }
-    );
+    assert_eq!(walk.result, ScanResult::Incomplete { reason: broken.clone() });
     assert_eq!(walk.words(&world.root), [format!("a.png: {broken}")]);
 }
 
@@ -358,10 +305,8 @@ fn odd_names_are_names() {
         fs::write(world.root.path.join(OsStr::from_bytes(name)), "x").unwrap();
     }
     let looks = world.walk().looks();
-    let names: BTreeSet<&[u8]> = looks
-        .keys()
-        .map(|path| path.file_name().unwrap().as_bytes())
-        .collect();
+    let names: BTreeSet<&[u8]> =
+        looks.keys().map(|path| path.file_name().unwrap().as_bytes()).collect();
     assert_eq!(names, BTreeSet::from(odd));
     for (path, seen) in &looks {
         assert_eq!(look(&world.root, path), *seen);
@@ -376,10 +321,8 @@ fn ignore_files_hold_for_walks_and_looks_alike() {
     }
     fs::write(world.path("a/.taxiwayignore"), "x.png\n[z-a]\n").unwrap();
     let walk = world.walk();
-    let rule = format!(
-        "excluded by `x.png` in {} line 1",
-        world.path("a/.taxiwayignore").display()
-    );
+    let rule =
+        format!("excluded by `x.png` in {} line 1", world.path("a/.taxiwayignore").display());
     assert_eq!(
         walk.words(&world.root),
         [
@@ -445,11 +388,8 @@ fn batches_cover_a_large_directory_without_gaps() {
     for budget in [super::names::BUDGET_BYTES, 5_000] {
         let walk = collect(|emit| walk::all_within(&world.root, emit, &GO_ON, budget));
         assert_eq!(walk.result, ScanResult::Complete);
-        let in_root: Vec<_> = walk
-            .listings
-            .iter()
-            .filter(|l| l.directory == world.root.path)
-            .collect();
+        let in_root: Vec<_> =
+            walk.listings.iter().filter(|l| l.directory == world.root.path).collect();
         let mut after = None;
         for listing in &in_root {
             assert!(listing.entries.len() + listing.subdirectories.len() <= LONGEST_LISTING);
@@ -496,11 +436,7 @@ fn a_directory_that_cannot_be_read_makes_the_scan_incomplete() {
     assert!(reason.ends_with("dd: file name too long"), "{reason}");
     assert!(walk.looks().contains_key(&world.path("a.png")));
     let longest = walk.listings.last().unwrap();
-    assert_eq!(
-        longest.subdirectories.len(),
-        1,
-        "the next one is not listed"
-    );
+    assert_eq!(longest.subdirectories.len(), 1, "the next one is not listed");
 }
 
 /// Root reads everything, so for root this runs in a child without its rights.
@@ -516,10 +452,7 @@ fn a_directory_without_rights_makes_the_scan_incomplete() {
             .output();
         let child = child.unwrap();
         let said = String::from_utf8_lossy(&child.stdout).into_owned();
-        assert!(
-            child.status.success() && said.contains("1 passed"),
-            "{said}"
-        );
+        assert!(child.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
     let world = World::new();
@@ -535,18 +468,14 @@ fn a_directory_without_rights_makes_the_scan_incomplete() {
     let denied = format!("{}: permission denied", world.path("closed").display());
     assert_eq!(
         walk.result,
-        ScanResult::Incomplete {
-            reason: format!("{denied} (the first of 2 places)")
-        }
+        ScanResult::Incomplete { reason: format!("{denied} (the first of 2 places)") }
     );
     assert_eq!(walk.directories(&world.root), ["", "names", "open"]);
     assert_eq!(
         walk.words(&world.root),
         ["names/y.png: unreadable: permission denied", "open/z.png"]
     );
-    let unreadable = Look::Unreadable {
-        reason: "permission denied".into(),
-    };
+    let unreadable = Look::Unreadable { reason: "permission denied".into() };
     assert_eq!(look(&world.root, &world.path("closed/x.png")), unreadable);
     chmod("closed", 0o755);
     chmod("names", 0o755);
@@ -562,13 +491,9 @@ fn a_root_that_is_missing_or_another_is_away_and_its_files_are_not_gone() {
 
     fs::rename(&root, world.outside("moved")).unwrap();
     let missing = format!("{} is not there", root.display());
-    let away = |reason: &str| ScanResult::Away {
-        reason: reason.into(),
-    };
+    let away = |reason: &str| ScanResult::Away { reason: reason.into() };
     assert_eq!(world.walk().result, away(&missing));
-    let unreadable = |reason: &str| Look::Unreadable {
-        reason: reason.into(),
-    };
+    let unreadable = |reason: &str| Look::Unreadable { reason: reason.into() };
     assert_eq!(look(&world.root, &path), unreadable(&missing));
 
     fs::write(&root, "a file").unwrap();
@@ -582,10 +507,8 @@ fn a_root_that_is_missing_or_another_is_away_and_its_files_are_not_gone() {
     fs::remove_file(&root).unwrap();
 
     fs::create_dir(&root).unwrap();
-    let other = format!(
-        "{} is another directory than before: is its disk mounted?",
-        root.display()
-    );
+    let other =
+        format!("{} is another directory than before: is its disk mounted?", root.display());
     let walk = world.walk();
     assert_eq!(walk.result, away(&other));
     assert!(walk.listings.is_empty());
@@ -639,9 +562,7 @@ fn what_vanishes_during_a_walk_is_passed_over() {
 fn a_walk_ends_when_told() {
     let world = World::new();
     world.file("a/x.png");
-    let stopped = ScanResult::Incomplete {
-        reason: "stopped before its end".into(),
-    };
+    let stopped = ScanResult::Incomplete { reason: "stopped before its end".into() };
     let cancelled = AtomicBool::new(true);
     let mut nothing = |report| panic!("{report:?}");
     assert_eq!(walk(&world.root, &mut nothing, &cancelled), stopped);
@@ -677,11 +598,7 @@ fn a_path_resolves_as_far_as_it_is_there() {
 
 #[test]
 fn a_path_belongs_to_the_deepest_folder() {
-    let roots = [
-        (FolderId(1), "/m"),
-        (FolderId(2), "/m/a/b"),
-        (FolderId(3), "/m/a"),
-    ];
+    let roots = [(FolderId(1), "/m"), (FolderId(2), "/m/a/b"), (FolderId(3), "/m/a")];
     let of = |path: &str| {
         let roots = roots.iter().map(|(id, root)| (*id, Path::new(*root)));
         folder_of(roots, Path::new(path)).map(|id| id.0)
@@ -693,10 +610,7 @@ fn a_path_belongs_to_the_deepest_folder() {
     assert_eq!(of("/m/a"), Some(1), "a root is a name in the folder above");
     assert_eq!(of("/n/x"), None);
     let paths: Vec<_> = roots.iter().map(|(_, root)| PathBuf::from(root)).collect();
-    assert_eq!(
-        nested_in(Path::new("/m/a"), &paths),
-        [PathBuf::from("/m/a/b")]
-    );
+    assert_eq!(nested_in(Path::new("/m/a"), &paths), [PathBuf::from("/m/a/b")]);
 }
 
 /// What a tree is made of: a file, a directory, a link, at a path of a few short names.

@@ -43,10 +43,7 @@ pub(super) fn all_within(
         Ok(walk) => walk,
         Err(reason) => return ScanResult::Away { reason },
     };
-    let end = walk.run(Place {
-        path: root.path.clone(),
-        above: None,
-    });
+    let end = walk.run(Place { path: root.path.clone(), above: None });
     walk.result(end)
 }
 
@@ -220,9 +217,7 @@ impl<'a> Walk<'a> {
             let to = names.len().min(from + LONGEST_LISTING);
             let is_last = to == names.len() && !pieces.more;
             let last = to.checked_sub(1).and_then(|at| names.name(at));
-            let upto = last
-                .filter(|_| !is_last)
-                .map(|(name, _)| os(name).to_owned());
+            let upto = last.filter(|_| !is_last).map(|(name, _)| os(name).to_owned());
             let mut listing = DirListing {
                 directory: listed.path.clone(),
                 after: after.take(),
@@ -338,8 +333,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let name = os(name);
-        self.trouble
-            .add(&listing.directory.join(name), &reason(&errno.into()));
+        self.trouble.add(&listing.directory.join(name), &reason(&errno.into()));
         let reason = reason(&errno.into());
         let look = Look::Unreadable { reason };
         listing.entries.push((name.to_owned(), look));
@@ -386,9 +380,9 @@ impl<'a> Walk<'a> {
     fn result(self, end: ControlFlow<Stop>) -> ScanResult {
         match (end, self.trouble.reason()) {
             (ControlFlow::Break(Stop::Away(reason)), _) => ScanResult::Away { reason },
-            (ControlFlow::Break(Stop::Told), _) => ScanResult::Incomplete {
-                reason: "stopped before its end".to_owned(),
-            },
+            (ControlFlow::Break(Stop::Told), _) => {
+                ScanResult::Incomplete { reason: "stopped before its end".to_owned() }
+            }
             (ControlFlow::Continue(()), Some(reason)) => ScanResult::Incomplete { reason },
             (ControlFlow::Continue(()), None) => ScanResult::Complete,
         }

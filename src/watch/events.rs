@@ -116,11 +116,7 @@ fn hint(watched: &Watched, change: Change, path: PathBuf, push: &mut dyn FnMut(H
             let sign = Sign::Renamed;
             let touched = path.clone();
             push(Hint::Gone { folder, path });
-            push(Hint::Touched {
-                folder,
-                path: touched,
-                sign,
-            });
+            push(Hint::Touched { folder, path: touched, sign });
         }
     }
 }
@@ -171,10 +167,7 @@ mod tests {
         let close = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let rename = |mode| EventKind::Modify(ModifyKind::Name(mode));
         let rights = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
-        assert_eq!(
-            told(EventKind::Create(CreateKind::File), &["/r/a"]),
-            ["Changed /r/a"]
-        );
+        assert_eq!(told(EventKind::Create(CreateKind::File), &["/r/a"]), ["Changed /r/a"]);
         assert_eq!(told(modify, &["/r/a"]), ["Changed /r/a"]);
         assert_eq!(told(close, &["/r/a"]), ["Closed /r/a"]);
         assert_eq!(told(rights, &["/r/a"]), ["Attributes /r/a"]);
@@ -184,10 +177,7 @@ mod tests {
             told(rename(RenameMode::Both), &["/r/a", "/r/b"]),
             ["gone /r/a", "Renamed /r/b"]
         );
-        assert_eq!(
-            told(rename(RenameMode::Any), &["/r/a"]),
-            ["gone /r/a", "Renamed /r/a"]
-        );
+        assert_eq!(told(rename(RenameMode::Any), &["/r/a"]), ["gone /r/a", "Renamed /r/a"]);
     }
 
     #[test]
@@ -215,10 +205,7 @@ mod tests {
     fn the_root_itself_is_gone_or_looked_at_as_a_whole() {
         let from = EventKind::Modify(ModifyKind::Name(RenameMode::From));
         assert_eq!(told(from, &["/r"]), ["root gone"]);
-        assert_eq!(
-            told(EventKind::Remove(RemoveKind::Other), &["/r"]),
-            ["root gone"]
-        );
+        assert_eq!(told(EventKind::Remove(RemoveKind::Other), &["/r"]), ["root gone"]);
         let rights = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
         assert_eq!(told(rights, &["/r"]), ["subtree /r"]);
     }
@@ -252,9 +239,6 @@ mod tests {
         };
         let mut said = Vec::new();
         hints(&watched, event, &mut |hint| said.push(short(&hint)));
-        assert_eq!(
-            said,
-            ["owed: the system lost events: there were too many at once"]
-        );
+        assert_eq!(said, ["owed: the system lost events: there were too many at once"]);
     }
 }

@@ -95,11 +95,7 @@ impl Inbox {
     /// An empty inbox. `most`: usually [`MOST_PATHS`]. `wake` is called, on the system's thread,
     /// when the first hint comes into the empty inbox; it must not wait.
     pub fn new(most: usize, wake: impl Fn() + Send + Sync + 'static) -> Inbox {
-        Inbox {
-            most,
-            waiting: Mutex::default(),
-            wake: Box::new(wake),
-        }
+        Inbox { most, waiting: Mutex::default(), wake: Box::new(wake) }
     }
 
     /// Puts a hint in.
@@ -107,10 +103,7 @@ impl Inbox {
         let was_empty = {
             let mut waiting = lock(&self.waiting);
             let was_empty = waiting.is_empty();
-            waiting
-                .entry(hint.folder())
-                .or_default()
-                .add(hint, self.most);
+            waiting.entry(hint.folder()).or_default().add(hint, self.most);
             was_empty
         };
         if was_empty {
@@ -187,10 +180,7 @@ impl Waiting {
             hints.push(Hint::Owed { folder, reason });
         }
         let gone = self.paths.iter().filter(|(_, marks)| marks.gone);
-        hints.extend(gone.map(|(path, _)| Hint::Gone {
-            folder,
-            path: path.clone(),
-        }));
+        hints.extend(gone.map(|(path, _)| Hint::Gone { folder, path: path.clone() }));
         for (path, marks) in self.paths {
             match (marks.subtree, marks.sign) {
                 (true, _) => hints.push(Hint::Subtree { folder, path }),
@@ -223,11 +213,7 @@ mod tests {
 
     fn touched(path: &str, sign: Sign) -> Hint {
         let path = Path::new(path).to_owned();
-        Hint::Touched {
-            folder: HERE,
-            path,
-            sign,
-        }
+        Hint::Touched { folder: HERE, path, sign }
     }
 
     #[test]
@@ -249,19 +235,10 @@ mod tests {
         for path in ["/r/a", "/r/b", "/r/c", "/r/a", "/r/d"] {
             inbox.push(touched(path, Sign::Changed));
         }
-        let other = Hint::Gone {
-            folder: FolderId(2),
-            path: "/s/x".into(),
-        };
+        let other = Hint::Gone { folder: FolderId(2), path: "/s/x".into() };
         inbox.push(other.clone());
-        let owed = Hint::Owed {
-            folder: HERE,
-            reason: "more changes at once than are kept".into(),
-        };
-        let (a, b) = (
-            touched("/r/a", Sign::Changed),
-            touched("/r/b", Sign::Changed),
-        );
+        let owed = Hint::Owed { folder: HERE, reason: "more changes at once than are kept".into() };
+        let (a, b) = (touched("/r/a", Sign::Changed), touched("/r/b", Sign::Changed));
         assert_eq!(inbox.take(), [owed, a, b, other]);
     }
 

@@ -61,13 +61,7 @@ impl World {
         change(&mut watched);
         let mut watch = Watch::new(watched, Arc::clone(&inbox));
         assert_eq!(watch.arm(), watch.mode());
-        World {
-            dir,
-            root,
-            inbox,
-            bell,
-            watch,
-        }
+        World { dir, root, inbox, bell, watch }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -168,11 +162,7 @@ fn walk(root: &Root, directory: &Path, seen: &mut BTreeSet<PathBuf>) {
 }
 
 fn touched(path: PathBuf, sign: Sign) -> Hint {
-    Hint::Touched {
-        folder: HERE,
-        path,
-        sign,
-    }
+    Hint::Touched { folder: HERE, path, sign }
 }
 
 #[test]
@@ -205,10 +195,7 @@ fn moves_in_and_out_are_told() {
     fs::rename(&outside, &inside).unwrap();
     world.until_hint(&touched(inside.clone(), Sign::Renamed));
     fs::rename(&inside, &outside).unwrap();
-    world.until_hint(&Hint::Gone {
-        folder: HERE,
-        path: inside,
-    });
+    world.until_hint(&Hint::Gone { folder: HERE, path: inside });
 }
 
 #[test]
@@ -221,9 +208,7 @@ fn a_growing_file_is_one_hint() {
     }
     drop(file);
     let told = world.told_so_far();
-    let of_it = told
-        .iter()
-        .filter(|hint| matches!(hint, Hint::Touched { .. }));
+    let of_it = told.iter().filter(|hint| matches!(hint, Hint::Touched { .. }));
     assert!(of_it.count() <= 3, "{told:?}");
 }
 
@@ -292,12 +277,7 @@ fn catching_up_waits_until_a_new_directory_is_watched() {
     let (folder, path) = (HERE, world.path("new"));
     fs::create_dir(&path).unwrap();
     let deadline = Instant::now() + LONG_ENOUGH;
-    while inbox.take()
-        != [Hint::Subtree {
-            folder,
-            path: path.clone(),
-        }]
-    {
+    while inbox.take() != [Hint::Subtree { folder, path: path.clone() }] {
         assert!(Instant::now() < deadline, "the hint does not come");
         std::thread::yield_now();
     }
@@ -311,10 +291,7 @@ fn catching_up_waits_until_a_new_directory_is_watched() {
         })
     };
     assert!(world.watch.catch_up());
-    assert!(
-        *lock(&gate.rung),
-        "caught up while the directory was not watched"
-    );
+    assert!(*lock(&gate.rung), "caught up while the directory was not watched");
     opener.join().unwrap();
     fs::write(path.join("x.png"), "x").unwrap();
     let told = |hint: &Hint| matches!(hint, Hint::Touched { path, .. } if path.ends_with("x.png"));
@@ -404,10 +381,7 @@ fn a_queue_of_the_system_that_overflows_owes_a_scan() {
         }
         !reasons.is_empty()
     });
-    assert_eq!(
-        reasons,
-        ["the system lost events: there were too many at once"]
-    );
+    assert_eq!(reasons, ["the system lost events: there were too many at once"]);
 }
 
 #[test]
@@ -451,10 +425,7 @@ fn a_polled_folder_is_not_watched() {
 fn a_folder_is_polled_if_told_or_if_its_file_system_is_silent() {
     let because = |wanted, silent| polled_because(wanted, silent);
     assert_eq!(because(Wanted::Auto, None), None);
-    assert_eq!(
-        because(Wanted::Auto, Some("nfs")).unwrap(),
-        "nfs does not tell of changes"
-    );
+    assert_eq!(because(Wanted::Auto, Some("nfs")).unwrap(), "nfs does not tell of changes");
     assert_eq!(because(Wanted::Events, Some("nfs")), None);
     assert!(because(Wanted::Poll, None).is_some());
 }
@@ -481,10 +452,7 @@ fn in_a_namespace(test: &str, script: &str) {
         command.args(["-Urm", "sh", "-c", script, "sh"]);
         command
     };
-    if !unshare(script)
-        .output()
-        .is_ok_and(|tried| tried.status.success())
-    {
+    if !unshare(script).output().is_ok_and(|tried| tried.status.success()) {
         return;
     }
     let output = unshare(&format!("{script} && exec \"$@\""))
@@ -494,10 +462,7 @@ fn in_a_namespace(test: &str, script: &str) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}"
-    );
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 /// Set in the process that [`in_a_namespace`] starts.
@@ -506,10 +471,7 @@ const WITHIN: &str = "TAXIWAY_TEST_IN_A_NAMESPACE";
 #[test]
 fn an_unmounted_root_is_away_and_its_files_are_not_gone() {
     if std::env::var_os(WITHIN).is_none() {
-        in_a_namespace(
-            "an_unmounted_root_is_away_and_its_files_are_not_gone",
-            "true",
-        );
+        in_a_namespace("an_unmounted_root_is_away_and_its_files_are_not_gone", "true");
         return;
     }
     let mut world = World::new();
@@ -553,10 +515,7 @@ fn a_folder_with_more_directories_than_watches_is_polled() {
     let Mode::Poll { reason } = world.watch.arm() else {
         panic!("it is watched");
     };
-    assert!(
-        reason.contains("this folder needs 21; hint: sysctl"),
-        "{reason}"
-    );
+    assert!(reason.contains("this folder needs 21; hint: sysctl"), "{reason}");
     for at in 5..20 {
         fs::remove_dir(world.path(&format!("d{at}"))).unwrap();
     }
