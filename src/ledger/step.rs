@@ -197,14 +197,14 @@ impl Ledger {
             Write::Requeue { key, reason } => {
                 let upload = self.upload_id(key)?;
                 let sql = "UPDATE upload SET failed_at = NULL, reason = ?2, next_try_at = NULL
-                           WHERE id = ?1 AND asset_id IS NULL";
+                           WHERE id = ?1 AND asset_id IS NULL AND held_at IS NULL";
                 self.execute(sql, params![upload, reason])?;
                 let sql = "INSERT OR IGNORE INTO queue
                                (folder_id, account_id, upload_id, path_id, newest)
                            SELECT p.folder_id, u.account_id, u.id, p.id, p.mtime_ns
                            FROM upload u JOIN path p ON p.content_id = u.content_id
-                           WHERE u.id = ?1 AND u.asset_id IS NULL AND p.gone_at IS NULL
-                             AND (p.upload_id = u.id OR p.folder_id = 0)";
+                           WHERE u.id = ?1 AND u.asset_id IS NULL AND u.held_at IS NULL
+                             AND p.gone_at IS NULL AND (p.upload_id = u.id OR p.folder_id = 0)";
                 self.execute(sql, [upload])
             }
             other => unreachable!("not about an upload: {other:?}"),
@@ -291,12 +291,14 @@ impl Ledger {
     }
 
     /// Takes from the queue what this path was to be the source of and does not hold any more;
-    /// another living path of the lane takes its place, if there is one.
+    /// another living path of the lane takes its place, if there is one. What a rule leaves alone
+    /// is not known to hold anything, and stays the source of a push.
     fn release(&self, path: i64) -> Result<()> {
         let sql = "SELECT q.folder_id, q.upload_id FROM queue q
                    JOIN upload u ON u.id = q.upload_id JOIN path p ON p.id = q.path_id
                    WHERE q.path_id = ?1 AND NOT (
-                       p.gone_at IS NULL AND p.content_id IS u.content_id
+                       p.gone_at IS NULL
+                       AND (p.content_id IS u.content_id OR (q.folder_id = 0 AND p.status = 'rule'))
                        AND (q.folder_id = 0
                             OR (p.folder_id = q.folder_id AND p.upload_id = q.upload_id)))";
         let mut stale = self.db.prepare_cached(sql)?;

@@ -43,7 +43,7 @@ impl Planner {
         let Sight { folder, path, look, by_scan } = sight;
         match look {
             Look::File(stat) => self.seen_file(now, folder, path, stat, by_scan, row, plan),
-            Look::Left { stat, rule } => self.seen_left(folder, path, stat, rule, row, plan),
+            Look::Left { stat, rule } => self.seen_left(now, folder, path, stat, rule, row, plan),
             Look::Gone => self.seen_gone(path, row, plan),
             Look::Unreadable { reason } => {
                 // What cannot be looked at is not gone: look again later.
@@ -311,8 +311,10 @@ impl Planner {
         self.settling.put(path, entry);
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn seen_left(
         &mut self,
+        now: Now,
         folder: FolderId,
         path: SharedPath,
         stat: Stat,
@@ -320,11 +322,17 @@ impl Planner {
         row: Option<PathRow>,
         plan: &mut Plan,
     ) {
-        if self.settling.entry(&path).is_some_and(|entry| !entry.pushes.is_empty()) {
-            // Rules do not apply to what a person asked for by name.
-            return;
+        if let Some(mut entry) = self.settling.take(&path).filter(|e| !e.pushes.is_empty()) {
+            // Rules do not apply to what a person asked for by name: it goes on as a push alone.
+            entry.folder = FolderId::PUSHES;
+            entry.see(stat, now.mono);
+            match entry.phase {
+                Phase::Identifying => self.settling.put(path.clone(), entry),
+                Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
+                    self.reschedule(now, path.clone(), entry);
+                }
+            }
         }
-        self.settling.take(&path);
         let known = row.is_some_and(|row| {
             let same = PathStatus::Ignored { by: IgnoredBy::Rule, reason: rule.clone() };
             !row.gone && row.folder == folder && row.status == same
@@ -458,6 +466,10 @@ impl Planner {
             settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
         let pushes = std::mem::take(&mut entry.pushes);
         self.hungry = true;
+        let foreign = foreign(&entry, facts.row.as_ref());
+        if foreign {
+            self.refresh(now, &path, stat, facts.row.as_ref(), plan);
+        }
         for (account, _) in &pushes {
             let (path, content, name) = (path.clone(), content.clone(), name.clone());
             plan.writes.push(Write::PushEnded { path: path.clone(), account: *account });
@@ -467,7 +479,7 @@ impl Planner {
         let account = match self.folders.get(&folder) {
             Some(here) => here.policy.account,
             // A pushed file that a folder has a row of keeps that row.
-            None if foreign(&entry, facts.row.as_ref()) => return,
+            None if foreign => return,
             None => match pushes.first() {
                 Some((account, _)) => *account,
                 None => return,
@@ -501,6 +513,28 @@ impl Planner {
             });
         }
         self.recheck_unless(certain || folder == FolderId::PUSHES, now, path, entry, stat);
+    }
+
+    /// A push is sent by the look of the row that a folder has of it: one that is out of date is
+    /// brought up to date, and the folder looks for itself.
+    fn refresh(
+        &mut self,
+        now: Now,
+        path: &SharedPath,
+        stat: Stat,
+        row: Option<&PathRow>,
+        plan: &mut Plan,
+    ) {
+        let Some(row) = row.filter(|row| row.fingerprint != stat.fingerprint) else {
+            return;
+        };
+        plan.writes.push(Write::Settling {
+            path: path.clone(),
+            folder: row.folder,
+            fingerprint: stat.fingerprint,
+            reason: "pushed; its folder looks at it again".into(),
+        });
+        self.settle_again(now, row.folder, path.clone());
     }
 
     fn tell_linked(

@@ -13,7 +13,9 @@ use super::message::{
     Ask, AttemptEnd, Effect, Facts, Listing, NotSent, Notice, Offer, Outcome, Plan, Refusal,
     RefusalKind, Send, Trouble, Write,
 };
-use super::retry::{Cause, DOUBTS_MOST, FAILURES_MOST, Passage, SAME_REFUSAL_MOST, STUMBLES_MOST};
+use super::retry::{
+    Cause, DOUBTS_MOST, FAILURES_MOST, Passage, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried,
+};
 use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Asset, AttemptId, Candidate, FolderId, Mono, Now, SharedPath, UploadKey, Wall,
@@ -35,17 +37,30 @@ pub(super) struct Flight {
     skew_ms: Option<i64>,
     failures: u32,
     doubts: u32,
+    /// How often the token had changed when it was opened.
+    token: u32,
 }
 
 /// Things that mean something only several times in a row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Streaks {
-    /// Server errors.
-    stumbles: u32,
+    /// The uploads that met server errors.
+    stumbles: Vec<UploadKey>,
     /// The same refusal, account by account: status, words, and the uploads it met.
     refusals: Vec<(AccountId, u16, String, Vec<UploadKey>)>,
     /// Uploads stored since the last failure of any.
     stored: u64,
+}
+
+/// An upload that is on the server.
+struct Stored {
+    key: UploadKey,
+    path: SharedPath,
+    name: String,
+    asset: Asset,
+    /// In the list, after a lost answer.
+    found: bool,
+    tried: Tried,
 }
 
 impl Planner {
@@ -116,8 +131,10 @@ impl Planner {
     /// How much may go through to one account: the gates, the doubts, and whether its name is
     /// still to be learnt.
     fn passage(&self, account: AccountId, now: Mono) -> Passage {
-        let doubts = self.doubts.values().filter(|doubt| doubt.key.account == account).count();
-        if doubts >= self.limits.doubts {
+        let of = |doubt: &&Doubt| doubt.key.account == account;
+        let doubts = self.doubts.values().filter(of).count();
+        let mut ages = self.doubts.values().filter(of).map(|doubt| doubt.newer);
+        if doubts >= self.limits.doubts || ages.any(|newer| newer >= self.limits.newer) {
             return Passage::Closed;
         }
         let nameless = self.accounts.get(&account).is_none_or(|account| account.email.is_none());
@@ -200,6 +217,7 @@ impl Planner {
                 skew_ms: self.skew_ms,
                 failures,
                 doubts,
+                token: self.token,
             },
         );
         let email = self.accounts.get(&account).and_then(|account| account.email.clone());
@@ -229,21 +247,23 @@ impl Planner {
         let Some(flight) = self.flights.remove(&attempt) else {
             return;
         };
-        self.gates.end_probe(attempt);
+        let tried = self.gates.end_probe(attempt);
         self.hungry = true;
         match outcome {
             Outcome::Stored(asset) => {
-                self.streaks.stumbles = 0;
+                self.streaks.stumbles.clear();
                 self.streaks.stored += 1;
                 self.streaks.refusals.retain(|(account, ..)| *account != flight.key.account);
                 self.close(attempt, AttemptEnd::Stored, Some(200), "", plan);
-                self.stored(flight.key, &flight.path, &flight.name, asset, false, named, plan);
+                let Flight { key, path, name, .. } = flight;
+                let stored = Stored { key, path, name, asset, found: false, tried };
+                self.stored(stored, named, plan);
             }
             Outcome::NotSent(reason) => self.not_sent(now, attempt, flight, reason, plan),
             Outcome::Unknown { status, reason, took_ms } => {
                 if status.is_some() {
                     self.is_online(plan);
-                    self.stumbled(now, flight.key.account, &reason, plan);
+                    self.stumbled(now, flight.key, &reason, plan);
                 }
                 self.in_doubt(now, attempt, flight, status, reason, took_ms, plan);
             }
@@ -262,26 +282,19 @@ impl Planner {
         plan.writes.push(Write::CloseAttempt { attempt, end, status, detail: detail.into() });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn stored(
-        &mut self,
-        key: UploadKey,
-        path: &SharedPath,
-        name: &str,
-        asset: Asset,
-        found: bool,
-        named: Option<AccountId>,
-        plan: &mut Plan,
-    ) {
-        let (all, one) = self.gates.open(key.account);
+    fn stored(&mut self, stored: Stored, named: Option<AccountId>, plan: &mut Plan) {
+        let Stored { key, path, name, asset, found, tried } = stored;
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.key.account == key.account) {
+            doubt.newer += 1;
+        }
+        let (all, one) = self.gates.open(key.account, tried);
         if all {
             plan.notices.push(Notice::AccountResumed { account: None });
         }
         if one {
             plan.notices.push(Notice::AccountResumed { account: Some(key.account) });
         }
-        plan.writes.push(Write::Uploaded { key, asset: asset.clone(), name: name.into() });
-        let path = path.clone();
+        plan.writes.push(Write::Uploaded { key, asset: asset.clone(), name });
         let email = asset.email();
         plan.notices.push(Notice::Uploaded { path, key, asset, found });
         if let Some(email) = email {
@@ -314,6 +327,14 @@ impl Planner {
                     }
                 }
                 self.settling.merge_account(account, into);
+                let flights = self.flights.values_mut().map(|flight| &mut flight.key);
+                let doubts = self.doubts.values_mut().map(|doubt| &mut doubt.key);
+                let met = self.streaks.refusals.iter_mut().flat_map(|(.., met)| met);
+                for key in flights.chain(doubts).chain(met).chain(&mut self.streaks.stumbles) {
+                    if key.account == account {
+                        key.account = into;
+                    }
+                }
             }
             Some(_) | None => {
                 plan.writes.push(Write::NameAccount { account, email: email.clone() });
@@ -384,7 +405,8 @@ impl Planner {
     /// A failure that may be this upload's own: later again, and after many a person's.
     fn failure(&mut self, now: Now, flight: Flight, reason: String, plan: &mut Plan) {
         let failures = flight.failures + 1;
-        if failures >= FAILURES_MOST && self.streaks.stored > 0 {
+        let others_pass = std::mem::take(&mut self.streaks.stored) > 0;
+        if failures >= FAILURES_MOST && others_pass {
             let reason = format!("{reason} ({failures} times, while other uploads passed)");
             plan.notices.push(Notice::Failed { path: flight.path, reason: reason.clone() });
             plan.writes.push(Write::UploadFailed { key: flight.key, reason });
@@ -451,10 +473,12 @@ impl Planner {
         }
     }
 
-    fn stumbled(&mut self, now: Now, account: AccountId, reason: &str, plan: &mut Plan) {
-        self.streaks.stumbles += 1;
-        if self.streaks.stumbles >= STUMBLES_MOST {
-            self.stop(now, account, Cause::Server, reason.into(), None, plan);
+    fn stumbled(&mut self, now: Now, key: UploadKey, reason: &str, plan: &mut Plan) {
+        if !self.streaks.stumbles.contains(&key) && self.streaks.stumbles.len() < STUMBLES_MOST {
+            self.streaks.stumbles.push(key);
+        }
+        if self.streaks.stumbles.len() >= STUMBLES_MOST {
+            self.stop(now, key.account, Cause::Server, reason.into(), None, plan);
         }
     }
 
@@ -468,11 +492,14 @@ impl Planner {
     ) {
         let account = flight.key.account;
         self.is_online(plan);
+        self.streaks.stumbles.clear();
         let detail = format!("{}: {}", refusal.status, refusal.message);
         self.close(attempt, AttemptEnd::Refused, Some(refusal.status), &detail, plan);
         let path = flight.path.clone();
         match refusal.kind {
             RefusalKind::Token if sabotage::on(Bug::RetryRefusedToken) => {}
+            // It went out under a token that is not in use any more.
+            RefusalKind::Token if flight.token != self.token => {}
             RefusalKind::Token => self.stop(now, account, Cause::Token, detail, None, plan),
             RefusalKind::Subscription => {
                 self.stop(now, account, Cause::Subscription, detail, None, plan);
@@ -566,6 +593,7 @@ impl Planner {
             next_look: now.mono,
             failures: flight.failures,
             doubts: flight.doubts,
+            newer: 0,
         };
         doubt.next_look = doubt.look_at(&self.limits.looks_ms, now.mono);
         self.doubts.insert(attempt, doubt);
@@ -584,8 +612,8 @@ impl Planner {
                 continue;
             }
             let account = self.accounts.entry(id).or_default();
-            if !account.listing {
-                account.listing = true;
+            if account.listing.is_none() {
+                account.listing = Some(self.token);
                 plan.effects.push(Effect::List { account: id, email: account.email.clone() });
             }
         }
@@ -608,11 +636,13 @@ impl Planner {
         facts: &Facts,
         plan: &mut Plan,
     ) {
-        self.accounts.entry(account).or_default().listing = false;
+        let token = self.accounts.entry(account).or_default().listing.take();
         self.hungry = true;
         let listing = match listing {
             Ok(listing) => listing,
-            Err(trouble) => return self.list_failed(now, account, trouble, plan),
+            Err(trouble) => {
+                return self.list_failed(now, account, trouble, token == Some(self.token), plan);
+            }
         };
         self.is_online(plan);
         if let Some(server_time) = listing.server_time {
@@ -659,9 +689,16 @@ impl Planner {
         }
     }
 
-    fn list_failed(&mut self, now: Now, account: AccountId, trouble: Trouble, plan: &mut Plan) {
+    fn list_failed(
+        &mut self,
+        now: Now,
+        account: AccountId,
+        trouble: Trouble,
+        same_token: bool,
+        plan: &mut Plan,
+    ) {
         let cause = match trouble.refusal.as_ref().map(|refusal| refusal.kind) {
-            Some(RefusalKind::Token) => Some(Cause::Token),
+            Some(RefusalKind::Token) => same_token.then_some(Cause::Token),
             Some(RefusalKind::Subscription) => Some(Cause::Subscription),
             Some(RefusalKind::Account) => Some(Cause::Account),
             Some(RefusalKind::Rate { .. } | RefusalKind::File | RefusalKind::Other) | None => None,
@@ -707,11 +744,14 @@ impl Planner {
             doubt.was_last_look(&self.limits.looks_ms) || sabotage::on(Bug::BelieveFirstLook);
         match finding {
             Finding::Found(asset) => {
-                self.streaks.stumbles = 0;
+                self.streaks.stumbles.clear();
                 facts.ours.push((asset.asset_id.clone(), doubt.name.clone()));
                 self.close(id, AttemptEnd::Found, None, "found in the list", plan);
                 let named = facts.asset_account;
-                self.stored(doubt.key, &doubt.path, &doubt.name, asset, true, named, plan);
+                let Doubt { key, path, name, .. } = doubt;
+                let stored =
+                    Stored { key, path, name, asset, found: true, tried: Tried::default() };
+                self.stored(stored, named, plan);
             }
             Finding::Absent if last => self.absent(now, id, doubt, facts, plan),
             Finding::CannotTell(why) if last => {
