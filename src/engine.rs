@@ -321,3 +321,6 @@ fn vanished_directories(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

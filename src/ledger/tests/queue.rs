@@ -1,0 +1,156 @@
+//! The queue holds what could be sent, whatever was written in whatever order.
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+
+use super::*;
+use crate::planner::{IgnoredBy, PathRow, PathStatus, UploadState};
+
+/// What a write is made from: which kind, and which of a few paths, contents, accounts, folders.
+type Draw = (u8, u8, u8, u8, u8);
+
+const PATHS: [&str; 4] = ["/d/a.png", "/d/b.png", "/e/a.png", "/p.png"];
+
+/// A drawn write, if the planner could make it as things stand.
+fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
+    let (kind, at, id, account, folder) = draw;
+    let at = PATHS[usize::from(at)];
+    let row: Option<PathRow> = ledger.path_row(Path::new(at)).unwrap();
+    let account = ledger.accounts().unwrap().get(usize::from(account))?.0;
+    let upload_key = key(id, account.0);
+    let state = ledger.upload_state(&upload_key).unwrap();
+    let open = ledger.remembered().unwrap().open;
+    let mine = open.iter().find(|open| open.key == upload_key).map(|open| open.attempt.0);
+    let wanted = state == UploadState::Wanted;
+    let pushed = folder == 0 && row.as_ref().is_some_and(|row| row.folder != FolderId::PUSHES);
+    let folder = i64::from(folder);
+    let linked = row.as_ref().is_some_and(|r| matches!(r.status, PathStatus::Linked { .. }));
+    let gone = row.as_ref().is_some_and(|row| row.gone);
+    let path = path(at);
+    let write = match kind {
+        0..=3 if !pushed => link_in(folder, at, id, account.0, i64::from(id)),
+        4 => settling(at, folder),
+        5 if linked && !gone => Write::Relink { path, folder: FolderId(folder.max(1)), account },
+        6 if linked => Write::Certain { path, fingerprint: look(7), certain: true },
+        7 if linked && gone => Write::Back { path, folder: FolderId(folder.max(1)) },
+        8 | 9 => Write::Gone { path },
+        10 if !pushed => {
+            let by = [IgnoredBy::Rule, IgnoredBy::Media, IgnoredBy::Existing][usize::from(id) % 3];
+            let (folder, fingerprint, reason) = (FolderId(folder), look(3), "no".into());
+            Write::Ignored { path, folder, fingerprint, by, certain: true, reason }
+        }
+        11 if !pushed => {
+            let (folder, fingerprint) = (FolderId(folder), look(3));
+            Write::PathFailed { path, folder, fingerprint, reason: "no right".into() }
+        }
+        12 => Write::PushLink { path, content: content(id), account, name: "p.png".into() },
+        13 | 14 if wanted && mine.is_none() && row.is_some() => {
+            *attempts += 1;
+            attempt(*attempts, at, upload_key)
+        }
+        15 => close(mine?, AttemptEnd::NotSent),
+        16 if state != UploadState::Absent => uploaded(upload_key, &format!("{id}-{}", account.0)),
+        17 if wanted => fail(upload_key),
+        18 if wanted => hold(upload_key),
+        19 | 20 if state != UploadState::Absent => {
+            Write::Requeue { key: upload_key, reason: "again".into() }
+        }
+        21 if wanted => Write::Delay {
+            key: upload_key,
+            failures: 1,
+            doubts: 0,
+            next_try_at: Some(NOW.plus(i64::from(id))),
+            reason: "later".into(),
+        },
+        22 => {
+            let accounts = ledger.accounts().unwrap();
+            let from = accounts.iter().find(|(_, email)| email.is_none())?.0;
+            let clash = open.iter().any(|one| {
+                let twin = UploadKey { account, ..one.key };
+                one.key.account == from && open.iter().any(|other| other.key == twin)
+            });
+            (from != account && !clash).then_some(Write::MergeAccount { from, into: account })?
+        }
+        _ => return None,
+    };
+    Some(write)
+}
+
+#[test]
+fn a_row_is_queued_if_and_only_if_its_upload_could_be_sent() {
+    let config = ProptestConfig {
+        cases: 64,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let draws = prop::collection::vec((0..23u8, 0..4u8, 1..4u8, 0..3u8, 0..3u8), 1..50);
+    let mut runner = TestRunner::new(config);
+    let outcome = runner.run(&draws, |draws| {
+        let ledger = Ledger::in_memory(URL, NOW).unwrap();
+        furnish(&ledger);
+        ledger.account(None).unwrap();
+        let mut attempts = 0;
+        for draw in draws {
+            if let Some(write) = write(&ledger, draw, &mut attempts) {
+                step_at(&ledger, NOW, &[write]);
+                check(&ledger);
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn another_path_of_the_lane_takes_the_place_of_one_that_is_gone() {
+    let book = Book::new();
+    book.step(&[link("/d/a.png", 1, 1), link("/d/b.png", 1, 1), link_in(2, "/e/a.png", 1, 1, 1)]);
+    let lanes = || number(&book.ledger, "SELECT count(*) FROM queue");
+    assert_eq!(lanes(), 2);
+    book.step(&[Write::Gone { path: path("/d/b.png") }]);
+    check(&book.ledger);
+    assert_eq!(lanes(), 2);
+    book.step(&[settling("/d/a.png", 1)]);
+    check(&book.ledger);
+    assert_eq!(lanes(), 1);
+}
+
+#[test]
+fn requeueing_wakes_what_failed_and_nothing_that_is_held_or_uploaded() {
+    let book = Book::new();
+    for id in 1..=3 {
+        book.step(&[link(&format!("/d/{id}.png"), id, 1)]);
+    }
+    book.step(&[fail(key(1, 1)), hold(key(2, 1)), uploaded(key(3, 1), "x3")]);
+    for id in 1..=3 {
+        book.step(&[Write::Requeue { key: key(id, 1), reason: "again".into() }]);
+    }
+    check(&book.ledger);
+    assert_eq!(number(&book.ledger, "SELECT count(*) FROM queue"), 1);
+    let held = UploadState::Held { reason: "cannot tell".into() };
+    assert_eq!(book.ledger.upload_state(&key(2, 1)).unwrap(), held);
+}
+
+#[test]
+fn a_push_of_a_file_that_a_rule_leaves_alone_stays_queued() {
+    let book = Book::new();
+    let ignored = |reason: &str| Write::Ignored {
+        path: path("/d/a.png"),
+        folder: FolderId(1),
+        fingerprint: look(1),
+        by: IgnoredBy::Rule,
+        certain: true,
+        reason: reason.into(),
+    };
+    let (name, account) = ("a.png".into(), AccountId(1));
+    let push = Write::PushLink { path: path("/d/a.png"), content: content(1), account, name };
+    book.step(&[ignored("drafts/"), push]);
+    book.step(&[ignored("hidden")]);
+    assert_eq!(number(&book.ledger, "SELECT count(*) FROM queue WHERE folder_id = 0"), 1);
+    // Once it holds something else, it is not the source any more.
+    book.step(&[link("/d/a.png", 2, 1)]);
+    assert_eq!(number(&book.ledger, "SELECT count(*) FROM queue WHERE folder_id = 0"), 0);
+}
