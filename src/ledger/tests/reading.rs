@@ -69,7 +69,7 @@ fn a_gone_path_is_listed_only_if_it_was_uploaded_and_never_counted() {
         rows(&book.ledger, &filter).into_iter().map(|row| row.path).collect::<Vec<_>>()
     };
     assert_eq!(list(true), [PathBuf::from("/d/a.png")]);
-    assert_eq!(list(false), [PathBuf::new(); 0]);
+    assert!(list(false).is_empty());
     assert_eq!(book.ledger.counts(&[FolderId(1)], true).unwrap(), ([0; 8], 0));
     assert_eq!(book.ledger.attempts_of(Path::new("/d/b.png")).unwrap(), []);
 }
