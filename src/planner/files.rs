@@ -9,7 +9,7 @@ use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase, Rest};
 use super::types::{
     AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, SharedPath, Stat,
-    UploadState, Wall,
+    UploadKey, UploadState, Wall,
 };
 use super::{FolderPolicy, Planner};
 
@@ -459,6 +459,8 @@ impl Planner {
         let pushes = std::mem::take(&mut entry.pushes);
         self.hungry = true;
         for (account, _) in &pushes {
+            let key = UploadKey { hash: content.hash, account: *account };
+            plan.notices.push(Notice::Pushed { path: path.clone(), key });
             let (path, content, name) = (path.clone(), content.clone(), name.clone());
             plan.writes.push(Write::PushEnded { path: path.clone(), account: *account });
             plan.writes.push(Write::PushLink { path, content, account: *account, name });

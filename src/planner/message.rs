@@ -59,6 +59,13 @@ pub enum Event {
         /// Which folder.
         folder: FolderId,
     },
+    /// A folder is to be scanned so often from now on, because it is watched otherwise.
+    ScanEvery {
+        /// Which folder.
+        folder: FolderId,
+        /// Pause between two scans.
+        pause_ms: i64,
+    },
     /// The token is another than before.
     TokenChanged,
     /// The run ends: begin nothing.
@@ -637,6 +644,13 @@ pub enum Notice {
         account: AccountId,
         /// As what.
         asset_id: String,
+    },
+    /// A file that a person asked for by name is identified.
+    Pushed {
+        /// The file.
+        path: SharedPath,
+        /// What is wanted.
+        key: UploadKey,
     },
     /// An attempt begins.
     Uploading {

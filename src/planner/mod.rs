@@ -224,6 +224,7 @@ impl Planner {
             }
             Event::ScanOwed { .. } if sabotage::on(sabotage::Bug::IgnoreOwedScans) => {}
             Event::ScanOwed { folder } => self.owe_scan(folder),
+            Event::ScanEvery { folder, pause_ms } => self.scan_every(now, folder, pause_ms),
             Event::TokenChanged => {
                 if self.gates.token_changed() {
                     plan.notices.push(Notice::AccountResumed { account: None });
@@ -349,6 +350,13 @@ impl Planner {
     fn owe_scan(&mut self, folder: FolderId) {
         if let Some(folder) = self.folders.get_mut(&folder) {
             folder.owed = true;
+        }
+    }
+
+    fn scan_every(&mut self, now: Now, folder: FolderId, pause_ms: i64) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.policy.rescan_ms = pause_ms;
+            folder.next_scan = folder.next_scan.min(now.mono.plus(pause_ms));
         }
     }
 
