@@ -7,9 +7,17 @@
 //! - the last bytes of a file leave only after all of its bytes proved to be the ones asked for;
 //! - expected trouble is a value; only a client that cannot be built is an error.
 
+mod body;
+mod client;
+mod flow;
+mod list;
 mod rate;
+mod send;
+mod source;
 mod verdict;
 mod wire;
 mod words;
 
+pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
 pub use rate::Rate;
+pub use send::SendControl;
