@@ -188,6 +188,9 @@ impl ClientError {
     }
 }
 
+/// How long a connection waits for its next upload.
+const IDLE_MOST: Duration = Duration::from_secs(3);
+
 /// A base URL that was looked at.
 struct Base {
     assets: Url,
@@ -241,6 +244,9 @@ fn builder(options: &Options, base: &Base) -> Result<ClientBuilder, ClientError>
         .retry(retry::never())
         .https_only(https)
         .connect_timeout(options.connect_timeout)
+        // Shorter than servers keep idle connections (Node.js: 5 s). A small file that goes out on
+        // one just closed is a doubt, which costs a minute; a handshake costs nothing beside it.
+        .pool_idle_timeout(IDLE_MOST)
         // Over HTTP/2 all uploads share one connection, and the server's window is the limit.
         .http1_only();
     #[cfg(target_os = "linux")]

@@ -14,6 +14,8 @@ mod list;
 mod rate;
 mod send;
 mod source;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod wire;
 mod words;

@@ -50,18 +50,15 @@ pub(super) fn of_body(body: &[u8]) -> String {
 
 /// What went wrong between us and the server: the innermost cause, without the request.
 pub(super) fn of_error(error: &dyn Error) -> String {
-    let mut words = None;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = Some(inner.to_string());
-        cause = inner.source();
-    }
-    lower(&line(&words.unwrap_or_else(|| "the request failed".into())))
+    let innermost = causes(error).last().map(ToString::to_string);
+    lower(&line(
+        &innermost.unwrap_or_else(|| "the request failed".into()),
+    ))
 }
 
 /// Why no connection came about, naming which of its steps failed.
 pub(super) fn of_connect(error: &dyn Error, timed_out: bool) -> String {
-    let chain: Vec<String> = std::iter::successors(error.source(), |cause| (*cause).source())
+    let chain: Vec<String> = causes(error)
         .map(|cause| cause.to_string().to_lowercase())
         .collect();
     let says = |word: &str| chain.iter().any(|cause| cause.contains(word));
@@ -83,9 +80,23 @@ pub(super) fn of_connect(error: &dyn Error, timed_out: bool) -> String {
 
 /// rustls reports a broken handshake as "invalid data"; TCP never does.
 fn tls(error: &dyn Error) -> bool {
-    std::iter::successors(error.source(), |cause| (*cause).source())
+    causes(error)
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|cause| cause.kind() == ErrorKind::InvalidData)
+}
+
+/// Everything below `error`, which itself names the request. An `io::Error` around another error
+/// does not give that one as its source, so it is asked for it.
+fn causes<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| {
+        let wrapped = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        match wrapped {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => cause.source(),
+        }
+    })
 }
 
 /// A text, or the text inside an object; anything else that is there as JSON.
