@@ -204,3 +204,80 @@ impl Flow {
 #[derive(Debug, thiserror::Error)]
 #[error("the body was cut before its end")]
 pub(super) struct Cut;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn flow() -> Flow {
+        Flow::new(Arc::default())
+    }
+
+    fn open(flow: &Flow) -> Poll<bool> {
+        let opened = flow.poll_open(&Context::from_waker(Waker::noop()));
+        opened.map(|opened| opened.is_ok())
+    }
+
+    fn hand(flow: &Flow, last: bool) -> Poll<bool> {
+        flow.poll_hand(1, last).map(|handed| handed.is_ok())
+    }
+
+    #[test]
+    fn a_body_is_cut_or_whole_and_never_both() {
+        let whole = flow();
+        assert_eq!(hand(&whole, true), Poll::Ready(true));
+        assert!(!whole.cut());
+        assert_eq!(whole.progress().stage, Stage::Whole);
+
+        let cut = flow();
+        assert_eq!(hand(&cut, false), Poll::Ready(true));
+        assert!(cut.cut());
+        assert_eq!(hand(&cut, true), Poll::Ready(false));
+        assert_eq!(open(&cut), Poll::Ready(false));
+        assert!(cut.cut());
+    }
+
+    #[test]
+    fn a_body_is_held_by_any_answer_but_a_success() {
+        let flow = flow();
+        flow.answered(200);
+        assert_eq!(open(&flow), Poll::Ready(true));
+        flow.answered(413);
+        assert_eq!(open(&flow), Poll::Pending);
+        assert_eq!(hand(&flow, true), Poll::Pending);
+        assert!(flow.cut());
+        assert_eq!(open(&flow), Poll::Ready(false));
+    }
+
+    #[test]
+    fn only_a_fresh_body_is_withdrawn() {
+        let fresh = flow();
+        assert!(fresh.withdraw());
+        assert_eq!(hand(&fresh, false), Poll::Ready(false));
+        let begun = flow();
+        assert_eq!(hand(&begun, false), Poll::Ready(true));
+        assert!(!begun.withdraw());
+        assert_eq!(hand(&begun, true), Poll::Ready(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_is_timed_from_its_own_beginning() {
+        let flow = flow();
+        let second = Duration::from_secs(1);
+        let waits = || (flow.progress().waits_for, flow.progress().since.elapsed());
+        assert_eq!(hand(&flow, false), Poll::Ready(true));
+        tokio::time::advance(second).await;
+        assert_eq!(waits(), (Party::Connection, second));
+        assert_eq!(hand(&flow, false), Poll::Ready(true));
+        assert_eq!(waits(), (Party::Connection, Duration::ZERO));
+        tokio::time::advance(second).await;
+        flow.wait_for(Party::Source);
+        assert_eq!(waits(), (Party::Source, Duration::ZERO));
+        tokio::time::advance(second).await;
+        flow.wait_for(Party::Source);
+        assert_eq!(waits(), (Party::Source, second));
+        let began = flow.progress().began.map(|began| began.elapsed());
+        assert_eq!(began, Some(3 * second));
+    }
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
-/// A shared limit on bytes a second: a token bucket whose burst is [`BURST_MS`].
+/// A shared limit on bytes a second: a token bucket that saves up a tenth of a second.
 #[derive(Debug)]
 pub struct Rate {
     /// Zero: no limit.

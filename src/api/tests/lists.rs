@@ -167,3 +167,19 @@ async fn a_list_that_nobody_answers_is_offline() {
         "no TCP connection: connection refused (os error 111)"
     );
 }
+
+#[tokio::test]
+async fn a_redirected_list_takes_the_token_nowhere() {
+    let elsewhere = Server::start().await;
+    let server = Server::start().await;
+    let listed = begin(&server, None);
+    let mut conn = server.accept().await;
+    conn.head().await;
+    let target = elsewhere.url();
+    conn.say(&format!(
+        "HTTP/1.1 302 Over there\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n"
+    ))
+    .await;
+    assert!(listed.await.expect("ends").is_err());
+    assert!(elsewhere.untouched().await);
+}

@@ -26,7 +26,7 @@ use server::Server;
 
 const ID: &str = "user:1-runwayml:a@b.c-asset:0f";
 /// Longer than any test may take.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(20);
 /// A time-out that a test waits for.
 const SHORT: Duration = Duration::from_millis(200);
 /// More than what the buffers of both ends hold together.
