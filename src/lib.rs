@@ -1,6 +1,8 @@
 //! taxiway: drop a file into a folder, get its assetId.
 pub mod api;
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod hash;
 pub mod ledger;

@@ -38,14 +38,7 @@ pub(super) struct FileBody {
 impl FileBody {
     /// A body of everything in `source`.
     pub fn new(source: Source, flow: Arc<Flow>, rate: Arc<Rate>) -> FileBody {
-        FileBody {
-            left: source.size(),
-            flow,
-            source,
-            rate,
-            ready: Bytes::new(),
-            turn: None,
-        }
+        FileBody { left: source.size(), flow, source, rate, ready: Bytes::new(), turn: None }
     }
 
     /// Waits for bytes from the disk.

@@ -116,9 +116,7 @@ impl Client {
     /// Builds a client; nothing is connected yet.
     pub fn new(options: Options) -> Result<Client, ClientError> {
         let base = Base::parse(&options.base_url)?;
-        let http = builder(&options, &base)?
-            .build()
-            .map_err(|error| unbuildable(&error))?;
+        let http = builder(&options, &base)?.build().map_err(|error| unbuildable(&error))?;
         Ok(Client {
             http,
             assets: base.assets,
@@ -131,10 +129,8 @@ impl Client {
 
     /// The address of the assets, with a query of strictly encoded values.
     pub(super) fn assets_url(&self, query: &[(&str, &str)]) -> Url {
-        let pairs: Vec<String> = query
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encoded(value)))
-            .collect();
+        let pairs: Vec<String> =
+            query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let mut url = self.assets.clone();
         url.set_query(Some(&pairs.join("&")));
         url
@@ -229,10 +225,7 @@ impl Base {
 
 fn loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 fn builder(options: &Options, base: &Base) -> Result<ClientBuilder, ClientError> {
@@ -272,10 +265,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
         path: path.to_owned(),
         reason: words::line(&error.to_string()),
     })?;
-    let bad = |reason: String| ClientError::CaFileBad {
-        path: path.to_owned(),
-        reason,
-    };
+    let bad = |reason: String| ClientError::CaFileBad { path: path.to_owned(), reason };
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| bad(words::of_error(&error)))?;
     if found.is_empty() {
         return Err(bad("it holds none".into()));
@@ -319,25 +309,15 @@ mod tests {
             stall_timeout: Duration::from_secs(1),
             answer_timeout: Duration::from_secs(1),
             ca_file: None,
-            facts: MediaFacts {
-                width: true,
-                height: true,
-                duration: false,
-            },
+            facts: MediaFacts { width: true, height: true, duration: false },
         }
     }
 
     #[test]
     fn a_base_url_is_https_or_loopback_and_nothing_but_an_address() {
         for (url, assets) in [
-            (
-                "https://api.useapi.net/v1/runwayml",
-                "https://api.useapi.net/v1/runwayml/assets/",
-            ),
-            (
-                "https://api.useapi.net/v1/runwayml/ ",
-                "https://api.useapi.net/v1/runwayml/assets/",
-            ),
+            ("https://api.useapi.net/v1/runwayml", "https://api.useapi.net/v1/runwayml/assets/"),
+            ("https://api.useapi.net/v1/runwayml/ ", "https://api.useapi.net/v1/runwayml/assets/"),
             ("http://127.0.0.1:80", "http://127.0.0.1/assets/"),
             ("http://[::1]:9/x", "http://[::1]:9/x/assets/"),
             ("http://localhost:9", "http://localhost:9/assets/"),
@@ -374,10 +354,7 @@ mod tests {
         let token = parse(" user:1-abc\n").expect("good");
         assert_eq!(token.header(), "Bearer user:1-abc");
         assert!(token.header().is_sensitive());
-        assert_eq!(
-            format!("{token:?} {:?}", token.header()),
-            "Token(…) Sensitive"
-        );
+        assert_eq!(format!("{token:?} {:?}", token.header()), "Token(…) Sensitive");
         assert_eq!(parse(" \n").err(), Some(TokenError::Empty));
         for text in ["user:1-a\r\nHost: x", "user:1 a", "usér", "a\0b", "a\u{7f}"] {
             let error = parse(text).expect_err(text);
@@ -399,9 +376,6 @@ mod tests {
         assert!(Client::new(options.clone()).is_err());
         options.ca_file = Some("/nonexistent/ca.pem".into());
         let error = Client::new(options).expect_err("no file");
-        assert!(
-            matches!(error, ClientError::CaFileUnreadable { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ClientError::CaFileUnreadable { .. }), "{error}");
     }
 }

@@ -35,12 +35,8 @@ impl Client {
         email: Option<&str>,
         now: impl Fn() -> Now,
     ) -> Result<Listing, Trouble> {
-        let mut listing = Listing {
-            assets: Vec::new(),
-            reached_end: false,
-            server_time: None,
-            asked: now(),
-        };
+        let mut listing =
+            Listing { assets: Vec::new(), reached_end: false, server_time: None, asked: now() };
         let mut seen = HashSet::new();
         for offset in (0..=LAST_OFFSET).step_by(PAGE) {
             let (answer, entries) = self.page(token, email, offset).await?;
@@ -49,9 +45,7 @@ impl Client {
             }
             listing.reached_end = entries.len() < PAGE;
             let assets = entries.iter().filter_map(asset);
-            listing
-                .assets
-                .extend(assets.filter(|asset| seen.insert(asset.asset.asset_id.clone())));
+            listing.assets.extend(assets.filter(|asset| seen.insert(asset.asset.asset_id.clone())));
             if listing.reached_end {
                 break;
             }
@@ -96,17 +90,11 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     let reason = if error.is_connect() {
         words::of_connect(error, error.is_timeout())
     } else if error.is_timeout() {
-        format!(
-            "the list of assets took longer than {} s",
-            PAGE_TIMEOUT.as_secs()
-        )
+        format!("the list of assets took longer than {} s", PAGE_TIMEOUT.as_secs())
     } else {
         words::of_error(error)
     };
-    Trouble {
-        reason,
-        refusal: None,
-    }
+    Trouble { reason, refusal: None }
 }
 
 fn asset(entry: &Entry) -> Option<ListedAsset> {

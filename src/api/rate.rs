@@ -42,18 +42,14 @@ impl Rate {
         Rate {
             bytes_per_second: AtomicU64::new(limit.map_or(0, NonZeroU64::get)),
             changed: Notify::new(),
-            bucket: Mutex::new(Bucket {
-                level: 0.0,
-                filled_at: Instant::now(),
-            }),
+            bucket: Mutex::new(Bucket { level: 0.0, filled_at: Instant::now() }),
         }
     }
 
     /// Changes the limit, for running uploads too.
     pub fn set(&self, limit: Option<NonZeroU64>) {
         let bytes_per_second = limit.map_or(0, NonZeroU64::get);
-        self.bytes_per_second
-            .store(bytes_per_second, Ordering::Release);
+        self.bytes_per_second.store(bytes_per_second, Ordering::Release);
         self.changed.notify_waiters();
     }
 

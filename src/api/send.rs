@@ -103,10 +103,7 @@ impl Client {
         };
         let width = number(self.facts.width && visual, content.width);
         let height = number(self.facts.height && visual, content.height);
-        let duration = content
-            .duration_ms
-            .filter(|_| self.facts.duration)
-            .map(seconds);
+        let duration = content.duration_ms.filter(|_| self.facts.duration).map(seconds);
         let mut query = vec![("name", send.name.as_str())];
         let optional = [
             ("email", send.email.as_deref()),
@@ -114,11 +111,7 @@ impl Client {
             ("height", height.as_deref()),
             ("duration", duration.as_deref()),
         ];
-        query.extend(
-            optional
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        query.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         self.http
             .post(self.assets_url(&query))
             .header(AUTHORIZATION, token.header())
@@ -198,10 +191,7 @@ impl Client {
     /// The wait has lasted too long. None: something moved at the last moment.
     fn expired(&self, flow: &Flow, grace: Option<Instant>) -> Option<Outcome> {
         let progress = flow.progress();
-        if self
-            .deadline(flow, grace)
-            .is_none_or(|until| until > Instant::now())
-        {
+        if self.deadline(flow, grace).is_none_or(|until| until > Instant::now()) {
             return None;
         }
         match progress.stage {
@@ -209,10 +199,7 @@ impl Client {
                 status: progress.status,
                 reason: match grace {
                     Some(_) => "stopped while waiting for the answer".into(),
-                    None => format!(
-                        "no answer {} after the last byte",
-                        shown(self.answer_timeout)
-                    ),
+                    None => format!("no answer {} after the last byte", shown(self.answer_timeout)),
                 },
                 took_ms: took_ms(flow),
             }),
@@ -289,17 +276,13 @@ fn failed(error: &reqwest::Error, flow: &Flow) -> Option<Outcome> {
         })));
     }
     flow.progress().began?;
-    Some(Outcome::NotSent(NotSent::Broken {
-        reason: words::of_error(error),
-    }))
+    Some(Outcome::NotSent(NotSent::Broken { reason: words::of_error(error) }))
 }
 
 /// From the first byte to now.
 fn took_ms(flow: &Flow) -> i64 {
     let took = flow.progress().began.map(|began| began.elapsed());
-    took.map_or(0, |took| {
-        i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
-    })
+    took.map_or(0, |took| i64::try_from(took.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Seconds with as many decimals as are needed.

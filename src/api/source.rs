@@ -48,11 +48,7 @@ impl Source {
         };
         tokio::task::spawn_blocking(move || reader.run(&pieces));
         let first = rest.recv().await.unwrap_or_else(|| Err(no_reader()))?;
-        Ok(Source {
-            first: Some(first),
-            rest,
-            size: send.fingerprint.size,
-        })
+        Ok(Source { first: Some(first), rest, size: send.fingerprint.size })
     }
 
     /// Bytes in all.
@@ -64,19 +60,14 @@ impl Source {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
         match self.first.take() {
             Some(first) => Poll::Ready(Ok(first)),
-            None => self
-                .rest
-                .poll_recv(cx)
-                .map(|piece| piece.unwrap_or_else(|| Err(no_reader()))),
+            None => self.rest.poll_recv(cx).map(|piece| piece.unwrap_or_else(|| Err(no_reader()))),
         }
     }
 }
 
 /// The reader only ends early by a panic, or because the process ends.
 fn no_reader() -> NotSent {
-    NotSent::SourceUnreadable {
-        reason: "reading the file was given up".into(),
-    }
+    NotSent::SourceUnreadable { reason: "reading the file was given up".into() }
 }
 
 /// What a blocking thread needs to read one file.
@@ -176,9 +167,7 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
 }
 
 fn unreadable(error: std::io::Error) -> NotSent {
-    NotSent::SourceUnreadable {
-        reason: words::line(&error.to_string()),
-    }
+    NotSent::SourceUnreadable { reason: words::line(&error.to_string()) }
 }
 
 /// What `stat` says, as the planner compares it.

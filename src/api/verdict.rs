@@ -52,10 +52,7 @@ pub(super) fn of_list(answer: &Answer, now: Wall) -> Trouble {
         | RefusalKind::Rate { .. } => true,
         RefusalKind::File | RefusalKind::Other => false,
     };
-    Trouble {
-        reason: with_words(answer),
-        refusal: stops_more.then_some(refusal),
-    }
+    Trouble { reason: with_words(answer), refusal: stops_more.then_some(refusal) }
 }
 
 /// A date as HTTP writes it, in any of the three forms of RFC 9110, 5.6.7.
@@ -90,10 +87,7 @@ fn of_success(answer: &Answer, whole: bool, took_ms: i64) -> Outcome {
     match uploaded.as_ref().map(|answer| answer.asset_id.asset_id()) {
         Some(Some(asset_id)) => Outcome::Stored(Asset {
             asset_id: asset_id.to_owned(),
-            url: uploaded
-                .as_ref()
-                .and_then(|answer| answer.url.text())
-                .map(str::to_owned),
+            url: uploaded.as_ref().and_then(|answer| answer.url.text()).map(str::to_owned),
         }),
         Some(None) => Outcome::Unknown {
             status,
@@ -111,11 +105,7 @@ fn of_success(answer: &Answer, whole: bool, took_ms: i64) -> Outcome {
 fn unsure(answer: &Answer, whole: bool, took_ms: i64) -> Outcome {
     let reason = with_words(answer);
     if whole {
-        Outcome::Unknown {
-            status: Some(answer.status),
-            reason,
-            took_ms,
-        }
+        Outcome::Unknown { status: Some(answer.status), reason, took_ms }
     } else {
         Outcome::NotSent(NotSent::Broken { reason })
     }
@@ -126,9 +116,7 @@ fn refusal(answer: &Answer, now: Wall) -> Refusal {
         401 => RefusalKind::Token,
         402 => RefusalKind::Subscription,
         413 | 415 | 422 => RefusalKind::File,
-        429 => RefusalKind::Rate {
-            retry_after_ms: retry_after_ms(answer, now),
-        },
+        429 => RefusalKind::Rate { retry_after_ms: retry_after_ms(answer, now) },
         596 => RefusalKind::Account,
         _ => RefusalKind::Other,
     };
@@ -139,11 +127,7 @@ fn refusal(answer: &Answer, now: Wall) -> Refusal {
             words => words,
         },
     };
-    Refusal {
-        kind,
-        status: answer.status,
-        message,
-    }
+    Refusal { kind, status: answer.status, message }
 }
 
 /// Redirects are not followed: the token is for the configured address only.

@@ -41,26 +41,18 @@ pub(super) fn of_body(body: &[u8]) -> String {
     // More than a line's worth is only needed to get past the head of a page.
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
     let start = text.trim_start();
-    if start.starts_with('<') {
-        line(&of_html(start))
-    } else {
-        line(&text)
-    }
+    if start.starts_with('<') { line(&of_html(start)) } else { line(&text) }
 }
 
 /// What went wrong between us and the server: the innermost cause, without the request.
 pub(super) fn of_error(error: &dyn Error) -> String {
     let innermost = causes(error).last().map(ToString::to_string);
-    lower(&line(
-        &innermost.unwrap_or_else(|| "the request failed".into()),
-    ))
+    lower(&line(&innermost.unwrap_or_else(|| "the request failed".into())))
 }
 
 /// Why no connection came about, naming which of its steps failed.
 pub(super) fn of_connect(error: &dyn Error, timed_out: bool) -> String {
-    let chain: Vec<String> = causes(error)
-        .map(|cause| cause.to_string().to_lowercase())
-        .collect();
+    let chain: Vec<String> = causes(error).map(|cause| cause.to_string().to_lowercase()).collect();
     let says = |word: &str| chain.iter().any(|cause| cause.contains(word));
     let cause = of_error(error);
     if says("tunnel error") || says("proxy") || says("socks") {
@@ -89,9 +81,7 @@ fn tls(error: &dyn Error) -> bool {
 /// does not give that one as its source, so it is asked for it.
 fn causes<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| {
-        let wrapped = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         match wrapped {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => cause.source(),
@@ -125,9 +115,7 @@ fn of_html(page: &str) -> String {
         text.push_str(&rest[..open]);
         text.push(' ');
         let tag = &rest[open..];
-        let hidden = ["script", "style"]
-            .iter()
-            .find(|name| starts_with(&tag[1..], name));
+        let hidden = ["script", "style"].iter().find(|name| starts_with(&tag[1..], name));
         let end = match hidden {
             Some(name) => find(tag, &format!("</{name}")).unwrap_or(tag.len()),
             None => 0,
@@ -168,20 +156,14 @@ fn entities(text: &str) -> String {
         ("&#39;", "'"),
         ("&amp;", "&"),
     ];
-    pairs
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// A character as it may be shown: controls and marks that turn or hide text are escaped.
 fn shown(c: char) -> String {
     let hides = matches!(c,
         '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-    if c.is_control() || hides {
-        c.escape_unicode().to_string()
-    } else {
-        c.to_string()
-    }
+    if c.is_control() || hides { c.escape_unicode().to_string() } else { c.to_string() }
 }
 
 fn lower(text: &str) -> String {
@@ -230,10 +212,7 @@ mod tests {
 
     #[test]
     fn a_line_is_short_and_holds_no_control() {
-        assert_eq!(
-            line("a\x1b[31mb\u{202E}c\0"),
-            "a\\u{1b}[31mb\\u{202e}c\\u{0}"
-        );
+        assert_eq!(line("a\x1b[31mb\u{202E}c\0"), "a\\u{1b}[31mb\\u{202e}c\\u{0}");
         let long = line(&"é ".repeat(1_000));
         assert_eq!(long.chars().count(), LINE_MOST);
         assert!(long.ends_with('…'));
@@ -257,10 +236,8 @@ mod tests {
     }
 
     fn chain(texts: &[&'static str]) -> Link {
-        let inner = texts[1..]
-            .iter()
-            .rev()
-            .fold(None, |inner, text| Some(Box::new(Link(text, inner))));
+        let inner =
+            texts[1..].iter().rev().fold(None, |inner, text| Some(Box::new(Link(text, inner))));
         Link(texts[0], inner)
     }
 
@@ -268,33 +245,18 @@ mod tests {
     fn a_failed_connection_names_the_step_that_failed() {
         for (texts, words) in [
             (
-                &[
-                    "send http://x/?email=me",
-                    "dns error",
-                    "Name or service not known",
-                ][..],
+                &["send http://x/?email=me", "dns error", "Name or service not known"][..],
                 "the name look-up (DNS) failed: name or service not known",
             ),
             (
-                &[
-                    "send",
-                    "tcp connect error",
-                    "Connection refused (os error 111)",
-                ],
+                &["send", "tcp connect error", "Connection refused (os error 111)"],
                 "no TCP connection: connection refused (os error 111)",
             ),
             (
-                &[
-                    "send",
-                    "client error",
-                    "invalid peer certificate: UnknownIssuer",
-                ],
+                &["send", "client error", "invalid peer certificate: UnknownIssuer"],
                 "the TLS certificate is not accepted: invalid peer certificate: UnknownIssuer",
             ),
-            (
-                &["send", "client error", "tls handshake eof"],
-                "TLS failed: tls handshake eof",
-            ),
+            (&["send", "client error", "tls handshake eof"], "TLS failed: tls handshake eof"),
             (
                 &["send", "tunnel error: unsuccessful"],
                 "the proxy failed: tunnel error: unsuccessful",

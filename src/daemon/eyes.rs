@@ -12,9 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::planner::{
-    DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight,
-};
+use crate::planner::{DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight};
 use crate::scan::{self, DirListing, Glance, Part, Report, Root};
 use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Watch, Watched};
 
@@ -85,8 +83,7 @@ impl Eyes {
     /// If the system has no thread left.
     pub fn open(sightseeing: Sightseeing, out: Sender<Message>) -> std::io::Result<Eyes> {
         let (orders, ordered) = channel();
-        let credits =
-            Arc::new(Credits { left: Mutex::new(LISTINGS_AHEAD), given: Condvar::new() });
+        let credits = Arc::new(Credits { left: Mutex::new(LISTINGS_AHEAD), given: Condvar::new() });
         let cancelled = Arc::new(AtomicBool::new(false));
         let wake = Mutex::new(orders.clone());
         let inbox = Arc::new(Inbox::new(MOST_PATHS, move || {

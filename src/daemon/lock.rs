@@ -61,10 +61,7 @@ impl Lock {
     /// # Errors
     /// See [`LockError`].
     pub fn take(directory: &Path, role: Role, patience: Duration) -> Result<Lock, LockError> {
-        let unusable = |reason: String| LockError::Unusable {
-            directory: shown(directory),
-            reason,
-        };
+        let unusable = |reason: String| LockError::Unusable { directory: shown(directory), reason };
         prepare(directory).map_err(unusable)?;
         let mut file = open(&directory.join("lock")).map_err(|e| unusable(e.to_string()))?;
         let until = Instant::now() + patience;

@@ -85,11 +85,11 @@ impl Ledger {
                 let id = self.put_path(path, &row, now)?;
                 self.decide(id, now, "failed", reason)
             }
-            Write::PushAsked { path, account, force } => {
-                let sql = "INSERT OR REPLACE INTO push (path, account_id, force, asked_at)
-                           VALUES (?1, ?2, ?3, ?4)";
+            Write::PushAsked { path, push } => {
+                let sql = "INSERT OR REPLACE INTO push (path, account_id, force, name, asked_at)
+                           VALUES (?1, ?2, ?3, ?4, ?5)";
                 let path = bytes(path.as_os_str());
-                self.execute(sql, params![path, account.0, force, now.0])
+                self.execute(sql, params![path, push.account.0, push.force, push.name, now.0])
             }
             Write::PushEnded { path, account } => {
                 let sql = "DELETE FROM push WHERE path = ?1 AND account_id = ?2";

@@ -8,7 +8,7 @@ use super::message::{Facts, Identity, Look, Notice, Plan, Sight, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase, Rest};
 use super::types::{
-    AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, SharedPath, Stat,
+    AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat,
     UploadKey, UploadState, Wall,
 };
 use super::{FolderPolicy, Planner};
@@ -35,7 +35,7 @@ impl Planner {
         let entry = self.settling.entry(path)?;
         match self.folders.get(&entry.folder) {
             Some(folder) => Some(folder.policy.account),
-            None => entry.pushes.first().map(|(account, _)| *account),
+            None => entry.pushes.first().map(|push| push.account),
         }
     }
 
@@ -61,11 +61,11 @@ impl Planner {
     }
 
     /// A person asked for a file: it goes ahead of all others.
-    pub(super) fn push(&mut self, now: Now, path: SharedPath, account: AccountId, force: bool) {
+    pub(super) fn push(&mut self, now: Now, path: SharedPath, push: Push) {
         let new = || Entry::new(FolderId::PUSHES, None, now.mono);
         let mut entry = self.settling.take(&path).unwrap_or_else(new);
-        if !entry.pushes.contains(&(account, force)) {
-            entry.pushes.push((account, force));
+        if !entry.pushes.contains(&push) {
+            entry.pushes.push(push);
         }
         if !matches!(entry.phase, Phase::Identifying | Phase::Looking) {
             entry.phase = Phase::Waiting { due: now.mono };
@@ -366,7 +366,7 @@ impl Planner {
         reason: &str,
         plan: &mut Plan,
     ) -> bool {
-        for (account, _) in entry.pushes.drain(..) {
+        for Push { account, .. } in entry.pushes.drain(..) {
             plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.into() });
             plan.writes.push(Write::PushEnded { path: path.clone(), account });
         }
@@ -399,7 +399,7 @@ impl Planner {
         plan: &mut Plan,
     ) {
         let Some(file) = known else { return };
-        let forced = entry.pushes.iter().any(|(_, force)| *force);
+        let forced = entry.pushes.iter().any(|push| push.force);
         if forced {
             return self.link(now, entry, file, facts, plan);
         }
@@ -458,12 +458,13 @@ impl Planner {
             settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
         let pushes = std::mem::take(&mut entry.pushes);
         self.hungry = true;
-        for (account, _) in &pushes {
-            let key = UploadKey { hash: content.hash, account: *account };
+        for Push { account, name: wanted, .. } in &pushes {
+            let (path, account) = (path.clone(), *account);
+            let key = UploadKey { hash: content.hash, account };
             plan.notices.push(Notice::Pushed { path: path.clone(), key });
-            let (path, content, name) = (path.clone(), content.clone(), name.clone());
-            plan.writes.push(Write::PushEnded { path: path.clone(), account: *account });
-            plan.writes.push(Write::PushLink { path, content, account: *account, name });
+            plan.writes.push(Write::PushEnded { path: path.clone(), account });
+            let (content, name) = (content.clone(), wanted.as_ref().unwrap_or(&name).clone());
+            plan.writes.push(Write::PushLink { path, content, account, name });
         }
         let folder = entry.folder;
         let account = match self.folders.get(&folder) {
@@ -471,7 +472,7 @@ impl Planner {
             // A pushed file that a folder has a row of keeps that row.
             None if foreign(&entry, facts.row.as_ref()) => return,
             None => match pushes.first() {
-                Some((account, _)) => *account,
+                Some(push) => push.account,
                 None => return,
             },
         };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::types::{
     AccountId, Asset, AttemptId, Candidate, Content, Fingerprint, FolderId, IgnoredBy, Now,
-    OpenAttempt, PathRow, SharedPath, Stat, UploadKey, UploadState, Wall,
+    OpenAttempt, PathRow, Push, SharedPath, Stat, UploadKey, UploadState, Wall,
 };
 
 /// Everything that can happen.
@@ -21,10 +21,8 @@ pub enum Event {
     Pushed {
         /// The file.
         path: SharedPath,
-        /// Where it is wanted.
-        account: AccountId,
-        /// Also what looks incomplete.
-        force: bool,
+        /// How it is wanted.
+        push: Push,
     },
     /// An [`Effect::Identify`] ended.
     Identified {
@@ -458,10 +456,8 @@ pub enum Write {
     PushAsked {
         /// The file.
         path: SharedPath,
-        /// Where it is wanted.
-        account: AccountId,
-        /// Also what looks incomplete.
-        force: bool,
+        /// How it is wanted.
+        push: Push,
     },
     /// A push came to its end before sending: it is queued, known, or refused.
     PushEnded {
@@ -762,7 +758,7 @@ pub struct Remembered {
     /// Attempts without an outcome: each is in doubt now.
     pub open: Vec<OpenAttempt>,
     /// Pushes that did not come to their end.
-    pub pushes: Vec<(SharedPath, AccountId, bool)>,
+    pub pushes: Vec<(SharedPath, Push)>,
     /// The number of the last attempt.
     pub last_attempt: i64,
 }

@@ -194,8 +194,8 @@ impl Planner {
                 planner.doubts.insert(doubt.attempt, doubt);
             }
         }
-        for (path, account, force) in remembered.pushes {
-            planner.push(now, path, account, force);
+        for (path, push) in remembered.pushes {
+            planner.push(now, path, push);
         }
         planner
     }
@@ -206,9 +206,9 @@ impl Planner {
         let mut plan = Plan::default();
         match event {
             Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
-            Event::Pushed { path, account, force } => {
-                plan.writes.push(Write::PushAsked { path: path.clone(), account, force });
-                self.push(now, path, account, force);
+            Event::Pushed { path, push } => {
+                plan.writes.push(Write::PushAsked { path: path.clone(), push: push.clone() });
+                self.push(now, path, push);
             }
             Event::Identified { path, result } => {
                 self.identified(now, path, result, facts, &mut plan);
@@ -328,6 +328,11 @@ impl Planner {
     /// Whether nothing is in flight: a stop needs to wait for nothing.
     pub fn grounded(&self) -> bool {
         self.flights.is_empty()
+    }
+
+    /// Whether files are being read: memory will be freed without anything else happening.
+    pub fn identifying(&self) -> bool {
+        self.settling.identifying() > 0
     }
 
     /// How many more sights can be taken in before some must be forgotten.

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{AccountId, Fingerprint, FolderId, Mono, Now, SharedPath, Stat};
+use super::types::{AccountId, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat};
 
 /// The longest pause between two looks at a file that does not come to rest.
 pub const SLOWEST_LOOK_MS: i64 = 60_000;
@@ -53,8 +53,8 @@ pub struct Entry {
     pub recheck: bool,
     /// Since when it has been at rest and incomplete, and why.
     pub incomplete: Option<(Mono, String)>,
-    /// People who asked for it by name: account, and whether by force.
-    pub pushes: Vec<(AccountId, bool)>,
+    /// The wishes of those who asked for it by name.
+    pub pushes: Vec<Push>,
 }
 
 /// Whether a file that looks as it looked before may be read now.
@@ -214,9 +214,9 @@ impl Settling {
     /// An account's row was merged into another's.
     pub fn merge_account(&mut self, from: AccountId, into: AccountId) {
         for entry in self.entries.values_mut() {
-            for (account, _) in &mut entry.pushes {
-                if *account == from {
-                    *account = into;
+            for push in &mut entry.pushes {
+                if push.account == from {
+                    push.account = into;
                 }
             }
         }

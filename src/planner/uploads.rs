@@ -16,7 +16,7 @@ use super::message::{
 use super::retry::{Cause, DOUBTS_MOST, FAILURES_MOST, Passage, SAME_REFUSAL_MOST, STUMBLES_MOST};
 use super::sabotage::{self, Bug};
 use super::types::{
-    AccountId, Asset, AttemptId, Candidate, FolderId, Mono, Now, SharedPath, UploadKey, Wall,
+    AccountId, Asset, AttemptId, Candidate, FolderId, Mono, Now, Push, SharedPath, UploadKey, Wall,
 };
 use super::{Account, LOOKS_MS, Planner};
 
@@ -373,9 +373,10 @@ impl Planner {
             reason: reason.into(),
         });
         if flight.folder == FolderId::PUSHES {
-            let (path, account) = (flight.path, flight.key.account);
-            plan.writes.push(Write::PushAsked { path: path.clone(), account, force: false });
-            self.push(now, path, account, false);
+            let push = Push { account: flight.key.account, force: false, name: Some(flight.name) };
+            let path = flight.path;
+            plan.writes.push(Write::PushAsked { path: path.clone(), push: push.clone() });
+            self.push(now, path, push);
         } else {
             self.settle_again(now, flight.folder, flight.path);
         }

@@ -114,11 +114,7 @@ async fn a_status_that_no_standard_has_is_understood() {
     let sent = case.begin();
     let mut conn = case.server.accept().await;
     conn.upload().await;
-    conn.answer(
-        "596 Account",
-        r#"{"error":"Account a@b.c in error state: x"}"#,
-    )
-    .await;
+    conn.answer("596 Account", r#"{"error":"Account a@b.c in error state: x"}"#).await;
     let (kind, status, message) = refused(sent.await.expect("ends"));
     assert_eq!((kind, status), (RefusalKind::Account, 596));
     assert_eq!(message, "Account a@b.c in error state: x");
@@ -133,15 +129,10 @@ async fn a_refusal_before_the_last_byte_ends_the_body() {
         conn.head().await;
         conn.body(1_000).await;
         let more = if close { "connection: close\r\n" } else { "" };
-        conn.say(&format!(
-            "HTTP/1.1 413 Too Large\r\n{more}content-length: 7\r\n\r\ntoo big"
-        ))
-        .await;
+        conn.say(&format!("HTTP/1.1 413 Too Large\r\n{more}content-length: 7\r\n\r\ntoo big"))
+            .await;
         let (kind, status, message) = refused(sent.await.expect("ends"));
-        assert_eq!(
-            (kind, status, message.as_str()),
-            (RefusalKind::File, 413, "too big")
-        );
+        assert_eq!((kind, status, message.as_str()), (RefusalKind::File, 413, "too big"));
         assert!(1_000 + conn.rest().await < LARGE);
         assert!(case.handed() < LARGE as u64);
     }
@@ -153,8 +144,7 @@ async fn the_words_of_an_early_refusal_may_come_late_while_the_body_stands_still
     let sent = case.begin();
     let mut conn = case.server.accept().await;
     conn.head().await;
-    conn.say("HTTP/1.1 401 No\r\ncontent-length: 5\r\n\r\nnot")
-        .await;
+    conn.say("HTTP/1.1 401 No\r\ncontent-length: 5\r\n\r\nnot").await;
     // What the two ends hold already still arrives; the rest is kept back.
     while tokio::time::timeout(SHORT, conn.body(1_000)).await.is_ok() {}
     assert!(case.handed() < LARGE as u64);
@@ -187,10 +177,7 @@ async fn a_success_that_begins_early_and_ends_after_the_body_is_stored() {
     conn.head().await;
     let answer = format!(r#"{{"assetId":"{ID}"}}"#);
     let length = answer.len();
-    conn.say(&format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
-    ))
-    .await;
+    conn.say(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n")).await;
     assert!(conn.body(LARGE).await == bytes(LARGE));
     conn.say(&answer).await;
     assert_stored(&sent.await.expect("ends"));
@@ -228,10 +215,7 @@ async fn a_redirect_is_not_followed() {
     .await;
     let (kind, status, message) = refused(sent.await.expect("ends"));
     assert_eq!((kind, status), (RefusalKind::Other, 302));
-    assert_eq!(
-        message,
-        format!("redirected, which is not followed, to {target}")
-    );
+    assert_eq!(message, format!("redirected, which is not followed, to {target}"));
     assert!(elsewhere.untouched().await);
 }
 
@@ -260,8 +244,7 @@ async fn a_refusal_whose_words_never_end_is_one_all_the_same() {
     let sent = case.begin();
     let mut conn = case.server.accept().await;
     conn.upload().await;
-    conn.say("HTTP/1.1 429 Slow\r\nretry-after: 7\r\ncontent-length: 99\r\n\r\nslow down")
-        .await;
+    conn.say("HTTP/1.1 429 Slow\r\nretry-after: 7\r\ncontent-length: 99\r\n\r\nslow down").await;
     let (kind, _, message) = refused(sent.await.expect("ends"));
     let retry_after_ms = Some(7_000);
     assert_eq!(kind, RefusalKind::Rate { retry_after_ms });

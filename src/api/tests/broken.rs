@@ -10,10 +10,7 @@ async fn a_refused_connection_is_offline() {
         server.url()
     };
     let reason = offline(case.begin().await.expect("ends"));
-    assert_eq!(
-        reason,
-        "no TCP connection: connection refused (os error 111)"
-    );
+    assert_eq!(reason, "no TCP connection: connection refused (os error 111)");
     assert_eq!(case.handed(), 0);
 }
 
@@ -48,10 +45,7 @@ async fn a_reset_in_the_body_is_broken() {
     conn.body(1_000_000).await;
     conn.reset();
     let reason = broken(sent.await.expect("ends"));
-    assert!(
-        reason.contains("reset") || reason.contains("broken pipe"),
-        "{reason}"
-    );
+    assert!(reason.contains("reset") || reason.contains("broken pipe"), "{reason}");
     assert!(case.handed() < LARGE as u64);
 }
 
@@ -132,14 +126,10 @@ async fn an_answer_that_breaks_off_is_unknown() {
     let sent = case.begin();
     let mut conn = case.server.accept().await;
     conn.upload().await;
-    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"assetId\":\"user:1")
-        .await;
+    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"assetId\":\"user:1").await;
     drop(conn);
     let unknown = unknown(sent.await.expect("ends"));
-    assert_eq!(
-        unknown,
-        (Some(200), "status 200 with an unreadable answer".into())
-    );
+    assert_eq!(unknown, (Some(200), "status 200 with an unreadable answer".into()));
 }
 
 #[tokio::test]
@@ -160,10 +150,7 @@ async fn an_answer_that_does_not_come_is_unknown() {
     let mut conn = case.server.accept().await;
     conn.upload().await;
     let unknown = unknown(sent.await.expect("ends"));
-    assert_eq!(
-        unknown,
-        (None, "no answer 200 ms after the last byte".into())
-    );
+    assert_eq!(unknown, (None, "no answer 200 ms after the last byte".into()));
     // The connection is given up with it.
     assert_eq!(conn.rest().await, 0);
 }
@@ -175,8 +162,7 @@ async fn an_answer_that_stops_in_the_middle_is_unknown_with_its_status() {
     let sent = case.begin();
     let mut conn = case.server.accept().await;
     conn.upload().await;
-    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{")
-        .await;
+    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{").await;
     assert_eq!(unknown(sent.await.expect("ends")).0, Some(200));
 }
 

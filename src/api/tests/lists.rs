@@ -3,19 +3,14 @@
 use super::*;
 use crate::planner::{Listing, Mono, Now, Trouble, Wall};
 
-const NOW: Now = Now {
-    wall: Wall(5),
-    mono: Mono(6),
-};
+const NOW: Now = Now { wall: Wall(5), mono: Mono(6) };
 
 fn begin(server: &Server, email: Option<&'static str>) -> JoinHandle<Result<Listing, Trouble>> {
     let client = Client::new(options(&server.url())).expect("a client");
     tokio::spawn(async move {
         let token = token();
         let list = client.list(&token, email, || NOW);
-        tokio::time::timeout(LONG, list)
-            .await
-            .expect("ends in time")
+        tokio::time::timeout(LONG, list).await.expect("ends in time")
     })
 }
 
@@ -33,10 +28,7 @@ async fn pages_are_read_until_a_short_one() {
     let listed = begin(&server, Some("me+x@b.c"));
     let mut conn = server.accept().await;
     let head = conn.head().await;
-    assert_eq!(
-        head.line,
-        "GET /v1/runwayml/assets/?offset=0&limit=50&email=me%2Bx%40b.c HTTP/1.1"
-    );
+    assert_eq!(head.line, "GET /v1/runwayml/assets/?offset=0&limit=50&email=me%2Bx%40b.c HTTP/1.1");
     assert_eq!(head.header("authorization"), Some("Bearer user:1-abc"));
     let body = page(0..50);
     conn.say(&format!(
@@ -52,11 +44,7 @@ async fn pages_are_read_until_a_short_one() {
     assert!(listing.reached_end);
     assert_eq!(listing.server_time, Some(Wall(9_000)));
     assert_eq!(listing.asked, NOW);
-    let sizes: Vec<u64> = listing
-        .assets
-        .iter()
-        .filter_map(|asset| asset.size)
-        .collect();
+    let sizes: Vec<u64> = listing.assets.iter().filter_map(|asset| asset.size).collect();
     assert_eq!(sizes, (0..60).collect::<Vec<u64>>());
 }
 
@@ -69,8 +57,7 @@ async fn no_more_is_asked_for_than_the_api_gives() {
         let head = conn.head().await;
         let offset = format!("?offset={}&limit=50 ", number * 50);
         assert!(head.line.contains(&offset), "{}", head.line);
-        conn.answer("200 OK", &page(number * 50..number * 50 + 50))
-            .await;
+        conn.answer("200 OK", &page(number * 50..number * 50 + 50)).await;
     }
     let listing = listed.await.expect("ends").expect("a list");
     assert!(!listing.reached_end);
@@ -94,8 +81,7 @@ async fn an_entry_is_read_as_far_as_it_makes_sense() {
         r#"{"assetId":"0f"}"#.to_owned(),
         "null".to_owned(),
     ];
-    conn.answer("200 OK", &format!("[{}]", entries.join(",")))
-        .await;
+    conn.answer("200 OK", &format!("[{}]", entries.join(","))).await;
     let listing = listed.await.expect("ends").expect("a list");
     assert!(listing.reached_end);
     let [first, second] = &listing.assets[..] else {
@@ -117,12 +103,7 @@ async fn an_entry_is_read_as_far_as_it_makes_sense() {
 async fn one_bad_page_fails_the_list() {
     for (status, body, reason, stops) in [
         ("500 Oops", "oops", "status 500: oops", false),
-        (
-            "401 No",
-            r#"{"error":"Unauthorized"}"#,
-            "status 401: Unauthorized",
-            true,
-        ),
+        ("401 No", r#"{"error":"Unauthorized"}"#, "status 401: Unauthorized", true),
         ("200 OK", "{}", "the list of assets is unreadable: ", false),
         ("200 OK", "[", "the list of assets is unreadable: ", false),
         ("302 Off", "", "status 302: redirected to nowhere", false),
@@ -146,8 +127,7 @@ async fn a_page_that_breaks_off_fails_the_list() {
     let listed = begin(&server, None);
     let mut conn = server.accept().await;
     conn.head().await;
-    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n[]")
-        .await;
+    conn.say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n[]").await;
     drop(conn);
     assert!(listed.await.expect("ends").is_err());
 }
@@ -158,14 +138,8 @@ async fn a_list_that_nobody_answers_is_offline() {
     let url = server.url();
     drop(server);
     let client = Client::new(options(&url)).expect("a client");
-    let trouble = client
-        .list(&token(), None, || NOW)
-        .await
-        .expect_err("trouble");
-    assert_eq!(
-        trouble.reason,
-        "no TCP connection: connection refused (os error 111)"
-    );
+    let trouble = client.list(&token(), None, || NOW).await.expect_err("trouble");
+    assert_eq!(trouble.reason, "no TCP connection: connection refused (os error 111)");
 }
 
 #[tokio::test]

@@ -77,9 +77,7 @@ impl Case {
         tokio::spawn(async move {
             let token = token();
             let sent = client.send(&token, &send, control);
-            tokio::time::timeout(LONG, sent)
-                .await
-                .expect("ends in time")
+            tokio::time::timeout(LONG, sent).await.expect("ends in time")
         })
     }
 
@@ -107,11 +105,7 @@ fn options(base_url: &str) -> Options {
         stall_timeout: LONG,
         answer_timeout: LONG,
         ca_file: None,
-        facts: MediaFacts {
-            width: true,
-            height: true,
-            duration: false,
-        },
+        facts: MediaFacts { width: true, height: true, duration: false },
     }
 }
 
@@ -174,11 +168,7 @@ fn refused(outcome: Outcome) -> (RefusalKind, u16, String) {
 #[track_caller]
 fn unknown(outcome: Outcome) -> (Option<u16>, String) {
     match outcome {
-        Outcome::Unknown {
-            status,
-            reason,
-            took_ms,
-        } => {
+        Outcome::Unknown { status, reason, took_ms } => {
             assert!(took_ms >= 0);
             (status, reason)
         }

@@ -42,10 +42,7 @@ impl Server {
     pub async fn accept(&self) -> Conn {
         let accepted = tokio::time::timeout(LONG, self.listener.accept()).await;
         let (stream, _) = accepted.expect("in time").expect("accepted");
-        Conn {
-            stream,
-            read: Vec::new(),
-        }
+        Conn { stream, read: Vec::new() }
     }
 
     /// Nobody has connected.
@@ -102,16 +99,12 @@ impl Conn {
     /// An answer with this status and body.
     pub async fn answer(&mut self, status: &str, body: &str) {
         let length = body.len();
-        self.say(&format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}"
-        ))
-        .await;
+        self.say(&format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}")).await;
     }
 
     /// The answer to an upload that was stored.
     pub async fn stored(&mut self) {
-        self.answer("200 OK", &format!(r#"{{"assetId":"{ID}"}}"#))
-            .await;
+        self.answer("200 OK", &format!(r#"{{"assetId":"{ID}"}}"#)).await;
     }
 
     /// Takes a whole upload: its head and its body.

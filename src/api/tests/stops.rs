@@ -8,11 +8,7 @@ const WITHDRAWN: Outcome = Outcome::NotSent(NotSent::Withdrawn);
 async fn what_is_withdrawn_before_it_begins_asks_for_nothing() {
     for abort in [false, true] {
         let case = Case::new(10).await;
-        let reins = if abort {
-            &case.control.abort
-        } else {
-            &case.control.withdraw
-        };
+        let reins = if abort { &case.control.abort } else { &case.control.withdraw };
         reins.cancel();
         assert_eq!(case.begin().await.expect("ends"), WITHDRAWN);
         assert!(case.server.untouched().await);
@@ -92,10 +88,7 @@ async fn a_stop_after_the_body_waits_no_longer_than_its_grace() {
     conn.upload().await;
     case.control.abort.cancel();
     let unknown = unknown(sent.await.expect("ends"));
-    assert_eq!(
-        unknown,
-        (None, "stopped while waiting for the answer".into())
-    );
+    assert_eq!(unknown, (None, "stopped while waiting for the answer".into()));
 }
 
 #[tokio::test]

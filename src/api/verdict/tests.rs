@@ -6,11 +6,7 @@ const NOW: Wall = Wall(1_000_000);
 const ID: &str = "user:1-runwayml:a@b.c-asset:0f";
 
 fn answer(status: u16, body: &str) -> Answer {
-    Answer {
-        status,
-        body: body.into(),
-        ..Answer::default()
-    }
+    Answer { status, body: body.into(), ..Answer::default() }
 }
 
 fn of(answer: &Answer, whole: bool) -> Outcome {
@@ -62,18 +58,12 @@ fn a_usable_asset_id_and_its_address_are_stored() {
     let body = format!(r#"{{"id":"0f","assetId":"{ID}","url":"https://x/y","size":"?"}}"#);
     assert_eq!(
         of(&answer(200, &body), true),
-        Outcome::Stored(Asset {
-            asset_id: ID.into(),
-            url: Some("https://x/y".into()),
-        })
+        Outcome::Stored(Asset { asset_id: ID.into(), url: Some("https://x/y".into()) })
     );
     let body = format!(r#"{{"assetId":"{ID}","url":7}}"#);
     assert_eq!(
         of(&answer(201, &body), true),
-        Outcome::Stored(Asset {
-            asset_id: ID.into(),
-            url: None,
-        })
+        Outcome::Stored(Asset { asset_id: ID.into(), url: None })
     );
 }
 
@@ -88,27 +78,17 @@ fn a_success_without_a_usable_asset_id_is_unknown() {
         (r#"{"assetId":12}"#, without),
         (r#"{"assetId":["user:1-runwayml:a@b.c-asset:0f"]}"#, without),
         (r#"{"assetId":""}"#, without),
-        (
-            r#"{"assetId":"0f0e0d0c-0b0a-4908-8706-050403020100"}"#,
-            without,
-        ),
+        (r#"{"assetId":"0f0e0d0c-0b0a-4908-8706-050403020100"}"#, without),
         ("", unreadable),
         ("null", unreadable),
         ("ok", unreadable),
         ("<html><title>ok</title>", unreadable),
         (r#"{"assetId":"user:1-runwayml:a@b.c-asset:0f""#, unreadable),
-        (
-            r#"{"assetId":"user:1-runwayml:a@b.c-asset:0f"} x"#,
-            unreadable,
-        ),
+        (r#"{"assetId":"user:1-runwayml:a@b.c-asset:0f"} x"#, unreadable),
     ] {
         assert_eq!(
             of(&answer(200, body), true),
-            Outcome::Unknown {
-                status: Some(200),
-                reason: reason.into(),
-                took_ms: 7,
-            },
+            Outcome::Unknown { status: Some(200), reason: reason.into(), took_ms: 7 },
             "{body}"
         );
     }
@@ -125,36 +105,17 @@ fn a_success_without_a_usable_asset_id_is_unknown() {
 #[test]
 fn a_refusal_says_what_the_server_says() {
     for (status, body, message) in [
-        (
-            400,
-            r#"{"error":"name is required","code":400}"#,
-            "name is required",
-        ),
-        (
-            401,
-            r#"{"error":"Unauthorized","code":401}"#,
-            "Unauthorized",
-        ),
-        (
-            413,
-            "<html><head><title>413 Too Large</title></head></html>",
-            "413 Too Large",
-        ),
+        (400, r#"{"error":"name is required","code":400}"#, "name is required"),
+        (401, r#"{"error":"Unauthorized","code":401}"#, "Unauthorized"),
+        (413, "<html><head><title>413 Too Large</title></head></html>", "413 Too Large"),
         (403, "error code: 1020", "error code: 1020"),
         (404, "", "status 404 without a word"),
-        (
-            596,
-            r#"{"error":"Account a@b.c in error state: x"}"#,
-            "Account a@b.c in error state: x",
-        ),
+        (596, r#"{"error":"Account a@b.c in error state: x"}"#, "Account a@b.c in error state: x"),
     ] {
         let Outcome::Refused(refusal) = of(&answer(status, body), true) else {
             panic!("{status} is no refusal");
         };
-        assert_eq!(
-            (refusal.status, refusal.message.as_str()),
-            (status, message)
-        );
+        assert_eq!((refusal.status, refusal.message.as_str()), (status, message));
     }
 }
 
@@ -185,9 +146,7 @@ fn an_unsure_answer_says_its_status_and_words() {
     );
     assert_eq!(
         of(&answer(502, ""), false),
-        Outcome::NotSent(NotSent::Broken {
-            reason: "status 502".into(),
-        })
+        Outcome::NotSent(NotSent::Broken { reason: "status 502".into() })
     );
 }
 
@@ -202,10 +161,9 @@ fn delay(header: &str, date: &str, body: &str) -> Option<i64> {
         body: body.into(),
     };
     match of(&answer, true) {
-        Outcome::Refused(Refusal {
-            kind: RefusalKind::Rate { retry_after_ms },
-            ..
-        }) => retry_after_ms,
+        Outcome::Refused(Refusal { kind: RefusalKind::Rate { retry_after_ms }, .. }) => {
+            retry_after_ms
+        }
         outcome => panic!("{outcome:?}"),
     }
 }
@@ -232,21 +190,13 @@ fn a_delay_comes_as_seconds_as_a_date_or_as_a_field_and_is_clamped() {
         ("", r#"{"retryAfter":true}"#, None),
         ("", r#"{"error":{"retryAfter":4}}"#, Some(4_000)),
         ("", r#"{"error":{"retryAfter":"4"}}"#, Some(4_000)),
-        (
-            "",
-            r#"{"retryAfter":"Sun, 06 Nov 1994 08:49:40 GMT"}"#,
-            Some(3_000),
-        ),
+        ("", r#"{"retryAfter":"Sun, 06 Nov 1994 08:49:40 GMT"}"#, Some(3_000)),
         ("2", r#"{"retryAfter":4}"#, Some(2_000)),
         ("Sun, 06 Nov 1994 08:50:37 GMT", "", Some(60_000)),
         ("Sunday, 06-Nov-94 08:50:37 GMT", "", Some(60_000)),
         ("Sun Nov  6 08:50:37 1994", "", Some(60_000)),
         ("Sun, 06 Nov 1994 08:49:00 GMT", "", Some(0)),
-        (
-            "Sun, 06 Nov 2094 08:49:37 GMT",
-            "",
-            Some(SERVER_DELAY_CAP_MS),
-        ),
+        ("Sun, 06 Nov 2094 08:49:37 GMT", "", Some(SERVER_DELAY_CAP_MS)),
     ] {
         assert_eq!(delay(header, date, body), delay_ms, "{header} {body}");
     }
@@ -255,10 +205,7 @@ fn a_delay_comes_as_seconds_as_a_date_or_as_a_field_and_is_clamped() {
 #[test]
 fn a_date_without_the_servers_clock_is_taken_by_ours() {
     assert_eq!(delay("Thu, 01 Jan 1970 00:16:50 GMT", "", ""), Some(10_000));
-    assert_eq!(
-        delay("Thu, 01 Jan 1970 00:16:50 GMT", "no date", ""),
-        Some(10_000)
-    );
+    assert_eq!(delay("Thu, 01 Jan 1970 00:16:50 GMT", "no date", ""), Some(10_000));
 }
 
 #[test]
