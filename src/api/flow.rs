@@ -250,6 +250,19 @@ mod tests {
         assert_eq!(open(&flow), Poll::Ready(false));
     }
 
+    #[tokio::test]
+    async fn a_cut_wakes_the_connection_that_a_held_body_keeps_waiting() {
+        let flow = Arc::new(flow());
+        flow.answered(413);
+        let polled = Arc::clone(&flow);
+        let waiting = tokio::spawn(std::future::poll_fn(move |cx| polled.poll_open(cx)));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        assert!(flow.cut());
+        let woken = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        assert!(woken.expect("woken").expect("ends").is_err());
+    }
+
     #[test]
     fn only_a_fresh_body_is_withdrawn() {
         let fresh = flow();

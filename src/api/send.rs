@@ -20,7 +20,7 @@ use super::flow::{Flow, Party, Stage};
 use super::source::Source;
 use super::verdict::{self, Answer};
 use super::{Rate, words};
-use crate::planner::{self, MediaType, NotSent, Outcome, Trouble, Wall};
+use crate::planner::{self, NotSent, Outcome, Trouble, Wall};
 
 /// Most bytes of an answer to an upload that are read; a real one has about 2,000.
 const ANSWER_MOST: usize = 1024 * 1024;
@@ -115,7 +115,7 @@ impl Client {
         self.http
             .post(self.assets_url(&query))
             .header(AUTHORIZATION, token.header())
-            .header(CONTENT_TYPE, MediaType::as_str(content.media_type))
+            .header(CONTENT_TYPE, content.media_type.as_str())
     }
 
     /// Sends, and reads the answer. A 2xx is read to its end while the body goes on; any other

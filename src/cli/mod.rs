@@ -1,1 +1,204 @@
-//! cli
+//! The command line: what can be said, and what comes back.
+//!
+//! Owns:
+//! - data goes to stdout, everything else to stderr; a closed stdout is no error;
+//! - an error is one line and a hint, or one JSON object, and its exit code is one of [`Exit`].
+
+mod args;
+mod config;
+mod events;
+mod ids;
+mod list;
+mod output;
+mod push;
+mod row;
+mod run;
+mod sandbox;
+mod session;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
+use crate::daemon::SetupError;
+use crate::daemon::lock::LockError;
+use crate::ledger::LedgerError;
+use crate::secret::TokenError;
+
+use args::{Args, Command, Common};
+
+/// Exit codes; other programs rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All well.
+    Well = 0,
+    /// Some files failed, are held, or are not in the ledger.
+    Some = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The ledger is damaged, newer than this program, or cannot be written.
+    Ledger = 74,
+    /// Not finished; try again.
+    Later = 75,
+    /// The token is refused, the subscription has expired, or an account is broken.
+    Stopped = 77,
+    /// The configuration; also no token at all.
+    Config = 78,
+}
+
+impl Exit {
+    /// Which of two decides where both apply.
+    fn worst(self, other: Exit) -> Exit {
+        let weight = |exit: Exit| match exit {
+            Exit::Config => 6,
+            Exit::Ledger => 5,
+            Exit::Stopped => 4,
+            Exit::Later => 3,
+            Exit::Some => 2,
+            Exit::Usage => 1,
+            Exit::Well => 0,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+}
+
+/// An error as a person meets it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: String,
+    exit: Exit,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hint: hint.into(), exit }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::new(Exit::Config, error.to_string(), error.hint())
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Failure {
+        Failure::new(Exit::Config, error.to_string(), error.hint())
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Failure {
+        let exit = match &error {
+            LedgerError::OtherServer { .. } => Exit::Config,
+            LedgerError::Newer { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::Sqlite(_)
+            | LedgerError::OldSqlite(_) => Exit::Ledger,
+        };
+        Failure::new(exit, error.to_string(), error.hint())
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Failure {
+        match &error {
+            LockError::Held { pid, daemon, .. } => {
+                let hint = if *daemon {
+                    format!("stop it first: kill {pid}; or use another --state-dir")
+                } else {
+                    "wait for it: add --timeout 10min".to_owned()
+                };
+                Failure::new(Exit::Later, error.to_string(), hint)
+            }
+            LockError::Unusable { .. } => {
+                let hint = "choose another: --state-dir DIR, on a disk of this machine";
+                Failure::new(Exit::Ledger, error.to_string(), hint)
+            }
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Failure {
+        match error {
+            SetupError::Ledger(error) => error.into(),
+            SetupError::Client(error) => {
+                let hint = error.hint().unwrap_or("run with -vv for more");
+                Failure::new(Exit::Config, error.to_string(), hint)
+            }
+            SetupError::Pattern { .. } => {
+                Failure::new(Exit::Config, error.to_string(), "taxiway config check")
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        let hint = "check the limits of this machine: ulimit -a";
+        Failure::new(Exit::Later, format!("the system refused: {error}"), hint)
+    }
+}
+
+/// Parses the command line, does what it says, and gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let args = match Args::try_parse_from(&arguments) {
+        Ok(args) => args,
+        Err(error) => return usage(&error, json),
+    };
+    output::start_log(&args.common);
+    match dispatch(args) {
+        Ok(exit) => exit as u8,
+        Err(failure) => {
+            output::failure(&failure, json);
+            failure.exit as u8
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<Exit, Failure> {
+    let common = args.common;
+    match args.command {
+        Command::Run(args) => run::run(&common, args),
+        Command::Push(args) => push::push(&common, args),
+        Command::Id(args) => ids::id(&common, &args),
+        Command::Ls(args) => list::ls(&common, &args),
+        Command::Sandbox(args) => sandbox::sandbox(&common, args),
+        Command::Config { command } => config::config(&common, &command),
+    }
+}
+
+/// Help and version are answers; the rest are errors of usage.
+fn usage(error: &clap::Error, json: bool) -> u8 {
+    if !error.use_stderr() {
+        output::help(error);
+        return Exit::Well as u8;
+    }
+    if json {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let failure = Failure::new(Exit::Usage, line, "taxiway --help");
+        output::failure(&failure, true);
+    } else {
+        output::help(error);
+    }
+    Exit::Usage as u8
+}
+
+/// Loads the configuration for a command.
+fn load(common: &Common, flags: Flags) -> Result<(Loaded, Environment), Failure> {
+    let environment = Environment::of_process();
+    let flags =
+        Flags { config: common.config.clone(), state_dir: common.state_dir.clone(), ..flags };
+    let sources = Sources { environment, flags };
+    let mut loaded = crate::config::Config::load(&sources)?;
+    if common.sandbox {
+        loaded.config.state_dir.push("sandbox");
+    }
+    Ok((loaded, sources.environment))
+}

@@ -141,7 +141,8 @@ async fn a_refusal_before_the_last_byte_ends_the_body() {
 #[tokio::test]
 async fn the_words_of_an_early_refusal_may_come_late_while_the_body_stands_still() {
     let case = Case::new(LARGE).await;
-    let sent = case.begin();
+    let client = case.client();
+    let sent = case.begin_with(client.clone());
     let mut conn = case.server.accept().await;
     conn.head().await;
     conn.say("HTTP/1.1 401 No\r\ncontent-length: 5\r\n\r\nnot").await;
@@ -151,8 +152,9 @@ async fn the_words_of_an_early_refusal_may_come_late_while_the_body_stands_still
     conn.say("hi").await;
     let (kind, _, message) = refused(sent.await.expect("ends"));
     assert_eq!((kind, message.as_str()), (RefusalKind::Token, "nothi"));
-    // Nothing moves on the connection, and it ends all the same.
+    // Nothing moves on the connection, and it ends all the same while the client lives on.
     conn.rest().await;
+    drop(client);
     assert!(case.handed() < LARGE as u64);
 }
 
