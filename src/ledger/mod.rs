@@ -8,6 +8,7 @@
 
 mod facts;
 mod step;
+mod uploads;
 mod views;
 
 use std::path::{Path, PathBuf};
