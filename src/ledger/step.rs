@@ -80,8 +80,8 @@ impl Ledger {
                 let id = self.put_path(path, &row, now)?;
                 self.decide(id, now, "ignored", reason)
             }
-            Write::PathFailed { path, folder, fingerprint, reason } => {
-                let row = PathWrite::unlinked(*folder, fingerprint, false, "failed", reason);
+            Write::PathFailed { path, folder, fingerprint, certain, reason } => {
+                let row = PathWrite::unlinked(*folder, fingerprint, *certain, "failed", reason);
                 let id = self.put_path(path, &row, now)?;
                 self.decide(id, now, "failed", reason)
             }

@@ -147,9 +147,16 @@ impl Planner {
             Identity::Unreadable { stat, reason } => {
                 self.end_pushes(&path, &mut entry, &reason, plan);
                 let fingerprint = stat.or(entry.stat).unwrap_or_default().fingerprint;
+                let known = facts.row.is_some_and(|row| {
+                    let failed = PathStatus::Failed { reason: reason.clone() };
+                    row.status == failed && row.fingerprint == fingerprint && !row.gone
+                });
+                if known {
+                    return;
+                }
                 plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
-                let folder = entry.folder;
-                plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
+                let (folder, certain) = (entry.folder, false);
+                plan.writes.push(Write::PathFailed { path, folder, fingerprint, certain, reason });
             }
         }
     }
@@ -433,7 +440,8 @@ impl Planner {
         let (folder, fingerprint) = (entry.folder, stat.fingerprint);
         if self.waited_enough(now, &entry, &stat) {
             plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
-            plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
+            let certain = true;
+            plan.writes.push(Write::PathFailed { path, folder, fingerprint, certain, reason });
             return;
         }
         if entry.incomplete.is_none() {
@@ -576,6 +584,9 @@ fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>)
     let same = row.fingerprint == stat.fingerprint;
     match &row.status {
         PathStatus::Settling => Want::Settle,
+        PathStatus::Failed { .. } if same && !row.gone && row.certain => Want::Nothing,
+        // The disk may have recovered; every scan tries.
+        PathStatus::Failed { .. } if same && !row.gone && by_scan => Want::Recheck,
         PathStatus::Failed { .. } if same && !row.gone => Want::Nothing,
         PathStatus::Failed { .. } => Want::Settle,
         PathStatus::Ignored { by: IgnoredBy::Rule, .. } => Want::Settle,

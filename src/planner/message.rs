@@ -449,6 +449,8 @@ pub enum Write {
         folder: FolderId,
         /// How it looked.
         fingerprint: Fingerprint,
+        /// It is the file's own fault: until it changes, trying again is of no use.
+        certain: bool,
         /// In words.
         reason: String,
     },

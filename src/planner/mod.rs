@@ -109,6 +109,10 @@ struct Account {
     is_not: BTreeSet<AccountId>,
     /// Without an e-mail: when the list is to be read to find out which account it is.
     identify_at: Option<Mono>,
+    /// Without an e-mail: since when that has been asked for.
+    identify_since: Option<Mono>,
+    /// Without an e-mail: nothing at all is stored on it, as of this very moment.
+    empty_at: Option<Mono>,
 }
 
 /// Whether there is anything left to do.

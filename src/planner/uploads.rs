@@ -96,9 +96,10 @@ impl Planner {
                         any = true;
                         break;
                     }
-                    if self.may_be_elsewhere(&candidate) {
-                        let account = self.accounts.entry(candidate.account).or_default();
+                    if let Some(nameless) = self.may_be_elsewhere(&candidate, now) {
+                        let account = self.accounts.entry(nameless).or_default();
                         account.identify_at.get_or_insert(now.mono);
+                        account.identify_since.get_or_insert(now.mono);
                     }
                     blocked += 1;
                 }
@@ -139,7 +140,7 @@ impl Planner {
     fn may_send(&self, candidate: &Candidate, now: Now) -> bool {
         let key = candidate.key();
         if self.passage(key.account, now.mono) == Passage::Closed
-            || self.may_be_elsewhere(candidate)
+            || self.may_be_elsewhere(candidate, now).is_some()
         {
             return false;
         }
@@ -162,11 +163,24 @@ impl Planner {
         one == other || nameless(one) || nameless(other)
     }
 
-    /// An account without a name may be the very one that has this content already.
-    fn may_be_elsewhere(&self, candidate: &Candidate) -> bool {
-        let Some(account) = self.accounts.get(&candidate.account) else { return false };
-        let unsure = |other: &AccountId| !account.is_not.contains(other);
-        account.email.is_none() && candidate.elsewhere.iter().any(unsure)
+    /// An account without a name may be the very one that has this content already, or wants it:
+    /// which account that is must be found out first.
+    fn may_be_elsewhere(&self, candidate: &Candidate, now: Now) -> Option<AccountId> {
+        let unsure = |nameless: AccountId, other: AccountId| {
+            self.accounts.get(&nameless).is_some_and(|account| {
+                account.email.is_none()
+                    && !account.is_not.contains(&other)
+                    && account.empty_at != Some(now.mono)
+            })
+        };
+        candidate.elsewhere.iter().find_map(|other| {
+            let (here, there) = (candidate.account, *other);
+            match (unsure(here, there), unsure(there, here)) {
+                (true, _) => Some(here),
+                (false, true) => Some(there),
+                (false, false) => None,
+            }
+        })
     }
 
     fn open_attempt(&mut self, now: Now, candidate: Candidate, plan: &mut Plan) {
@@ -654,6 +668,12 @@ impl Planner {
                 self.learn(id, email, facts.asset_account, plan);
             }
             None => {
+                let since = account.identify_since.unwrap_or(now.mono);
+                // What is stored is listed within this time: an empty list means an empty
+                // account, and the upload that is let through now will tell its name.
+                if listing.assets.is_empty() && listing.asked.mono.since(since) >= LOOKS_MS[3] {
+                    account.empty_at = Some(now.mono);
+                }
                 account.is_not.extend(&facts.established);
                 account.identify_at = Some(now.mono.plus(LOOKS_MS[3]));
             }
