@@ -242,7 +242,10 @@ impl Ledger {
     /// What an earlier run left behind.
     pub fn remembered(&self) -> Result<Remembered> {
         let sql = "SELECT a.id, c.hash, u.account_id, d.path, p.name, p.folder_id, a.name, c.size,
-                          a.opened_at, a.skew_ms, a.looks, u.failures, u.doubts, a.took_ms
+                          a.opened_at, a.skew_ms, a.looks, u.failures, u.doubts, a.took_ms,
+                          (SELECT count(*) FROM upload n WHERE n.account_id = u.account_id
+                             AND n.asset_id IS NOT NULL
+                             AND n.uploaded_at >= coalesce(a.sent_at, a.opened_at))
                    FROM attempt a JOIN upload u ON u.id = a.upload_id
                    JOIN content c ON c.id = u.content_id JOIN path p ON p.id = a.path_id
                    JOIN directory d ON d.id = p.directory_id
@@ -364,5 +367,6 @@ fn open_attempt(row: &Row<'_>) -> rusqlite::Result<OpenAttempt> {
         failures: row.get(11)?,
         doubts: row.get(12)?,
         took_ms: row.get(13)?,
+        newer: row.get(14)?,
     })
 }

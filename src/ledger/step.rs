@@ -207,12 +207,14 @@ impl Ledger {
     }
 
     /// Takes from the queue what this path was to be the source of and does not hold any more;
-    /// another living path of the lane takes its place, if there is one.
+    /// another living path of the lane takes its place, if there is one. What a rule leaves alone
+    /// is not known to hold anything, and stays the source of a push.
     fn release(&self, path: i64) -> Result<()> {
         let sql = "SELECT q.folder_id, q.upload_id FROM queue q
                    JOIN upload u ON u.id = q.upload_id JOIN path p ON p.id = q.path_id
                    WHERE q.path_id = ?1 AND NOT (
-                       p.gone_at IS NULL AND p.content_id IS u.content_id
+                       p.gone_at IS NULL
+                       AND (p.content_id IS u.content_id OR (q.folder_id = 0 AND p.status = 'rule'))
                        AND (q.folder_id = 0
                             OR (p.folder_id = q.folder_id AND p.upload_id = q.upload_id)))";
         let mut stale = self.db.prepare_cached(sql)?;

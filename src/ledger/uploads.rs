@@ -78,14 +78,14 @@ impl Ledger {
             Write::Requeue { key, reason } => {
                 let upload = self.upload_id(key)?;
                 let sql = "UPDATE upload SET failed_at = NULL, reason = ?2, next_try_at = NULL
-                           WHERE id = ?1 AND asset_id IS NULL";
+                           WHERE id = ?1 AND asset_id IS NULL AND held_at IS NULL";
                 self.execute(sql, params![upload, reason])?;
                 let sql = "INSERT OR IGNORE INTO queue
                                (folder_id, account_id, upload_id, path_id, newest)
                            SELECT p.folder_id, u.account_id, u.id, p.id, p.mtime_ns
                            FROM upload u JOIN path p ON p.content_id = u.content_id
-                           WHERE u.id = ?1 AND u.asset_id IS NULL AND p.gone_at IS NULL
-                             AND (p.upload_id = u.id OR p.folder_id = 0)";
+                           WHERE u.id = ?1 AND u.asset_id IS NULL AND u.held_at IS NULL
+                             AND p.gone_at IS NULL AND (p.upload_id = u.id OR p.folder_id = 0)";
                 self.execute(sql, [upload])
             }
             other => unreachable!("not about an upload: {other:?}"),

@@ -10,10 +10,21 @@ use super::doubt::Doubt;
 use super::message::{
     AttemptEnd, Effect, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
 };
-use super::retry::{Cause, FAILURES_MOST, SAME_REFUSAL_MOST, STUMBLES_MOST};
+use super::retry::{Cause, FAILURES_MOST, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
 use super::sabotage::{self, Bug};
 use super::types::{AccountId, Asset, AttemptId, FolderId, Now, Push, SharedPath, UploadKey, Wall};
 use super::uploads::Flight;
+
+/// An upload that is on the server.
+pub(super) struct Stored {
+    pub(super) key: UploadKey,
+    pub(super) path: SharedPath,
+    pub(super) name: String,
+    pub(super) asset: Asset,
+    /// In the list, after a lost answer.
+    pub(super) found: bool,
+    pub(super) tried: Tried,
+}
 
 impl Planner {
     pub(super) fn sent(
@@ -27,21 +38,23 @@ impl Planner {
         let Some(flight) = self.flights.remove(&attempt) else {
             return;
         };
-        self.gates.end_probe(attempt);
+        let tried = self.gates.end_probe(attempt);
         self.hungry = true;
         match outcome {
             Outcome::Stored(asset) => {
-                self.streaks.stumbles = 0;
+                self.streaks.stumbles.clear();
                 self.streaks.stored += 1;
                 self.streaks.refusals.retain(|(account, ..)| *account != flight.key.account);
                 self.close(attempt, AttemptEnd::Stored, Some(200), "", plan);
-                self.stored(flight.key, &flight.path, &flight.name, asset, false, named, plan);
+                let Flight { key, path, name, .. } = flight;
+                let stored = Stored { key, path, name, asset, found: false, tried };
+                self.stored(stored, named, plan);
             }
             Outcome::NotSent(reason) => self.not_sent(now, attempt, flight, reason, plan),
             Outcome::Unknown { status, reason, took_ms } => {
                 if status.is_some() {
                     self.is_online(plan);
-                    self.stumbled(now, flight.key.account, &reason, plan);
+                    self.stumbled(now, flight.key, &reason, plan);
                 }
                 self.in_doubt(now, attempt, flight, status, reason, took_ms, plan);
             }
@@ -60,26 +73,19 @@ impl Planner {
         plan.writes.push(Write::CloseAttempt { attempt, end, status, detail: detail.into() });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn stored(
-        &mut self,
-        key: UploadKey,
-        path: &SharedPath,
-        name: &str,
-        asset: Asset,
-        found: bool,
-        named: Option<AccountId>,
-        plan: &mut Plan,
-    ) {
-        let (all, one) = self.gates.open(key.account);
+    pub(super) fn stored(&mut self, stored: Stored, named: Option<AccountId>, plan: &mut Plan) {
+        let Stored { key, path, name, asset, found, tried } = stored;
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.key.account == key.account) {
+            doubt.newer += 1;
+        }
+        let (all, one) = self.gates.open(key.account, tried);
         if all {
             plan.notices.push(Notice::AccountResumed { account: None });
         }
         if one {
             plan.notices.push(Notice::AccountResumed { account: Some(key.account) });
         }
-        plan.writes.push(Write::Uploaded { key, asset: asset.clone(), name: name.into() });
-        let path = path.clone();
+        plan.writes.push(Write::Uploaded { key, asset: asset.clone(), name });
         let email = asset.email();
         plan.notices.push(Notice::Uploaded { path, key, asset, found });
         if let Some(email) = email {
@@ -112,6 +118,14 @@ impl Planner {
                     }
                 }
                 self.settling.merge_account(account, into);
+                let flights = self.flights.values_mut().map(|flight| &mut flight.key);
+                let doubts = self.doubts.values_mut().map(|doubt| &mut doubt.key);
+                let met = self.streaks.refusals.iter_mut().flat_map(|(.., met)| met);
+                for key in flights.chain(doubts).chain(met).chain(&mut self.streaks.stumbles) {
+                    if key.account == account {
+                        key.account = into;
+                    }
+                }
             }
             Some(_) | None => {
                 plan.writes.push(Write::NameAccount { account, email: email.clone() });
@@ -183,7 +197,8 @@ impl Planner {
     /// A failure that may be this upload's own: later again, and after many a person's.
     fn failure(&mut self, now: Now, flight: Flight, reason: String, plan: &mut Plan) {
         let failures = flight.failures + 1;
-        if failures >= FAILURES_MOST && self.streaks.stored > 0 {
+        let others_pass = std::mem::take(&mut self.streaks.stored) > 0;
+        if failures >= FAILURES_MOST && others_pass {
             let reason = format!("{reason} ({failures} times, while other uploads passed)");
             plan.notices.push(Notice::Failed { path: flight.path, reason: reason.clone() });
             plan.writes.push(Write::UploadFailed { key: flight.key, reason });
@@ -250,10 +265,12 @@ impl Planner {
         }
     }
 
-    fn stumbled(&mut self, now: Now, account: AccountId, reason: &str, plan: &mut Plan) {
-        self.streaks.stumbles += 1;
-        if self.streaks.stumbles >= STUMBLES_MOST {
-            self.stop(now, account, Cause::Server, reason.into(), None, plan);
+    fn stumbled(&mut self, now: Now, key: UploadKey, reason: &str, plan: &mut Plan) {
+        if !self.streaks.stumbles.contains(&key) && self.streaks.stumbles.len() < STUMBLES_MOST {
+            self.streaks.stumbles.push(key);
+        }
+        if self.streaks.stumbles.len() >= STUMBLES_MOST {
+            self.stop(now, key.account, Cause::Server, reason.into(), None, plan);
         }
     }
 
@@ -267,11 +284,14 @@ impl Planner {
     ) {
         let account = flight.key.account;
         self.is_online(plan);
+        self.streaks.stumbles.clear();
         let detail = format!("{}: {}", refusal.status, refusal.message);
         self.close(attempt, AttemptEnd::Refused, Some(refusal.status), &detail, plan);
         let path = flight.path.clone();
         match refusal.kind {
             RefusalKind::Token if sabotage::on(Bug::RetryRefusedToken) => {}
+            // It went out under a token that is not in use any more.
+            RefusalKind::Token if flight.token != self.token => {}
             RefusalKind::Token => self.stop(now, account, Cause::Token, detail, None, plan),
             RefusalKind::Subscription => {
                 self.stop(now, account, Cause::Subscription, detail, None, plan);
@@ -365,6 +385,7 @@ impl Planner {
             next_look: now.mono,
             failures: flight.failures,
             doubts: flight.doubts,
+            newer: 0,
         };
         doubt.next_look = doubt.look_at(&self.limits.looks_ms, now.mono);
         self.doubts.insert(attempt, doubt);

@@ -189,6 +189,10 @@ impl Planner {
             settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
         let pushes = std::mem::take(&mut entry.pushes);
         self.hungry = true;
+        let foreign = foreign(&entry, facts.row.as_ref());
+        if foreign {
+            self.refresh(now, &path, stat, facts.row.as_ref(), plan);
+        }
         for Push { account, name: wanted, .. } in &pushes {
             let (path, account) = (path.clone(), *account);
             let key = UploadKey { hash: content.hash, account };
@@ -201,7 +205,7 @@ impl Planner {
         let account = match self.folders.get(&folder) {
             Some(here) => here.policy.account,
             // A pushed file that a folder has a row of keeps that row.
-            None if foreign(&entry, facts.row.as_ref()) => return,
+            None if foreign => return,
             None => match pushes.first() {
                 Some(push) => push.account,
                 None => return,
@@ -235,6 +239,28 @@ impl Planner {
             });
         }
         self.recheck_unless(certain || folder == FolderId::PUSHES, now, path, entry, stat);
+    }
+
+    /// A push is sent by the look of the row that a folder has of it: one that is out of date is
+    /// brought up to date, and the folder looks for itself.
+    fn refresh(
+        &mut self,
+        now: Now,
+        path: &SharedPath,
+        stat: Stat,
+        row: Option<&PathRow>,
+        plan: &mut Plan,
+    ) {
+        let Some(row) = row.filter(|row| row.fingerprint != stat.fingerprint) else {
+            return;
+        };
+        plan.writes.push(Write::Settling {
+            path: path.clone(),
+            folder: row.folder,
+            fingerprint: stat.fingerprint,
+            reason: "pushed; its folder looks at it again".into(),
+        });
+        self.settle_again(now, row.folder, path.clone());
     }
 
     fn tell_linked(

@@ -55,6 +55,8 @@ pub struct Doubt {
     pub failures: u32,
     /// Doubts in a row of the upload, this one not counted.
     pub doubts: u32,
+    /// Assets stored on the account since.
+    pub newer: u32,
 }
 
 /// What a list says of a doubt.
@@ -89,6 +91,7 @@ impl Doubt {
             next_look: now.mono,
             failures: open.failures,
             doubts: open.doubts,
+            newer: open.newer,
         };
         doubt.looks = open.looks.min(looks_ms.len() as u32);
         doubt.next_look = doubt.look_at(looks_ms, now.mono);
@@ -256,6 +259,7 @@ mod tests {
             next_look: Mono(2_000),
             failures: 0,
             doubts: 0,
+            newer: 0,
         }
     }
 

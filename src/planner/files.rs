@@ -42,7 +42,7 @@ impl Planner {
         let Sight { folder, path, look, by_scan } = sight;
         match look {
             Look::File(stat) => self.seen_file(now, folder, path, stat, by_scan, row, plan),
-            Look::Left { stat, rule } => self.seen_left(folder, path, stat, rule, row, plan),
+            Look::Left { stat, rule } => self.seen_left(now, folder, path, stat, rule, row, plan),
             Look::Gone => self.seen_gone(path, row, plan),
             Look::Unreadable { reason } => {
                 // What cannot be looked at is not gone: look again later.
@@ -229,8 +229,10 @@ impl Planner {
         self.settling.put(path, entry);
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn seen_left(
         &mut self,
+        now: Now,
         folder: FolderId,
         path: SharedPath,
         stat: Stat,
@@ -238,11 +240,17 @@ impl Planner {
         row: Option<PathRow>,
         plan: &mut Plan,
     ) {
-        if self.settling.entry(&path).is_some_and(|entry| !entry.pushes.is_empty()) {
-            // Rules do not apply to what a person asked for by name.
-            return;
+        if let Some(mut entry) = self.settling.take(&path).filter(|e| !e.pushes.is_empty()) {
+            // Rules do not apply to what a person asked for by name: it goes on as a push alone.
+            entry.folder = FolderId::PUSHES;
+            entry.see(stat, now.mono);
+            match entry.phase {
+                Phase::Identifying => self.settling.put(path.clone(), entry),
+                Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
+                    self.reschedule(now, path.clone(), entry);
+                }
+            }
         }
-        self.settling.take(&path);
         let known = row.is_some_and(|row| {
             let same = PathStatus::Ignored { by: IgnoredBy::Rule, reason: rule.clone() };
             !row.gone && row.folder == folder && row.status == same

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use super::answers::Stored;
 use super::doubt::{Doubt, Finding};
 use super::message::{
     AttemptEnd, Effect, Facts, Listing, Notice, Plan, RefusalKind, Trouble, Write,
 };
-use super::retry::{Cause, DOUBTS_MOST};
+use super::retry::{Cause, DOUBTS_MOST, Tried};
 use super::sabotage::{self, Bug};
 use super::types::{AccountId, AttemptId, Mono, Now};
 use super::{LOOKS_MS, Planner};
@@ -29,8 +30,8 @@ impl Planner {
                 continue;
             }
             let account = self.accounts.entry(id).or_default();
-            if !account.listing {
-                account.listing = true;
+            if account.listing.is_none() {
+                account.listing = Some(self.token);
                 plan.effects.push(Effect::List { account: id, email: account.email.clone() });
             }
         }
@@ -53,11 +54,13 @@ impl Planner {
         facts: &Facts,
         plan: &mut Plan,
     ) {
-        self.accounts.entry(account).or_default().listing = false;
+        let token = self.accounts.entry(account).or_default().listing.take();
         self.hungry = true;
         let listing = match listing {
             Ok(listing) => listing,
-            Err(trouble) => return self.list_failed(now, account, trouble, plan),
+            Err(trouble) => {
+                return self.list_failed(now, account, trouble, token == Some(self.token), plan);
+            }
         };
         self.is_online(plan);
         if let Some(server_time) = listing.server_time {
@@ -110,9 +113,16 @@ impl Planner {
         }
     }
 
-    fn list_failed(&mut self, now: Now, account: AccountId, trouble: Trouble, plan: &mut Plan) {
+    fn list_failed(
+        &mut self,
+        now: Now,
+        account: AccountId,
+        trouble: Trouble,
+        same_token: bool,
+        plan: &mut Plan,
+    ) {
         let cause = match trouble.refusal.as_ref().map(|refusal| refusal.kind) {
-            Some(RefusalKind::Token) => Some(Cause::Token),
+            Some(RefusalKind::Token) => same_token.then_some(Cause::Token),
             Some(RefusalKind::Subscription) => Some(Cause::Subscription),
             Some(RefusalKind::Account) => Some(Cause::Account),
             Some(RefusalKind::Rate { .. } | RefusalKind::File | RefusalKind::Other) | None => None,
@@ -158,11 +168,14 @@ impl Planner {
             doubt.was_last_look(&self.limits.looks_ms) || sabotage::on(Bug::BelieveFirstLook);
         match finding {
             Finding::Found(asset) => {
-                self.streaks.stumbles = 0;
+                self.streaks.stumbles.clear();
                 facts.ours.push((asset.asset_id.clone(), doubt.name.clone()));
                 self.close(id, AttemptEnd::Found, None, "found in the list", plan);
                 let named = facts.asset_account;
-                self.stored(doubt.key, &doubt.path, &doubt.name, asset, true, named, plan);
+                let Doubt { key, path, name, .. } = doubt;
+                let stored =
+                    Stored { key, path, name, asset, found: true, tried: Tried::default() };
+                self.stored(stored, named, plan);
             }
             Finding::Absent if last => self.absent(now, id, doubt, facts, plan),
             Finding::CannotTell(why) if last => {

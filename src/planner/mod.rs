@@ -70,6 +70,9 @@ pub struct Limits {
     pub settling: usize,
     /// Attempts in doubt on one account.
     pub doubts: usize,
+    /// Assets stored on one account since a doubt of it arose: with more, the list might not
+    /// reach back to it.
+    pub newer: u32,
     /// Pauses before the looks at a doubt.
     pub looks_ms: Vec<i64>,
     /// Quiet time of pushed files outside the folders.
@@ -85,6 +88,7 @@ impl Default for Limits {
             identify_at_once: 2,
             settling: 10_000,
             doubts: 32,
+            newer: 800,
             looks_ms: LOOKS_MS.to_vec(),
             push_settle_ms: 2_000,
             seed: 0,
@@ -108,7 +112,8 @@ struct Folder {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Account {
     email: Option<String>,
-    listing: bool,
+    /// Its list is being read, under this token.
+    listing: Option<u32>,
     /// Without an e-mail: what is on these accounts is not on this one for sure.
     is_not: BTreeSet<AccountId>,
     /// Without an e-mail: when the list is to be read to find out which account it is.
@@ -143,6 +148,8 @@ pub struct Planner {
     streaks: Streaks,
     jitter: Jitter,
     last_attempt: i64,
+    /// How often the token has changed.
+    token: u32,
     /// The server's clock minus ours, from the last answer that carried a date.
     skew_ms: Option<i64>,
     /// The queues may hold something that was not offered yet.
@@ -188,6 +195,7 @@ impl Planner {
             gates: Gates::default(),
             streaks: Streaks::default(),
             last_attempt: remembered.last_attempt,
+            token: 0,
             skew_ms: None,
             hungry: true,
             next_try: None,
@@ -234,6 +242,7 @@ impl Planner {
             Event::ScanOwed { folder } => self.owe_scan(folder),
             Event::ScanEvery { folder, pause_ms } => self.scan_every(now, folder, pause_ms),
             Event::TokenChanged => {
+                self.token += 1;
                 if self.gates.token_changed() {
                     plan.notices.push(Notice::AccountResumed { account: None });
                 }
@@ -281,7 +290,7 @@ impl Planner {
         }
         let lists = self.doubts.values().filter(|doubt| !self.lists(doubt.key.account));
         let looks = lists.map(|doubt| doubt.next_look);
-        let names = self.accounts.values().filter(|account| !account.listing);
+        let names = self.accounts.values().filter(|account| account.listing.is_none());
         let lists = looks.chain(names.filter_map(|account| account.identify_at)).min();
         let scans = self.folders.values().filter(|folder| !folder.scanning);
         let scans = scans.map(|folder| folder.next_scan).min();
@@ -357,7 +366,7 @@ impl Planner {
     }
 
     fn lists(&self, account: AccountId) -> bool {
-        self.accounts.get(&account).is_some_and(|account| account.listing)
+        self.accounts.get(&account).is_some_and(|account| account.listing.is_some())
     }
 
     fn owe_scan(&mut self, folder: FolderId) {

@@ -27,7 +27,7 @@ pub const FAILURES_MOST: u32 = 8;
 /// Doubts in a row after which an upload needs a person.
 pub const DOUBTS_MOST: u32 = 3;
 /// Server errors in a row, on different files, after which one probe at a time is sent.
-pub const STUMBLES_MOST: u32 = 3;
+pub const STUMBLES_MOST: usize = 3;
 /// The same refusal, on as many files in a row, is about the account and not about them.
 pub const SAME_REFUSAL_MOST: usize = 3;
 
@@ -127,6 +127,15 @@ pub enum Passage {
     Open,
 }
 
+/// Which gates an attempt was trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// The one that stops everyone.
+    pub all: bool,
+    /// Its account's.
+    pub account: bool,
+}
+
 /// All gates.
 #[derive(Debug, Clone, Default)]
 pub struct Gates {
@@ -190,13 +199,11 @@ impl Gates {
         }
     }
 
-    /// The attempt is over; a gate it was trying can be tried by another.
-    pub fn end_probe(&mut self, attempt: AttemptId) {
-        for gate in self.all.iter_mut().chain(self.accounts.values_mut()) {
-            if gate.probe == Some(attempt) {
-                gate.probe = None;
-            }
-        }
+    /// The attempt is over; a gate it was trying can be tried by another. Says what it tried.
+    pub fn end_probe(&mut self, attempt: AttemptId) -> Tried {
+        let end = |gate: &mut Gate| gate.probe.take_if(|probe| *probe == attempt).is_some();
+        let account = self.accounts.values_mut().map(end).fold(false, |tried, one| tried | one);
+        Tried { all: self.all.as_mut().is_some_and(end), account }
     }
 
     /// Closes a gate, or keeps it closed for longer. True if it was open, or closed for another
@@ -241,10 +248,22 @@ impl Gates {
         new
     }
 
-    /// An upload was stored: whatever stopped this account, or all, is over. Says what opened:
-    /// the gate of all, the account's.
-    pub fn open(&mut self, account: AccountId) -> (bool, bool) {
-        (self.all.take().is_some(), self.accounts.remove(&account).is_some())
+    /// An upload was stored: what stopped this account, or all, is over if this attempt tried
+    /// it, or if no server that is in such trouble could have stored it. An attempt that was
+    /// under way before says nothing of a token, a subscription, or a pause that was asked for.
+    /// Says what opened: the gate of all, the account's.
+    pub fn open(&mut self, account: AccountId, tried: Tried) -> (bool, bool) {
+        let shows = |cause| match cause {
+            Cause::Offline | Cause::Server | Cause::Refused => true,
+            Cause::Token | Cause::Subscription | Cause::Account | Cause::Rate => false,
+        };
+        let all = self.all.take_if(|gate| tried.all || shows(gate.cause)).is_some();
+        let gate = self.accounts.get(&account);
+        let one = gate.is_some_and(|gate| tried.account || shows(gate.cause));
+        if one {
+            self.accounts.remove(&account);
+        }
+        (all, one)
     }
 
     /// Any answer at all: we are not offline. True if we were.
@@ -315,9 +334,10 @@ mod tests {
         assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Probe);
         gates.begin_probe(A, AttemptId(9));
         assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Closed);
-        gates.end_probe(AttemptId(9));
+        assert_eq!(gates.end_probe(AttemptId(9)), Tried { all: false, account: true });
         assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Probe);
-        assert_eq!(gates.open(A), (false, true));
+        assert_eq!(gates.open(A, Tried::default()), (false, false));
+        assert_eq!(gates.open(A, Tried { all: false, account: true }), (false, true));
         assert_eq!(gates.passage(A, Mono(PROBE_MS)), Passage::Open);
     }
 

@@ -310,6 +310,8 @@ pub struct OpenAttempt {
     pub doubts: u32,
     /// How long the body took, if its end was seen.
     pub took_ms: Option<i64>,
+    /// Assets stored on the account since.
+    pub newer: u32,
 }
 
 /// What the server says it stored.

@@ -6,6 +6,7 @@
 //!   on one account, nor on two that may be the same;
 //! - while an account's e-mail is not learnt yet, one upload at a time is in flight on it.
 
+use super::doubt::Doubt;
 use super::message::{Ask, Effect, Notice, Offer, Plan, Send, Write};
 use super::retry::Passage;
 use super::sabotage::{self, Bug};
@@ -27,13 +28,15 @@ pub(super) struct Flight {
     pub(super) skew_ms: Option<i64>,
     pub(super) failures: u32,
     pub(super) doubts: u32,
+    /// How often the token had changed when it was opened.
+    pub(super) token: u32,
 }
 
 /// Things that mean something only several times in a row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Streaks {
-    /// Server errors.
-    pub(super) stumbles: u32,
+    /// The uploads that met server errors.
+    pub(super) stumbles: Vec<UploadKey>,
     /// The same refusal, account by account: status, words, and the uploads it met.
     pub(super) refusals: Vec<(AccountId, u16, String, Vec<UploadKey>)>,
     /// Uploads stored since the last failure of any.
@@ -109,8 +112,10 @@ impl Planner {
     /// How much may go through to one account: the gates, the doubts, and whether its name is
     /// still to be learnt.
     pub(super) fn passage(&self, account: AccountId, now: Mono) -> Passage {
-        let doubts = self.doubts.values().filter(|doubt| doubt.key.account == account).count();
-        if doubts >= self.limits.doubts {
+        let of = |doubt: &&Doubt| doubt.key.account == account;
+        let doubts = self.doubts.values().filter(of).count();
+        let mut ages = self.doubts.values().filter(of).map(|doubt| doubt.newer);
+        if doubts >= self.limits.doubts || ages.any(|newer| newer >= self.limits.newer) {
             return Passage::Closed;
         }
         let nameless = self.accounts.get(&account).is_none_or(|account| account.email.is_none());
@@ -206,6 +211,7 @@ impl Planner {
                 skew_ms: self.skew_ms,
                 failures,
                 doubts,
+                token: self.token,
             },
         );
         let email = self.accounts.get(&account).and_then(|account| account.email.clone());

@@ -1,1 +1,51 @@
-//! tests
+//! Scenarios: what happens and what follows, as text; the test's name is the sentence.
+//!
+//! A story is a list of lines. `given …` sets the world up. `> …` is something that happens, and
+//! the lines below it are all that follows, in order: what is written down, then what is done,
+//! then what is said. `~ …` happens too, and what follows from it is left out. `# …` is a remark.
+//!
+//! Things that happen:
+//! - `put cat.png A old` a file is written (10 bytes unless `A:20`; `empty`, `text` and `half…`
+//!   are what they say; `old`, `future`, `foreign` and `locked` say how it looks);
+//!   `rm cat.png`, `mv cat.png dog.png`; `hide cat.png`, and `show cat.png` as it was;
+//! - `see cat.png` it is looked at; `left cat.png RULE` so, and a rule leaves it alone;
+//!   `read cat.png` the reading that was asked for ends; `arrive cat.png A` all of these, for a
+//!   file that lay there for an hour;
+//! - `scan 1` a scan of folder 1 finds what is on the disk (`away`, `incomplete`); `owe 1`;
+//! - `push out/cat.png a` (`force`);
+//! - `sent 1 stored x1`, `sent 1 lost`, `sent 1 429 30s`, … attempt 1 ends;
+//! - `list a x1=cat.png:10@-1h` account a's list has been read (`nothing`, `short`, `offline`);
+//! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
+//! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
+//! - `state cat.png`, `rest`, `timeout` ask.
+
+mod accounts;
+mod answers;
+mod book;
+mod contents;
+mod doubts;
+mod folders;
+mod given;
+mod pushes;
+mod settle;
+mod stops;
+mod uploads;
+mod words;
+mod world;
+
+/// Plays a story again and compares.
+fn story(text: &str) {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let told = world::tell(&lines);
+    let Some(at) = (0..told.len().max(lines.len()))
+        .find(|at| told.get(*at).map(String::as_str) != lines.get(*at).copied())
+    else {
+        return;
+    };
+    panic!(
+        "it went otherwise, first at line {}: {}\n--- what happened\n{}\n--- end",
+        at + 1,
+        lines.get(at).unwrap_or(&"the end"),
+        told.join("\n")
+    );
+}
