@@ -1,1 +1,4 @@
-//! The one integration binary.
+//! The one integration binary: the program as people start it, against the sandbox.
+
+mod corpus;
+mod support;
