@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use daemon::{Daemon, signal};
 pub use files::{corpus, media, picture, sparse_wav, write};
-pub use program::{Said, Taxiway};
+pub use program::{Said, Taxiway, section};
 pub use server::Server;
 
 /// Longer than anything takes that works.
