@@ -106,10 +106,11 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Failure {
         match &error {
             LockError::Held { pid, daemon, .. } => {
-                let hint = if *daemon {
-                    format!("stop it first: kill {pid}; or use another --state-dir")
-                } else {
-                    "wait for it: add --timeout 10min".to_owned()
+                let hint = match (daemon, pid) {
+                    // 0 is nobody, and to kill it would be to kill oneself.
+                    (true, 0) => "stop it first, or use another --state-dir".to_owned(),
+                    (true, _) => format!("stop it first: kill {pid}; or use another --state-dir"),
+                    (false, _) => "wait for it: add --timeout 10min".to_owned(),
                 };
                 Failure::new(Exit::Later, error.to_string(), hint)
             }

@@ -108,7 +108,8 @@ fn want(
             return Err(Failure::new(Exit::Usage, message, hint));
         }
     };
-    let wrong = path.as_ref().err().map(text::reason);
+    let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
+    let wrong = path.as_ref().err().map(text::reason).or(directory);
     let path = path.ok().map(SharedPath::from);
     Ok(Wanted { given, path, email, wrong, asset_id: None })
 }

@@ -29,7 +29,9 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     for folder in &args.folders {
         if !folder.is_dir() {
             let message = format!("{} is not a directory", shown(folder));
-            let hint = format!("mkdir -p {}", crate::text::shell_word(folder));
+            let word = crate::text::shell_word(folder);
+            let does = if folder.exists() { "taxiway push" } else { "mkdir -p" };
+            let hint = format!("{does} {word}");
             return Err(Failure::new(Exit::Usage, message, hint));
         }
     }

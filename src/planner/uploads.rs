@@ -18,7 +18,7 @@ use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Asset, AttemptId, Candidate, FolderId, Mono, Now, Push, SharedPath, UploadKey, Wall,
 };
-use super::{Account, LOOKS_MS, Planner};
+use super::{Account, LOOKS_MS, Planner, UPLOAD_CAP_MS};
 
 /// Candidates asked for beyond the room there is, for those that must wait for a rival.
 const SPARE_CANDIDATES: usize = 8;
@@ -480,7 +480,13 @@ impl Planner {
             }
             RefusalKind::Account => self.stop(now, account, Cause::Account, detail, None, plan),
             RefusalKind::Rate { retry_after_ms } => {
-                self.stop(now, account, Cause::Rate, detail, retry_after_ms, plan);
+                self.stop(now, account, Cause::Rate, detail.clone(), retry_after_ms, plan);
+                // Written down, so that a restart does not ask again before the time.
+                let gate = self.gates.accounts().find(|(id, _)| *id == account);
+                let wait_ms = gate.and_then(|(_, gate)| gate.until).map(|at| at.since(now.mono));
+                let at = wait_ms.map(|wait_ms| now.wall.plus(wait_ms.clamp(0, UPLOAD_CAP_MS)));
+                let failures = flight.failures;
+                self.delay(flight, failures, at, detail, plan);
             }
             RefusalKind::File => {
                 plan.notices.push(Notice::Failed { path, reason: detail.clone() });
