@@ -14,7 +14,7 @@ use crate::scan;
 use crate::text::{self, shown};
 
 /// A holder takes the lock, then signs it; hardly ever is it seen in between.
-const SIGNED_WITHIN: Duration = Duration::from_secs(1);
+const SIGNED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a holder of the lock does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,7 +80,10 @@ fn the_configuration_tells_where_it_is_and_what_it_says() {
     taxiway.run(&["config", "path"]).exits(0).prints("~/config/taxiway/config.toml\n");
     let other = taxiway.path("other.toml");
     taxiway.run(&["config", "path", "--config", "other.toml"]).exits(0).prints("~/other.toml\n");
-    taxiway.run(&["config", "show", "--config", "other.toml"]).exits(78);
+    taxiway
+        .run(&["config", "show", "--config", "other.toml"])
+        .exits(78)
+        .tells("error: flag --config: ~/other.toml does not exist\nhint: touch ~/other.toml\n");
     std::fs::write(&other, section(&taxiway.folder("folder"))).expect("a configuration");
     taxiway.set("TAXIWAY_CONFIG", &other);
     let said = taxiway.run(&["config", "show"]).exits(0);

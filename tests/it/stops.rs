@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, Taxiway, eventually, picture, section, write};
+use crate::support::{Server, Taxiway, picture, section, write};
 
 fn fill(taxiway: &Taxiway, count: u64) {
     for number in 0..count {
@@ -153,12 +153,6 @@ fn a_restart_keeps_the_time_of_the_next_try() {
     assert!(next.is_string(), "{}", taxiway.row(&file));
     let before = server.requests();
     taxiway.run(&["run", "--once", "-q"]).exits(75);
-    let daemon = taxiway.spawn(&["run", "--json"]);
-    eventually("the daemon has the ledger", || {
-        let said = taxiway.run(&["run", "--once"]);
-        (said.code == 75 && said.err.contains("process id")).then_some(())
-    });
-    daemon.kill();
     assert_eq!(server.requests(), before, "nothing is asked before its time");
     assert_eq!(taxiway.row(&file)["next_try_at"], next);
 }
