@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use crate::config::{Config, Email, Flags};
 use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
-use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, means};
+use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, limits, means};
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::planner::{
-    AccountId, FolderId, Limits, Notice, Push, SharedPath, UploadKey, UploadState,
-};
+use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, UploadState};
 use crate::text::{self, shown};
 
 use super::args::{Common, PushArgs};
@@ -160,8 +158,7 @@ fn send(
     let source = key.source();
     let (token, changed) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
-    let limits = Limits { concurrency: config.api.concurrency, ..Limits::default() };
-    let engine = Engine::new(ledger, limits, Vec::new(), now)?;
+    let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
     let (session, _out) = Session::start(engine, Vec::new(), means, clock, changed)?;
     let task = Task { once: true, timeout: args.timeout, pushes };
     let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
@@ -199,9 +196,9 @@ fn unfinished(common: &Common, wanted: &[Wanted], exit: Exit) -> Failure {
         (1, _) => "the file has no assetId".to_owned(),
         (all, left) => format!("{left} of {all} files have no assetId"),
     };
-    let incomplete = left.iter().find(|file| {
-        file.wrong.as_deref().is_some_and(|reason| reason.starts_with("incomplete:"))
-    });
+    let incomplete = left
+        .iter()
+        .find(|file| file.wrong.as_deref().is_some_and(|reason| reason.starts_with("incomplete:")));
     let hint = match (incomplete, exit) {
         (Some(file), _) => {
             let file = text::shell_word(&file.given);

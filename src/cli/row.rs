@@ -135,7 +135,9 @@ pub fn time(wall: Wall) -> String {
 /// A time of day as a person here reads it.
 pub fn time_of_day(wall: Wall) -> String {
     match Timestamp::from_millisecond(wall.0) {
-        Ok(time) => time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string(),
+        Ok(time) => {
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+        }
         Err(_) => String::new(),
     }
 }

@@ -167,7 +167,10 @@ mod tests {
         let file = File::open(&path).expect("the picture");
         let stat = scan::stat_open(&file).expect("its stat");
         let identity = identify(&path, stat.fingerprint, || Wall(5), || false);
-        assert!(matches!(&identity, Some(Identity::Known { read_at: Wall(5), .. })), "{identity:?}");
+        assert!(
+            matches!(&identity, Some(Identity::Known { read_at: Wall(5), .. })),
+            "{identity:?}"
+        );
         let other = Fingerprint { size: 1, ..stat.fingerprint };
         assert_eq!(identify(&path, other, || Wall(5), || false), Some(Identity::Changed(stat)));
         assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || true), None, "cancelled");

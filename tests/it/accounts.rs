@@ -116,10 +116,8 @@ fn an_account_is_learnt_from_the_first_answer_and_naming_it_later_changes_nothin
     taxiway.once().exits(0);
     assert_eq!(taxiway.row(&folder.join("a.gif"))["account"], "me@example.com");
     let before = server.requests();
-    taxiway.configure(&format!(
-        "{}email = \"Me@Example.com\"\nsettle = \"50ms\"\n",
-        section(&folder)
-    ));
+    taxiway
+        .configure(&format!("{}email = \"Me@Example.com\"\nsettle = \"50ms\"\n", section(&folder)));
     taxiway.once().exits(0);
     assert_eq!(server.requests(), before);
 }

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use taxiway::sandbox::Call;
-
-use crate::support::{Server, Taxiway, corpus, media, write};
+use crate::support::{Server, Taxiway, corpus, media};
 
 fn hash(path: &Path) -> String {
     blake3::hash(&std::fs::read(path).expect("the file")).to_hex().to_string()
@@ -46,7 +44,11 @@ fn every_supported_type_is_uploaded_once_as_documented_and_a_second_run_sends_no
                 assert_eq!(hash(&server.bytes_of(&asset)), hash(&path), "{}", expected.file);
                 assert_eq!(asset.account, "me@example.com");
                 assert_eq!(asset.width.zip(asset.height), expected.size, "{}", expected.file);
-                assert_eq!(asset.duration, None, "{}: durations go only when asked for", asset.name);
+                assert_eq!(
+                    asset.duration, None,
+                    "{}: durations go only when asked for",
+                    asset.name
+                );
                 assert!(asset.had_content_length, "{}", expected.file);
                 assert_eq!(row["state"], "uploaded", "{row}");
                 assert_eq!(row["asset_id"], asset.asset_id());

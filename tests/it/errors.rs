@@ -80,9 +80,10 @@ fn a_directory_that_is_not_there_or_is_none() {
         .run(&["run", "no such", "--once"])
         .exits(2)
         .tells("error: no such is not a directory\nhint: mkdir -p 'no such'\n");
-    taxiway.run(&["run", "folder/a.gif", "--once"]).exits(2).tells(
-        "error: folder/a.gif is not a directory\nhint: taxiway push folder/a.gif\n",
-    );
+    taxiway
+        .run(&["run", "folder/a.gif", "--once"])
+        .exits(2)
+        .tells("error: folder/a.gif is not a directory\nhint: taxiway push folder/a.gif\n");
     let error = taxiway.run(&["run", "no such", "--json"]).exits(2).error_object();
     assert_eq!(error["error"], "no such is not a directory");
     nothing_is_lost(&taxiway, &server);
@@ -166,7 +167,9 @@ fn own_all(taxiway: &Taxiway) {
     while let Some(path) = left.pop() {
         std::os::unix::fs::chown(&path, Some(65534), Some(65534)).expect("another owner");
         if path.is_dir() {
-            left.extend(fs::read_dir(&path).expect("a list").map(|entry| entry.expect("it").path()));
+            left.extend(
+                fs::read_dir(&path).expect("a list").map(|entry| entry.expect("it").path()),
+            );
         }
     }
 }
@@ -186,10 +189,7 @@ fn an_empty_file_fails_when_its_time_is_over() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);
     let folder = taxiway.folder("folder");
-    taxiway.configure(&format!(
-        "{}settle = \"50ms\"\nincomplete = \"200ms\"\n",
-        section(&folder)
-    ));
+    taxiway.configure(&format!("{}settle = \"50ms\"\nincomplete = \"200ms\"\n", section(&folder)));
     let file = folder.join("a.gif");
     write(&file, b"");
     taxiway.run(&["run", "--once", "-q"]).exits(1);
@@ -209,9 +209,10 @@ fn an_incomplete_file_waits_and_then_fails_or_goes() {
     let whole = fs::read(media("picture.png")).expect("a picture");
     write(&file, &whole[..whole.len() - 12]);
     taxiway.configure(&settings(""));
-    taxiway.run(&["run", "--once", "-q"]).exits(75).tells(
-        "error: not all is done: 1 file is settling\nhint: taxiway ls --state settling\n",
-    );
+    taxiway
+        .run(&["run", "--once", "-q"])
+        .exits(75)
+        .tells("error: not all is done: 1 file is settling\nhint: taxiway ls --state settling\n");
     let reason = taxiway.row(&file)["reason"].as_str().unwrap_or_default().to_owned();
     assert!(reason.starts_with("incomplete: "), "{reason}");
     taxiway.configure(&settings("incomplete = \"200ms\"\n"));

@@ -21,7 +21,10 @@ fn survives(faults: &[&str]) -> (Server, Vec<String>) {
     taxiway.once().exits(0);
     assert_eq!(server.requests(), before);
     let words = events.iter().filter_map(|event| event["event"].as_str()).map(str::to_owned);
-    (server, words.filter(|word| !["seen", "settled", "scanned"].contains(&word.as_str())).collect())
+    (
+        server,
+        words.filter(|word| !["seen", "settled", "scanned"].contains(&word.as_str())).collect(),
+    )
 }
 
 #[test]

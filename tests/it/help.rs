@@ -26,7 +26,11 @@ fn help_names_the_commands_that_work_and_no_others() {
     }
     let config = taxiway.run(&["config", "--help"]).exits(0);
     assert_eq!(commands(&config.out), ["path", "show", "check"]);
-    taxiway.run(&["--version"]).exits(0).prints(concat!("taxiway ", env!("CARGO_PKG_VERSION"), "\n"));
+    taxiway.run(&["--version"]).exits(0).prints(concat!(
+        "taxiway ",
+        env!("CARGO_PKG_VERSION"),
+        "\n"
+    ));
 }
 
 #[test]
@@ -34,11 +38,7 @@ fn usage_errors_are_one_line_and_a_hint() {
     let taxiway = Taxiway::alone();
     for (arguments, error, hint) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'", "taxiway --help"),
-        (
-            &["psuh", "x"],
-            "unrecognized subcommand 'psuh'",
-            "a similar subcommand exists: 'push'",
-        ),
+        (&["psuh", "x"], "unrecognized subcommand 'psuh'", "a similar subcommand exists: 'push'"),
         (
             &["run", "--onec"],
             "unexpected argument '--onec' found",

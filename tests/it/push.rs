@@ -78,9 +78,10 @@ fn a_name_is_for_one_new_content() {
     said.prints(&format!("{}\n", asset.asset_id())).tells(
         "warning: this content is uploaded already, as \"My &+% cat.gif\"; --name is ignored\n",
     );
-    taxiway.run(&["push", "--name", "x", "a.gif", "b.gif"]).exits(2).tells(
-        "error: --name goes with exactly one file\nhint: taxiway push --name NAME FILE\n",
-    );
+    taxiway
+        .run(&["push", "--name", "x", "a.gif", "b.gif"])
+        .exits(2)
+        .tells("error: --name goes with exactly one file\nhint: taxiway push --name NAME FILE\n");
     taxiway.run(&["push"]).exits(2).tells(
         "error: the following required arguments were not provided: <FILE>...\n\
          hint: taxiway push --help\n",
@@ -160,10 +161,7 @@ fn filters_do_not_apply_to_a_push() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);
     let folder = taxiway.folder("folder");
-    taxiway.configure(&format!(
-        "{}exclude = [\"drafts/\"]\nsettle = \"50ms\"\n",
-        section(&folder)
-    ));
+    taxiway.configure(&format!("{}exclude = [\"drafts/\"]\nsettle = \"50ms\"\n", section(&folder)));
     write(&folder.join("drafts/a.gif"), &picture(1, 1_000));
     write(&folder.join(".hidden.gif"), &picture(2, 1_000));
     taxiway.once().exits(0);
@@ -199,7 +197,6 @@ fn beside_a_daemon_what_is_known_is_answered() {
 fn pushes_wait_for_each_other() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);
-    server.faults(&["slow-answer=500ms"]);
     let files = ["a.gif", "b.gif", "c.gif"];
     for (number, name) in files.iter().enumerate() {
         write(&taxiway.path(name), &picture(number as u64, 1_000));
@@ -212,20 +209,38 @@ fn pushes_wait_for_each_other() {
     }
     server.nothing_twice();
     assert_eq!(server.assets().len(), 3);
-    // One that has no patience is told so.
-    let mut first = taxiway.spawn(&["push", "--name", "slow", "a.gif"]);
-    assert_eq!(first.ends(), 0);
-    write(&taxiway.path("d.gif"), &picture(9, 1_000));
-    server.faults(&["slow-answer=3s"]);
-    let mut first = taxiway.spawn(&["push", "d.gif"]);
+}
+
+#[test]
+fn a_push_without_patience_is_told_who_is_at_work() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    server.faults(&["slow-answer=20s"]);
+    write(&taxiway.path("a.gif"), &picture(1, 1_000));
+    write(&taxiway.path("b.gif"), &picture(2, 1_000));
+    let first = taxiway.spawn(&["push", "a.gif"]);
     eventually("the upload is under way", || (server.open() > 0).then_some(()));
-    write(&taxiway.path("e.gif"), &picture(10, 1_000));
-    taxiway.run(&["push", "--timeout", "100ms", "e.gif"]).exits(75).tells(&format!(
+    taxiway.run(&["push", "--timeout", "100ms", "b.gif"]).exits(75).tells(&format!(
         "error: a push with process id {} has the ledger in ~/state/taxiway\n\
          hint: wait for it: add --timeout 10min\n",
         first.pid()
     ));
-    assert_eq!(first.ends(), 0);
+    first.kill();
+    // What was cut off is found, not sent again.
+    server.faults(&[]);
+    taxiway.run(&["push", "b.gif", "a.gif"]).exits(0);
+    server.nothing_twice();
+    assert_eq!(server.uploads(), 2);
+}
+
+#[test]
+fn a_push_finds_what_it_lost_the_answer_of() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    write(&taxiway.path("a.gif"), &picture(1, 1_000));
+    server.faults(&["lost-answer,times=1"]);
+    let said = taxiway.run(&["push", "a.gif"]).exits(0);
+    said.prints(&format!("{}\n", server.asset().asset_id())).tells("");
 }
 
 #[test]

@@ -72,9 +72,10 @@ fn a_time_out_ends_a_single_run_and_loses_nothing() {
     sparse_wav(&taxiway.path("folder/large.wav"), 64 << 20);
     server.faults(&["bandwidth=1MB/s"]);
     let started = Instant::now();
-    taxiway.run(&["run", "--once", "-q", "--timeout", "500ms"]).exits(75).tells(
-        "error: the time is over: 1 file is queued\nhint: taxiway ls --state queued\n",
-    );
+    taxiway
+        .run(&["run", "--once", "-q", "--timeout", "500ms"])
+        .exits(75)
+        .tells("error: the time is over: 1 file is queued\nhint: taxiway ls --state queued\n");
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(taxiway.state(&taxiway.path("folder/large.wav")), "queued");
     server.faults(&[]);
@@ -227,7 +228,11 @@ fn ctrl_c_in_a_single_run_says_that_it_is_not_finished() {
     daemon.event_of("uploading", &large);
     daemon.signal("INT");
     assert_eq!(daemon.ends(), 75);
-    assert!(daemon.told[0].contains("stopped before the end: 1 file is queued"), "{:?}", daemon.told);
+    assert!(
+        daemon.told[0].contains("stopped before the end: 1 file is queued"),
+        "{:?}",
+        daemon.told
+    );
 }
 
 #[test]
@@ -254,10 +259,7 @@ fn existing_files_can_be_left_alone() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);
     let folder = taxiway.folder("folder");
-    taxiway.configure(&format!(
-        "{}settle = \"50ms\"\nexisting = \"ignore\"\n",
-        section(&folder)
-    ));
+    taxiway.configure(&format!("{}settle = \"50ms\"\nexisting = \"ignore\"\n", section(&folder)));
     write(&folder.join("old.gif"), &picture(1, 1_000));
     let mut daemon = taxiway.daemon();
     let new = folder.join("new.gif");

@@ -46,7 +46,10 @@ fn the_daemon_stays_up_with_a_refused_token_and_goes_on_with_the_next() {
     fill(&taxiway, 10);
     let mut daemon = taxiway.spawn(&["run", "--json"]);
     let stopped = daemon.event("account_stopped");
-    assert_eq!((&stopped["state"], &stopped["reason"]), (&"auth".into(), &"401: Unauthorized".into()));
+    assert_eq!(
+        (&stopped["state"], &stopped["reason"]),
+        (&"auth".into(), &"401: Unauthorized".into())
+    );
     let tried = server.requests();
     write(&taxiway.path("folder/late.gif"), &picture(99, 1_000));
     daemon.event_of("settled", &taxiway.path("folder/late.gif"));
@@ -58,7 +61,10 @@ fn the_daemon_stays_up_with_a_refused_token_and_goes_on_with_the_next() {
     daemon.event("idle");
     daemon.stop();
     assert_eq!(server.assets().len(), 11);
-    assert_eq!(server.log().iter().filter(|request| request.status == Some(401)).count() as u64, tried);
+    assert_eq!(
+        server.log().iter().filter(|request| request.status == Some(401)).count() as u64,
+        tried
+    );
 }
 
 #[test]

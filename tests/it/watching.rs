@@ -22,7 +22,10 @@ fn a_renamed_copied_or_linked_file_sends_nothing() {
     assert_eq!(server.requests(), before);
     for name in ["renamed.gif", "deep/er/copied.gif", "linked.gif"] {
         let row = taxiway.row(&folder.join(name));
-        assert_eq!((&row["state"], &row["asset_id"]), (&"uploaded".into(), &asset_id.clone().into()));
+        assert_eq!(
+            (&row["state"], &row["asset_id"]),
+            (&"uploaded".into(), &asset_id.clone().into())
+        );
         assert_eq!(row["name"], "first.gif", "the first path gave the asset its name");
     }
     let gone = taxiway.row(&first);

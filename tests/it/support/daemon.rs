@@ -33,7 +33,8 @@ impl Daemon {
     pub fn start(mut command: Command) -> Daemon {
         let mut child = command.spawn().expect("the program");
         let (to, lines) = channel();
-        let (out, err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let (out, err) =
+            (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
         let also = to.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -46,14 +47,7 @@ impl Daemon {
                 let _ = also.send(Line::Err(line));
             }
         });
-        Daemon {
-            child,
-            lines,
-            events: Vec::new(),
-            printed: Vec::new(),
-            told: Vec::new(),
-            next: 0,
-        }
+        Daemon { child, lines, events: Vec::new(), printed: Vec::new(), told: Vec::new(), next: 0 }
     }
 
     /// Its process id.
@@ -86,18 +80,6 @@ impl Daemon {
                 return self.events[self.next - 1].clone();
             }
             self.take(until, what);
-        }
-    }
-
-    /// Waits for a line of stderr that holds this text.
-    #[track_caller]
-    pub fn tells(&mut self, text: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(line) = self.told.iter().find(|line| line.contains(text)) {
-                return line.clone();
-            }
-            self.take(until, text);
         }
     }
 

@@ -12,9 +12,9 @@ mod server;
 
 use std::time::{Duration, Instant};
 
-pub use daemon::{Daemon, signal};
+pub use daemon::Daemon;
 pub use files::{corpus, media, picture, sparse_wav, write};
-pub use program::{Said, Taxiway, section};
+pub use program::{Taxiway, section};
 pub use server::Server;
 
 /// Longer than anything takes that works.
@@ -38,6 +38,7 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// Whether a program is on the path. Where CI is set it has to be; elsewhere the test says that
 /// it leaves something out.
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
 pub fn have(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());

@@ -15,7 +15,8 @@ use super::{Daemon, PATIENCE, Server, TOKEN};
 
 /// A home with a configuration and a state of its own, and the program in it.
 pub struct Taxiway {
-    home: TempDir,
+    /// Deleted at the end.
+    _home: TempDir,
     /// The home with all links resolved, as the program shows paths in it.
     pub root: PathBuf,
     variables: BTreeMap<OsString, OsString>,
@@ -26,7 +27,7 @@ impl Taxiway {
     pub fn alone() -> Taxiway {
         let home = tempfile::tempdir().expect("a directory");
         let root = home.path().canonicalize().expect("the directory");
-        let mut taxiway = Taxiway { home, root, variables: BTreeMap::new() };
+        let mut taxiway = Taxiway { _home: home, root, variables: BTreeMap::new() };
         for (variable, directory) in [
             ("HOME", ""),
             ("XDG_CONFIG_HOME", "config"),
@@ -195,13 +196,6 @@ impl Taxiway {
         let rows = self.rows();
         let row = rows.iter().find(|row| row["path"] == path.to_string_lossy().as_ref());
         row.and_then(|row| row["state"].as_str()).unwrap_or_default().to_owned()
-    }
-}
-
-impl Drop for Taxiway {
-    fn drop(&mut self) {
-        // Tests may leave what cannot be deleted otherwise.
-        let _ = std::fs::read_dir(self.home.path());
     }
 }
 
