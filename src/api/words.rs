@@ -47,7 +47,13 @@ pub(super) fn of_body(body: &[u8]) -> String {
 /// What went wrong between us and the server: the innermost cause, without the request.
 pub(super) fn of_error(error: &dyn Error) -> String {
     let innermost = causes(error).last().map(ToString::to_string);
-    lower(&line(&innermost.unwrap_or_else(|| "the request failed".into())))
+    let innermost = innermost.unwrap_or_else(|| "the request failed".into());
+    // The number is another on every system, and says nothing that the words do not.
+    let words = match innermost.find(" (os error ") {
+        Some(end) => &innermost[..end],
+        None => &innermost,
+    };
+    lower(&line(words))
 }
 
 /// Why no connection came about, naming which of its steps failed.
@@ -250,7 +256,7 @@ mod tests {
             ),
             (
                 &["send", "tcp connect error", "Connection refused (os error 111)"],
-                "no TCP connection: connection refused (os error 111)",
+                "no TCP connection: connection refused",
             ),
             (
                 &["send", "client error", "invalid peer certificate: UnknownIssuer"],

@@ -31,6 +31,9 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
         let asset_id = asset_of(ledger.as_ref(), hash, email)?;
         if asset_id.is_none() {
             exit = exit.worst(Exit::Some);
+            if common.quiet == 0 && !common.json {
+                output::tell(&format!("{}: not in the ledger", text::shown(file)));
+            }
         }
         if common.json {
             let object = serde_json::json!({

@@ -106,10 +106,11 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Failure {
         match &error {
             LockError::Held { pid, daemon, .. } => {
-                let hint = if *daemon {
-                    format!("stop it first: kill {pid}; or use another --state-dir")
-                } else {
-                    "wait for it: add --timeout 10min".to_owned()
+                let hint = match (daemon, pid) {
+                    // 0 is nobody, and to kill it would be to kill oneself.
+                    (true, 0) => "stop it first, or use another --state-dir".to_owned(),
+                    (true, _) => format!("stop it first: kill {pid}; or use another --state-dir"),
+                    (false, _) => "wait for it: add --timeout 10min".to_owned(),
                 };
                 Failure::new(Exit::Later, error.to_string(), hint)
             }
@@ -173,21 +174,52 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
     }
 }
 
-/// Help and version are answers; the rest are errors of usage.
+/// Help and version are answers; the rest are errors of usage, in our own shape.
 fn usage(error: &clap::Error, json: bool) -> u8 {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if !error.use_stderr() {
         output::help(error);
         return Exit::Well as u8;
     }
-    if json {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::new(Exit::Usage, line, "taxiway --help");
-        output::failure(&failure, true);
-    } else {
+    if !json && error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
         output::help(error);
+        return Exit::Usage as u8;
     }
+    output::failure(&wrong_usage(&error.to_string(), error.kind()), json);
     Exit::Usage as u8
+}
+
+/// What clap says in paragraphs, as an error and a hint.
+fn wrong_usage(text: &str, kind: clap::error::ErrorKind) -> Failure {
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    });
+    let first = paragraphs.next().unwrap_or_default();
+    let message = match kind {
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "there is no command".to_owned()
+        }
+        _ => first.trim_start_matches("error: ").to_owned(),
+    };
+    let rest: Vec<String> = paragraphs.collect();
+    let tip = rest.iter().find_map(|paragraph| paragraph.strip_prefix("tip: "));
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("taxiway");
+    let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
+    let help = format!("{} --help", words.collect::<Vec<_>>().join(" "));
+    Failure::new(Exit::Usage, message, tip.map_or(help, str::to_owned))
+}
+
+/// A command that asks the same configuration and ledger as this one.
+fn again(common: &Common, command: &str) -> String {
+    let mut words = vec!["taxiway".to_owned()];
+    let places = [("--config", &common.config), ("--state-dir", &common.state_dir)];
+    for (flag, path) in places {
+        words.extend(path.as_ref().map(|path| format!("{flag} {}", crate::text::shell_word(path))));
+    }
+    words.extend(common.sandbox.then(|| "--sandbox".to_owned()));
+    words.push(command.to_owned());
+    words.join(" ")
 }
 
 /// Loads the configuration for a command.

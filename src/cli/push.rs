@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use crate::config::{Config, Email, Flags};
 use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
-use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, means};
+use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, limits, means};
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::planner::{
-    AccountId, FolderId, Limits, Notice, Push, SharedPath, UploadKey, UploadState,
-};
+use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, UploadState};
 use crate::text::{self, shown};
 
 use super::args::{Common, PushArgs};
@@ -108,7 +106,8 @@ fn want(
             return Err(Failure::new(Exit::Usage, message, hint));
         }
     };
-    let wrong = path.as_ref().err().map(text::reason);
+    let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
+    let wrong = path.as_ref().err().map(text::reason).or(directory);
     let path = path.ok().map(SharedPath::from);
     Ok(Wanted { given, path, email, wrong, asset_id: None })
 }
@@ -159,8 +158,7 @@ fn send(
     let source = key.source();
     let (token, changed) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
-    let limits = Limits { concurrency: config.api.concurrency, ..Limits::default() };
-    let engine = Engine::new(ledger, limits, Vec::new(), now)?;
+    let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
     let (session, _out) = Session::start(engine, Vec::new(), means, clock, changed)?;
     let task = Task { once: true, timeout: args.timeout, pushes };
     let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
@@ -177,17 +175,39 @@ fn send(
     }
     warn_of_name(args, &engine, wanted)?;
     print(common, Some(engine.ledger()), wanted)?;
-    for file in wanted.iter().filter(|file| file.asset_id.is_none()) {
-        let why = file.wrong.as_deref().unwrap_or("not finished");
-        output::tell(&format!("{}: {}", shown(&file.given), text::escaped(why)));
-    }
     let (stopped, told) = verdict(&engine, &[FolderId::PUSHES], &source);
     match told {
+        _ if exit == Exit::Well => Ok(exit),
         Some(failure) if exit == Exit::Later => {
             Err(Failure { exit: exit.worst(stopped), ..failure })
         }
-        Some(_) | None => Ok(exit),
+        Some(_) | None => Err(unfinished(common, wanted, exit)),
     }
+}
+
+/// Says of each file that has no assetId why, and of all of them how many they are.
+fn unfinished(common: &Common, wanted: &[Wanted], exit: Exit) -> Failure {
+    let left: Vec<&Wanted> = wanted.iter().filter(|file| file.asset_id.is_none()).collect();
+    for file in left.iter().filter(|_| !common.json) {
+        let why = file.wrong.as_deref().unwrap_or("not at rest yet");
+        output::tell(&format!("{}: {}", shown(&file.given), text::escaped(why)));
+    }
+    let message = match (wanted.len(), left.len()) {
+        (1, _) => "the file has no assetId".to_owned(),
+        (all, left) => format!("{left} of {all} files have no assetId"),
+    };
+    let incomplete = left
+        .iter()
+        .find(|file| file.wrong.as_deref().is_some_and(|reason| reason.starts_with("incomplete:")));
+    let hint = match (incomplete, exit) {
+        (Some(file), _) => {
+            let file = text::shell_word(&file.given);
+            super::again(common, &format!("push --force {file}"))
+        }
+        (None, Exit::Later) => "push again; what is uploaded is not sent twice".to_owned(),
+        (None, _) => "mend what is wrong with it, then push again".to_owned(),
+    };
+    Failure::new(exit, message, hint)
 }
 
 /// Learns what each pushed file is, or why it will not be.
@@ -285,12 +305,11 @@ fn print(common: &Common, ledger: Option<&Ledger>, wanted: &[Wanted]) -> Result<
         match row {
             Some(row) => output::line(&RowFields::of(&row).json()),
             None if common.json => {
-                let object = serde_json::json!({
-                    "schema": 1, "path": file.given.to_string_lossy(), "asset_id": file.asset_id,
-                    "state": if file.asset_id.is_some() { "uploaded" } else { "failed" },
-                    "reason": file.wrong,
-                });
-                output::line(&object.to_string());
+                let absolute = std::path::absolute(&file.given).ok();
+                let path = file.path.as_deref().or(absolute.as_deref()).unwrap_or(&file.given);
+                let fields =
+                    RowFields::of_unlisted(path, file.asset_id.clone(), file.wrong.clone());
+                output::line(&fields.json());
             }
             None => output::line(asset_id),
         }

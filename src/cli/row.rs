@@ -27,7 +27,7 @@ pub struct RowFields {
     width: Option<u32>,
     height: Option<u32>,
     duration: Option<f64>,
-    seen_at: String,
+    seen_at: Option<String>,
     uploaded_at: Option<String>,
     attempts: u32,
     next_try_at: Option<String>,
@@ -52,11 +52,37 @@ impl RowFields {
             width: row.width,
             height: row.height,
             duration: row.duration_ms.map(|ms| ms as f64 / 1_000.0),
-            seen_at: time(row.seen_at),
+            seen_at: Some(time(row.seen_at)),
             uploaded_at: row.uploaded_at.map(time),
             attempts: row.attempts,
             next_try_at: row.next_try_at.map(time),
             reason: reason(row),
+        }
+    }
+
+    /// The fields of a file that the ledger has no row of.
+    pub fn of_unlisted(path: &Path, asset_id: Option<String>, reason: Option<String>) -> RowFields {
+        let found = std::fs::metadata(path).ok();
+        RowFields {
+            schema: 1,
+            path: path.to_string_lossy().into_owned(),
+            path_hex: path_hex(path),
+            account: None,
+            hash: None,
+            size: found.map_or(0, |metadata| metadata.len()),
+            media_type: None,
+            state: if asset_id.is_some() { "uploaded" } else { "failed" },
+            asset_id,
+            asset_url: None,
+            name: None,
+            width: None,
+            height: None,
+            duration: None,
+            seen_at: None,
+            uploaded_at: None,
+            attempts: 0,
+            next_try_at: None,
+            reason,
         }
     }
 
@@ -88,7 +114,7 @@ impl RowFields {
             number(self.width),
             number(self.height),
             self.duration.map_or(String::new(), |seconds| seconds.to_string()),
-            self.seen_at.clone(),
+            text(&self.seen_at),
             text(&self.uploaded_at),
             self.attempts.to_string(),
             text(&self.next_try_at),

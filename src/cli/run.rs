@@ -29,7 +29,9 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     for folder in &args.folders {
         if !folder.is_dir() {
             let message = format!("{} is not a directory", shown(folder));
-            let hint = format!("mkdir -p {}", crate::text::shell_word(folder));
+            let word = crate::text::shell_word(folder);
+            let does = if folder.exists() { "taxiway push" } else { "mkdir -p" };
+            let hint = format!("{does} {word}");
             return Err(Failure::new(Exit::Usage, message, hint));
         }
     }
@@ -37,12 +39,14 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let (loaded, environment) = load(common, flags)?;
     let config = loaded.config;
     if config.folders.is_empty() {
-        let message = "there is no folder to watch";
+        // Without a configuration it is the command line that lacks something.
+        let exit = if loaded.file.exists { Exit::Config } else { Exit::Usage };
+        let message = "there is no folder to watch: no DIR is given and none is configured";
         let hint = format!(
             "taxiway run DIR, or add to {}: [[folder]] path = \"~/Runway\"",
             shown(&loaded.file.path)
         );
-        return Err(Failure::new(Exit::Config, message, hint));
+        return Err(Failure::new(exit, message, hint));
     }
     if args.dry_run {
         return dry_run(common, &config);
@@ -52,7 +56,6 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let server = Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
-    greet(common, &config, &server);
     let ended = live(common, &config, &server, key, &lock, &task, &source);
     server.close();
     ended
@@ -84,6 +87,7 @@ fn live(
     let (token, changed) = (std::sync::Arc::new(token), std::rc::Rc::new(RefCell::new(changed)));
     let stop = Stop::listen()?;
     let mut pause = LEDGER_PAUSE;
+    let mut greeted = false;
     loop {
         let clock = Clock::start();
         let ledger = Ledger::open(
@@ -107,6 +111,9 @@ fn live(
         let ask = Box::new(move || (changed.borrow_mut())());
         let (session, out) = Session::start(engine, sights, means, clock, ask)?;
         stop.tell(out);
+        if !std::mem::replace(&mut greeted, true) {
+            greet(common, config, server);
+        }
         let mut say = speaker(common, &clock, task.once);
         announce(common, &clock, "started");
         let (ended, engine) = session.run(task, &mut say);
@@ -181,22 +188,66 @@ fn finish(
         exit = exit.worst(Exit::Later);
     }
     if !common.json && common.quiet == 0 {
-        summary(engine, folders);
+        summary(engine, folders, exit);
     }
     match told {
-        Some(failure) if exit != Exit::Well => Err(Failure { exit, ..failure }),
-        Some(_) | None => Ok(exit),
+        _ if exit == Exit::Well => Ok(exit),
+        Some(failure) => Err(Failure { exit, ..failure }),
+        None => Err(unfinished(common, engine, folders, ended, exit)),
     }
 }
 
+/// What is left when nothing but files is in the way.
+fn unfinished(
+    common: &Common,
+    engine: &Engine,
+    folders: &[FolderId],
+    ended: &Ended,
+    exit: Exit,
+) -> Failure {
+    let counts = engine.ledger().counts(folders, true).map(|(counts, _)| counts);
+    let counts = counts.unwrap_or_default();
+    // What needs a person comes first, then what needs only time.
+    let order = [
+        State::Failed,
+        State::Held,
+        State::Unknown,
+        State::Queued,
+        State::Uploading,
+        State::Settling,
+    ];
+    let left = order.into_iter().filter(|state| counts[*state as usize] > 0);
+    let left: Vec<State> = left.collect();
+    let words = left.iter().map(|state| match (counts[*state as usize], state.as_str()) {
+        (1, state) => format!("1 file is {state}"),
+        (several, state) => format!("{several} files are {state}"),
+    });
+    let words: Vec<String> = words.collect();
+    let before = match ended {
+        Ended::TimedOut => "the time is over",
+        Ended::Stopped => "stopped before the end",
+        Ended::AtRest | Ended::Ledger(_) => "not all is done",
+    };
+    let message = match words.as_slice() {
+        [] => before.to_owned(),
+        words => format!("{before}: {}", words.join(", ")),
+    };
+    let hint = match left.first() {
+        Some(state) => super::again(common, &format!("ls --state {}", state.as_str())),
+        None => "run it again".to_owned(),
+    };
+    Failure::new(exit, message, hint)
+}
+
 /// One line: how many files stand how.
-fn summary(engine: &Engine, folders: &[FolderId]) {
+fn summary(engine: &Engine, folders: &[FolderId], exit: Exit) {
     let Ok((counts, _)) = engine.ledger().counts(folders, true) else { return };
     let some = State::ALL.iter().filter(|state| counts[**state as usize] > 0);
     let words: Vec<String> =
         some.map(|state| format!("{} {}", counts[*state as usize], state.as_str())).collect();
     let words = if words.is_empty() { "no files".to_owned() } else { words.join(", ") };
-    output::tell(&format!("done      {words}"));
+    let title = if exit == Exit::Well { "done" } else { "so far" };
+    output::tell(&format!("{title:<9} {words}"));
 }
 
 /// Goes through the motions over a copy of the ledger in memory, and prints what would happen.

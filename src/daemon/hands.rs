@@ -1,7 +1,7 @@
 //! Effects carried out: files read, sent and looked up, each answered by one message.
 //!
 //! Owns:
-//! - every effect gets its answer, whatever becomes of it;
+//! - every effect gets its answer, whatever becomes of it, but for reads cut short by the end;
 //! - at most `concurrency` uploads go out at once, in the order they were opened;
 //! - the token is read anew when its file changes, and only when it is needed.
 
@@ -131,11 +131,14 @@ impl Hands {
             let read = || identify(&path, expected, now, stop);
             // Parsers meet whatever bytes people have; one that fails is about that file only.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-            let result = result.unwrap_or_else(|_| Identity::Unreadable {
-                stat: None,
-                reason: "reading it failed inside taxiway; please report this file".into(),
+            let result = result.unwrap_or_else(|_| {
+                let reason = "reading it failed inside taxiway; please report this file".into();
+                Some(Identity::Unreadable { stat: None, reason })
             });
-            reach.answer(Event::Identified { path, result });
+            // Cancelled: the run ends, and the file is as it was before.
+            if let Some(result) = result {
+                reach.answer(Event::Identified { path, result });
+            }
         });
     }
 

@@ -16,23 +16,26 @@ use crate::media::{self, Completeness, Facts, Inspection, Walk};
 use crate::planner::{Content, ContentHash, Fingerprint, Identity, Stat, Wall};
 use crate::{scan, text};
 
-/// Reads a file. `now` is asked for the time at which reading begins.
+/// Reads a file. `now` is asked for the time at which reading begins. None if the reading was
+/// cancelled: then nothing is known of the file, not even that it changed.
 pub fn identify(
     path: &Path,
     expected: Fingerprint,
     now: impl Fn() -> Wall,
     cancelled: impl Fn() -> bool,
-) -> Identity {
+) -> Option<Identity> {
     let mut file = match open(path) {
         Ok(file) => file,
-        Err(error) if is_gone(&error) => return Identity::Gone,
-        Err(error) => return Identity::Unreadable { stat: None, reason: text::reason(&error) },
+        Err(error) if is_gone(&error) => return Some(Identity::Gone),
+        Err(error) => {
+            return Some(Identity::Unreadable { stat: None, reason: text::reason(&error) });
+        }
     };
     match read(&mut file, path, expected, now, cancelled) {
         Ok(identity) => identity,
         Err(error) => {
             let stat = scan::stat_open(&file).ok();
-            Identity::Unreadable { stat, reason: text::reason(&error) }
+            Some(Identity::Unreadable { stat, reason: text::reason(&error) })
         }
     }
 }
@@ -78,11 +81,11 @@ fn read(
     expected: Fingerprint,
     now: impl Fn() -> Wall,
     cancelled: impl Fn() -> bool,
-) -> io::Result<Identity> {
+) -> io::Result<Option<Identity>> {
     let stat = scan::stat_open(file)?;
     let read_at = now();
     if stat.fingerprint != expected {
-        return Ok(Identity::Changed(stat));
+        return Ok(Some(Identity::Changed(stat)));
     }
     let size = stat.fingerprint.size;
     let name = path.file_name().unwrap_or_default();
@@ -104,9 +107,10 @@ fn read(
     let hash = match hash {
         Ok(hash) => ContentHash(hash),
         Err(HashError::Io(error)) => return Err(error),
-        Err(HashError::Grew { .. } | HashError::Shrank { .. } | HashError::Cancelled) => {
-            return Ok(Identity::Changed(scan::stat_open(file)?));
+        Err(HashError::Grew { .. } | HashError::Shrank { .. }) => {
+            return Ok(Some(Identity::Changed(scan::stat_open(file)?)));
         }
+        Err(HashError::Cancelled) => return Ok(None),
     };
     let completeness = walk.map_or(facts.completeness.clone(), Walk::finish);
     let known = known(path, stat, read_at, hash, &facts, completeness);
@@ -137,10 +141,10 @@ fn known(
 }
 
 /// The verdict holds only if the file still looks as it did before it was read.
-fn same_still(file: &File, before: Stat, verdict: Identity) -> io::Result<Identity> {
+fn same_still(file: &File, before: Stat, verdict: Identity) -> io::Result<Option<Identity>> {
     let after = scan::stat_open(file)?;
     let same = after.fingerprint == before.fingerprint;
-    Ok(if same { verdict } else { Identity::Changed(after) })
+    Ok(Some(if same { verdict } else { Identity::Changed(after) }))
 }
 
 #[cfg(test)]
@@ -163,10 +167,14 @@ mod tests {
         let file = File::open(&path).expect("the picture");
         let stat = scan::stat_open(&file).expect("its stat");
         let identity = identify(&path, stat.fingerprint, || Wall(5), || false);
-        assert!(matches!(&identity, Identity::Known { read_at: Wall(5), .. }), "{identity:?}");
+        assert!(
+            matches!(&identity, Some(Identity::Known { read_at: Wall(5), .. })),
+            "{identity:?}"
+        );
         let other = Fingerprint { size: 1, ..stat.fingerprint };
-        assert_eq!(identify(&path, other, || Wall(5), || false), Identity::Changed(stat));
+        assert_eq!(identify(&path, other, || Wall(5), || false), Some(Identity::Changed(stat)));
+        assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || true), None, "cancelled");
         std::fs::remove_file(&path).expect("removed");
-        assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || false), Identity::Gone);
+        assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || false), Some(Identity::Gone));
     }
 }

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::scan;
-use crate::text::shown;
+use crate::text::{self, shown};
+
+/// A holder takes the lock, then signs it; hardly ever is it seen in between.
+const SIGNED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a holder of the lock does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,22 +66,24 @@ impl Lock {
     pub fn take(directory: &Path, role: Role, patience: Duration) -> Result<Lock, LockError> {
         let unusable = |reason: String| LockError::Unusable { directory: shown(directory), reason };
         prepare(directory).map_err(unusable)?;
-        let mut file = open(&directory.join("lock")).map_err(|e| unusable(e.to_string()))?;
-        let until = Instant::now() + patience;
+        let mut file = open(&directory.join("lock")).map_err(|e| unusable(text::reason(&e)))?;
+        let began = Instant::now();
+        let until = began + patience;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(unusable(error.to_string())),
+                Err(TryLockError::Error(error)) => return Err(unusable(text::reason(&error))),
                 Err(TryLockError::WouldBlock) => {}
             }
             let held = holder(&mut file, directory);
+            let unsigned = !signed(&held) && began.elapsed() < SIGNED_WITHIN;
             let daemon = matches!(held, LockError::Held { daemon: true, .. });
-            if daemon || Instant::now() >= until {
+            if !unsigned && (daemon || Instant::now() >= until) {
                 return Err(held);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        sign(&mut file, role).map_err(|error| unusable(error.to_string()))?;
+        sign(&mut file, role).map_err(|error| unusable(text::reason(&error)))?;
         Ok(Lock { _file: file, directory: directory.to_owned() })
     }
 
@@ -110,12 +115,12 @@ pub fn held_by(directory: &Path) -> Option<LockError> {
 
 fn prepare(directory: &Path) -> Result<(), String> {
     let make = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    make.map_err(|error| error.to_string())?;
-    let found = std::fs::metadata(directory).map_err(|error| error.to_string())?;
+    make.map_err(|error| text::reason(&error))?;
+    let found = std::fs::metadata(directory).map_err(|error| text::reason(&error))?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
     if ours && found.permissions().mode() & 0o077 != 0 {
         let only_us = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(directory, only_us).map_err(|error| error.to_string())?;
+        std::fs::set_permissions(directory, only_us).map_err(|error| text::reason(&error))?;
     }
     let disk = scan::file_system(directory);
     if disk.is_remote() {
@@ -136,6 +141,15 @@ fn sign(file: &mut File, role: Role) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(format!("{} {role}\n", std::process::id()).as_bytes())
+}
+
+/// Whether the holder has said who it is; else what was read is nothing yet, or the words of an
+/// earlier holder.
+fn signed(held: &LockError) -> bool {
+    let LockError::Held { pid, .. } = held else { return true };
+    let pid = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw);
+    let alive = |pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH);
+    pid.is_some_and(alive)
 }
 
 fn holder(file: &mut File, directory: &Path) -> LockError {
@@ -165,6 +179,30 @@ mod tests {
         drop(first);
         assert!(!is_held(directory.path()));
         Lock::take(directory.path(), Role::Push, Duration::ZERO).expect("the lock, free again");
+    }
+
+    #[test]
+    fn a_holder_that_has_not_signed_yet_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("lock");
+        // What is read before the holder signs: nothing, or what a dead one left.
+        for left in ["", "2147483646 run\n"] {
+            std::fs::write(&path, left).expect("a lock file");
+            let mut first = open(&path).expect("the lock file");
+            first.try_lock().expect("the lock");
+            let signing = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                sign(&mut first, Role::Push).expect("a signature");
+                first
+            });
+            match Lock::take(directory.path(), Role::Push, Duration::ZERO) {
+                Err(LockError::Held { pid, daemon: false, .. }) => {
+                    assert_eq!(pid, std::process::id());
+                }
+                other => panic!("{other:?}"),
+            }
+            drop(signing.join().expect("the holder"));
+        }
     }
 
     #[test]

@@ -66,14 +66,18 @@ pub fn setup(config: &Config, ledger: &Ledger, kept_out: &[PathBuf]) -> Result<S
         folders.push(policy(folder, id, account, &sight, scanned_before));
         sights.push(sight);
     }
-    let limits = Limits {
+    Ok(Setup { limits: limits(config), folders, sights })
+}
+
+/// The planner's limits.
+pub fn limits(config: &Config) -> Limits {
+    Limits {
         concurrency: config.api.concurrency,
         identify_at_once: IDENTIFY_AT_ONCE,
         looks_ms: looks_ms(),
         seed: seed(),
         ..Limits::default()
-    };
-    Ok(Setup { limits, folders, sights })
+    }
 }
 
 /// What the hands are made from. `base_url` may be another than the configured one: a sandbox's.

@@ -5,7 +5,6 @@
 //!   looked up first;
 //! - a cause that is not one file's stops more than that file, and costs no file a failure.
 
-use super::Planner;
 use super::doubt::Doubt;
 use super::message::{
     AttemptEnd, Effect, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
@@ -14,6 +13,7 @@ use super::retry::{Cause, FAILURES_MOST, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried
 use super::sabotage::{self, Bug};
 use super::types::{AccountId, Asset, AttemptId, FolderId, Now, Push, SharedPath, UploadKey, Wall};
 use super::uploads::Flight;
+use super::{Planner, UPLOAD_CAP_MS};
 
 /// An upload that is on the server.
 pub(super) struct Stored {
@@ -298,7 +298,13 @@ impl Planner {
             }
             RefusalKind::Account => self.stop(now, account, Cause::Account, detail, None, plan),
             RefusalKind::Rate { retry_after_ms } => {
-                self.stop(now, account, Cause::Rate, detail, retry_after_ms, plan);
+                self.stop(now, account, Cause::Rate, detail.clone(), retry_after_ms, plan);
+                // Written down, so that a restart does not ask again before the time.
+                let gate = self.gates.accounts().find(|(id, _)| *id == account);
+                let wait_ms = gate.and_then(|(_, gate)| gate.until).map(|at| at.since(now.mono));
+                let at = wait_ms.map(|wait_ms| now.wall.plus(wait_ms.clamp(0, UPLOAD_CAP_MS)));
+                let failures = flight.failures;
+                self.delay(flight, failures, at, detail, plan);
             }
             RefusalKind::File => {
                 plan.notices.push(Notice::Failed { path, reason: detail.clone() });

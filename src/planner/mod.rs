@@ -313,7 +313,7 @@ impl Planner {
         let soon = now.mono.plus(patience_ms);
         let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
-            || self.settling.next_due_unsettled().is_some_and(|at| at <= soon);
+            || self.settling.stirs_by(soon, |entry| self.stays_incomplete(entry, soon));
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
@@ -325,6 +325,14 @@ impl Planner {
             done: !(scanning || settling || sending || waits || away),
             next,
         }
+    }
+
+    /// Whether a file is at rest and incomplete, and has until after `soon` to become complete: it
+    /// is looked at all the same, but if nobody writes to it nothing comes of that.
+    fn stays_incomplete(&self, entry: &settle::Entry, soon: Mono) -> bool {
+        let Some((since, _)) = entry.incomplete else { return false };
+        let folder = self.folders.get(&entry.folder);
+        folder.is_some_and(|folder| since.plus(folder.policy.incomplete_ms) > soon)
     }
 
     /// The stop of all uploads, if there is one.

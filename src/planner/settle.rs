@@ -133,10 +133,12 @@ impl Settling {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// When the next file that is not merely rechecked is to be looked at.
-    pub fn next_due_unsettled(&self) -> Option<Mono> {
-        let mut due = self.due.iter();
-        due.find(|(_, path)| self.entries.get(path).is_some_and(|e| !e.recheck)).map(|(at, _)| *at)
+    /// Whether some file is to be looked at by `soon`, and something will come of it: those that
+    /// are merely rechecked do not count, nor those that `waits` says may stay as they are.
+    pub fn stirs_by(&self, soon: Mono, waits: impl Fn(&Entry) -> bool) -> bool {
+        let due = self.due.iter().take_while(|(at, _)| *at <= soon);
+        let mut entries = due.filter_map(|(_, path)| self.entries.get(path));
+        entries.any(|entry| !entry.recheck && !waits(entry))
     }
 
     /// The file's entry.
