@@ -154,6 +154,7 @@ CREATE TABLE push (
     path       BLOB NOT NULL,
     account_id INTEGER NOT NULL REFERENCES account (id),
     force      INTEGER NOT NULL,
+    name       TEXT,
     asked_at   INTEGER NOT NULL,
     PRIMARY KEY (path, account_id)
 ) STRICT, WITHOUT ROWID;

@@ -242,6 +242,7 @@ fn facts(
         | Event::Listed { .. }
         | Event::ScanEnded { .. }
         | Event::ScanOwed { .. }
+        | Event::ScanEvery { .. }
         | Event::TokenChanged
         | Event::Stopping => {}
     }

@@ -1,6 +1,93 @@
-//! taxiway: drop a file into a folder, get its assetId.
+//! taxiway: drop a file into a folder, get its assetId. The map of the code.
+//!
+//! # What happens to a file
+//!
+//! The system tells [`watch`] that something happened to a path, or a walk by [`scan`] comes past
+//! it; both are only hints that lead to a look, and [`rules`] say whether the path is ours. What
+//! the look showed goes as an `Event` to the loop in [`daemon`], which hands all that has happened
+//! to [`engine`]: one step looks up in [`ledger`] what is known of each path, lets [`planner`]
+//! decide, commits what it wants written, and only then returns what it wants done. The planner
+//! wants a second look after the quiet time; then the file read ([`hash`] and [`media`] in one
+//! pass: its content, type, facts, and whether its end is there); then, if that content is not on
+//! the account yet, an attempt opened, in the ledger before anything else, and the bytes sent by
+//! [`api`], which hashes them again on their way and holds the last ones back until they proved to
+//! be the same. The answer comes back as an `Event`: an assetId ends the upload; a refusal ends it
+//! too; what never went out whole is tried again; and what went out whole without an answer is
+//! looked up in the account's list until the planner knows, or a person must.
+//!
+//! # Where things are
+//!
+//! ```text
+//!     eyes                       brain                        hands
+//! watch · scan  ── Event ──▶  engine: planner  ── Effect ──▶  daemon::hands
+//!   rules                            ledger    ◀── Event ──   hash · media · api
+//!                               ▲
+//!            daemon owns all    │   cli asks and shows
+//! ```
+//!
+//! Eyes: what is on the disk.
+//! - [`watch`]: the system's events, as hints; the only door to `notify`.
+//! - [`scan`]: a look at one path, a walk through a folder, the ways of file systems.
+//! - [`rules`]: which paths are ours, by pattern; the only door to `ignore`.
+//!
+//! Brain: what is to be done, and what was.
+//! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `uploads` (one
+//!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
+//!   everyone), `filter` (names that are never ours), `types` and `message` (the nouns).
+//! - [`engine`]: one step: look up, decide, commit, return effects.
+//! - [`ledger`]: all SQL; the schema is in `migrations/`.
+//!
+//! Hands: what is done.
+//! - [`hash`]: one pass over a file, and its content.
+//! - [`media`]: type, facts and completeness, by small parsers of our own.
+//! - [`api`]: the client: one file sent, one list read, the meaning of every answer.
+//!
+//! Edges: people, programs, the machine.
+//! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
+//! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
+//! - [`config`]: what is set, where it comes from, what is refused.
+//! - [`secret`]: where the token is found, and how it is kept out of every text.
+//! - [`sandbox`]: the documented API on this machine, with faults to order.
+//! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
+//!
+//! # Rings
+//!
+//! | ring | may import |
+//! |---|---|
+//! | `planner` | `std`, nothing else |
+//! | leaves: `hash`, `stamp`, `text`, `secret` | other leaves |
+//! | adapters: `watch`, `scan`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
+//! | `engine` | `planner`, `ledger` |
+//! | `daemon`, `cli` | everything; nobody imports `cli` |
+//!
+//! An outside crate that does I/O has one door: notify in `watch`, ignore in `rules`, rusqlite in
+//! `ledger`, reqwest in `api`, axum in `sandbox`, clap in `cli`. The first line of the table is
+//! checked by `.ci/run`, which compiles the planner alone; the others by whoever reads a change.
+//!
+//! # What always holds
+//!
+//! | promise | kept by |
+//! |---|---|
+//! | one content on one account has at most one assetId | `UNIQUE` in `migrations/0001_ledger.sql`; `planner::uploads` opens no second attempt |
+//! | an attempt is durable before its first byte | [`engine`]: effects are returned after the commit |
+//! | what may have been stored is looked up before it is sent again | `planner::doubt`; [`ledger`]: an attempt without an outcome is in doubt at the next start |
+//! | two contents that a list could not tell apart are never both under way | `planner::uploads`, before it opens an attempt |
+//! | the bytes that are stored are those that were hashed | `api::source`: the last buffer waits for the hash |
+//! | nothing is read before two equal looks and the quiet time | `planner::settle` |
+//! | every way of losing sight of a file owes a scan | [`watch`] and `planner::settle`, whose memories are bounded |
+//! | memory does not grow with the backlog | `planner::Limits`; [`ledger`] pages; `scan::walk` lists in pieces |
+//! | a refused token is not tried again before it changes | `planner::retry` |
+//! | one process writes a ledger | `daemon::lock` |
+//! | the token is in no log, error or ledger | [`secret`] and `api::client`: types that do not show it |
+//! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
+//!
+//! The simulator in `tests/sim` runs the real engine over real SQLite through thousands of random
+//! worlds, and knows a list of deliberate bugs, `planner::sabotage::Bug`, that it must notice.
+
 pub mod api;
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod hash;
 pub mod ledger;

@@ -1,2 +1,7 @@
 //! The command: parse, run, exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(taxiway::cli::main(std::env::args_os()))
+}

@@ -56,6 +56,11 @@ impl Token {
         format!("Bearer {}", self.0.expose_secret())
     }
 
+    /// The token itself, for the one who sends it.
+    pub fn secret(&self) -> &SecretString {
+        &self.0
+    }
+
     /// Whether this has the documented form `user:<digits>-<letters and digits>`. Another form is
     /// worth a warning, not a refusal: the vendor may change it.
     pub fn has_usual_form(&self) -> bool {

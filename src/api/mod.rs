@@ -1,1 +1,25 @@
-//! api
+//! The API of useapi.net for Runway: one file sent, one account's assets listed.
+//!
+//! Owns:
+//! - reqwest has one door, this directory, and the token goes to the base URL only;
+//! - an upload that is not certain is never reported as stored, and one whose body may have gone
+//!   out whole is never reported as not sent;
+//! - the last bytes of a file leave only after all of its bytes proved to be the ones asked for;
+//! - expected trouble is a value; only a client that cannot be built is an error.
+
+mod body;
+mod client;
+mod flow;
+mod list;
+mod rate;
+mod send;
+mod source;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod wire;
+mod words;
+
+pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
+pub use rate::Rate;
+pub use send::SendControl;

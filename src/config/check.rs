@@ -24,7 +24,7 @@ pub fn check(loaded: &Loaded, environment: &Environment) -> Vec<Finding> {
     if !loaded.file.exists {
         findings.push(Finding {
             text: format!("there is no {}: all is default", shown(&loaded.file.path)),
-            hint: "taxiway init".to_owned(),
+            hint: "taxiway config show".to_owned(),
         });
     }
     if config.folders.is_empty() {

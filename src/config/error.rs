@@ -127,9 +127,8 @@ impl ConfigError {
         match self {
             ConfigError::NoHome { flag, .. } => format!("set HOME, or use {flag}"),
             ConfigError::NoCurrentDirectory { .. } => "write the whole path".to_owned(),
-            ConfigError::Missing { path, .. } => {
-                format!("taxiway --config {} init", shell_word(path))
-            }
+            // An empty file is a sound configuration: all is default.
+            ConfigError::Missing { path, .. } => format!("touch {}", shell_word(path)),
             ConfigError::Unreadable { path, .. } => format!("ls -ld {}", shell_word(path)),
             ConfigError::Syntax { at, .. } => match at {
                 Origin::File { path, line } => {

@@ -13,8 +13,8 @@ use super::step::{bytes, join, name_of, split};
 use super::{Ledger, LedgerError};
 use crate::planner::{
     AccountId, Ask, AttemptId, Candidate, Content, ContentHash, Fingerprint, FolderId, IgnoredBy,
-    MediaType, Offer, OpenAttempt, PathRow, PathStatus, Remembered, SharedPath, UPLOAD_CAP_MS,
-    UploadKey, UploadState, Wall,
+    MediaType, Offer, OpenAttempt, PathRow, PathStatus, Push, Remembered, SharedPath,
+    UPLOAD_CAP_MS, UploadKey, UploadState, Wall,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -257,10 +257,11 @@ impl Ledger {
             .collect::<std::result::Result<_, _>>()?;
         let pushes = self
             .db
-            .prepare_cached("SELECT path, account_id, force FROM push ORDER BY asked_at")?
+            .prepare_cached("SELECT path, account_id, force, name FROM push ORDER BY asked_at")?
             .query_map([], |row| {
                 let path: SharedPath = PathBuf::from(name_of(row.get(0)?)).into();
-                Ok((path, AccountId(row.get(1)?), row.get(2)?))
+                let account = AccountId(row.get(1)?);
+                Ok((path, Push { account, force: row.get(2)?, name: row.get(3)? }))
             })?
             .collect::<std::result::Result<_, _>>()?;
         let last = "SELECT coalesce(max(id), 0) FROM attempt";

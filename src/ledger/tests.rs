@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::{Ledger, LedgerError};
 use crate::planner::{
     AccountId, Asset, AttemptEnd, AttemptId, Content, ContentHash, Fingerprint, FolderId,
-    MediaType, SharedPath, UploadKey, Wall, Write,
+    MediaType, Push, SharedPath, UploadKey, Wall, Write,
 };
 
 const URL: &str = "https://api.test/v1/runwayml";
@@ -123,6 +123,14 @@ fn uploaded(key: UploadKey, id: &str) -> Write {
 
 fn asset(id: &str) -> Asset {
     Asset { asset_id: format!("user:1-runwayml:a@x-asset:{id}"), url: None }
+}
+
+fn push(account: AccountId) -> Push {
+    Push { account, force: true, name: Some("other.png".into()) }
+}
+
+fn pushed(account: AccountId) -> Write {
+    Write::PushAsked { path: path("/p.png"), push: push(account) }
 }
 
 fn fail(key: UploadKey) -> Write {

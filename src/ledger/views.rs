@@ -282,6 +282,13 @@ impl Ledger {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
+    /// The root of a folder.
+    pub fn root_of(&self, folder: FolderId) -> Result<Option<PathBuf>> {
+        let mut found = self.db.prepare_cached("SELECT root FROM folder WHERE id = ?1")?;
+        let root = found.query_row([folder.0], |row| row.get(0)).optional()?;
+        Ok(root.map(|root| PathBuf::from(super::step::name_of(root))))
+    }
+
     /// The folder of a root, if the ledger has it.
     pub fn folder_of_root(&self, root: &Path) -> Result<Option<FolderId>> {
         let mut found = self.db.prepare_cached("SELECT id FROM folder WHERE root = ?1")?;

@@ -4,12 +4,11 @@
 //! - a file that looks as the ledger knows it costs no read and no write;
 //! - any difference costs a read, never by itself an upload.
 
-use super::message::{Facts, Identity, Look, Notice, Plan, Sight, Write};
+use super::message::{Look, Notice, Plan, Sight, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase, Rest};
 use super::types::{
-    AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, SharedPath, Stat,
-    UploadState, Wall,
+    AccountId, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat, UploadState,
 };
 use super::{FolderPolicy, Planner};
 
@@ -35,7 +34,7 @@ impl Planner {
         let entry = self.settling.entry(path)?;
         match self.folders.get(&entry.folder) {
             Some(folder) => Some(folder.policy.account),
-            None => entry.pushes.first().map(|(account, _)| *account),
+            None => entry.pushes.first().map(|push| push.account),
         }
     }
 
@@ -61,97 +60,16 @@ impl Planner {
     }
 
     /// A person asked for a file: it goes ahead of all others.
-    pub(super) fn push(&mut self, now: Now, path: SharedPath, account: AccountId, force: bool) {
+    pub(super) fn push(&mut self, now: Now, path: SharedPath, push: Push) {
         let new = || Entry::new(FolderId::PUSHES, None, now.mono);
         let mut entry = self.settling.take(&path).unwrap_or_else(new);
-        if !entry.pushes.contains(&(account, force)) {
-            entry.pushes.push((account, force));
+        if !entry.pushes.contains(&push) {
+            entry.pushes.push(push);
         }
         if !matches!(entry.phase, Phase::Identifying | Phase::Looking) {
             entry.phase = Phase::Waiting { due: now.mono };
         }
         self.settling.put(path, entry);
-    }
-
-    pub(super) fn identified(
-        &mut self,
-        now: Now,
-        path: SharedPath,
-        result: Identity,
-        facts: Facts,
-        plan: &mut Plan,
-    ) {
-        let Some(mut entry) = self.settling.take(&path) else {
-            return;
-        };
-        match result {
-            Identity::Known { stat, .. }
-            | Identity::Empty(stat)
-            | Identity::Unsupported { stat, .. }
-                if entry.stat.is_some_and(|seen| seen.fingerprint != stat.fingerprint) =>
-            {
-                // It changed behind the reader: what was read is a thing of the past.
-                self.reschedule(now, path, entry);
-            }
-            Identity::Known { stat, read_at, content, name, incomplete } => {
-                entry.see(stat, now.mono);
-                let file = Known { path, stat, read_at, content, name };
-                match incomplete {
-                    Some(reason) => self.incomplete(now, entry, reason, Some(file), facts, plan),
-                    None => self.link(now, entry, file, facts, plan),
-                }
-            }
-            Identity::Empty(stat) => {
-                entry.see(stat, now.mono);
-                let reason = "the file is empty".to_owned();
-                self.empty(now, path, entry, stat, reason, plan);
-            }
-            Identity::Changed(stat) => {
-                entry.see(stat, now.mono);
-                entry.recheck = false;
-                self.write_settling(&path, &entry, facts.row.as_ref(), plan);
-                self.reschedule(now, path, entry);
-            }
-            Identity::Unsupported { reason, .. } | Identity::Unreadable { reason, .. }
-                if foreign(&entry, facts.row.as_ref()) =>
-            {
-                self.end_pushes(&path, &mut entry, &reason, plan);
-            }
-            Identity::Unsupported { stat, read_at, reason } => {
-                let watched_ms = entry.read_at.since(entry.same_since);
-                let certain = settle::certain(&stat, read_at, watched_ms);
-                self.end_pushes(&path, &mut entry, &reason, plan);
-                let known = facts.row.is_some_and(|row| {
-                    matches!(&row.status, PathStatus::Ignored { reason: old, .. } if *old == reason)
-                });
-                if !known {
-                    plan.notices
-                        .push(Notice::Ignored { path: path.clone(), reason: reason.clone() });
-                }
-                let (folder, by) = (entry.folder, IgnoredBy::Media);
-                let fingerprint = stat.fingerprint;
-                plan.writes.push(Write::Ignored {
-                    path: path.clone(),
-                    folder,
-                    fingerprint,
-                    by,
-                    certain,
-                    reason,
-                });
-                self.recheck_unless(certain, now, path, entry, stat);
-            }
-            Identity::Gone => {
-                self.end_pushes(&path, &mut entry, "there is no such file", plan);
-                self.gone(path, facts.row, plan);
-            }
-            Identity::Unreadable { stat, reason } => {
-                self.end_pushes(&path, &mut entry, &reason, plan);
-                let fingerprint = stat.or(entry.stat).unwrap_or_default().fingerprint;
-                plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
-                let folder = entry.folder;
-                plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
-            }
-        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -254,7 +172,7 @@ impl Planner {
         }
     }
 
-    fn write_settling(
+    pub(super) fn write_settling(
         &self,
         path: &SharedPath,
         entry: &Entry,
@@ -284,7 +202,7 @@ impl Planner {
     }
 
     /// Decides when a file is looked at or read next.
-    fn reschedule(&mut self, now: Now, path: SharedPath, mut entry: Entry) {
+    pub(super) fn reschedule(&mut self, now: Now, path: SharedPath, mut entry: Entry) {
         let Some(stat) = entry.stat else {
             entry.phase = Phase::Waiting { due: now.mono };
             self.settling.put(path, entry);
@@ -367,214 +285,18 @@ impl Planner {
 
     /// Tells those who asked for a file by name that it will not be. True if that was all the
     /// file was on its way for.
-    fn end_pushes(
+    pub(super) fn end_pushes(
         &mut self,
         path: &SharedPath,
         entry: &mut Entry,
         reason: &str,
         plan: &mut Plan,
     ) -> bool {
-        for (account, _) in entry.pushes.drain(..) {
+        for Push { account, .. } in entry.pushes.drain(..) {
             plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.into() });
             plan.writes.push(Write::PushEnded { path: path.clone(), account });
         }
         entry.folder == FolderId::PUSHES
-    }
-
-    fn empty(
-        &mut self,
-        now: Now,
-        path: SharedPath,
-        mut entry: Entry,
-        stat: Stat,
-        reason: String,
-        plan: &mut Plan,
-    ) {
-        if self.end_pushes(&path, &mut entry, &reason, plan) {
-            return;
-        }
-        self.wait_for_more(now, path, entry, stat, reason, plan);
-    }
-
-    /// At rest, and yet its container promises more.
-    fn incomplete(
-        &mut self,
-        now: Now,
-        mut entry: Entry,
-        reason: String,
-        known: Option<Known>,
-        facts: Facts,
-        plan: &mut Plan,
-    ) {
-        let Some(file) = known else { return };
-        let forced = entry.pushes.iter().any(|(_, force)| *force);
-        if forced {
-            return self.link(now, entry, file, facts, plan);
-        }
-        let (path, stat) = (file.path.clone(), file.stat);
-        if self.end_pushes(&path, &mut entry, &reason, plan) {
-            return;
-        }
-        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
-        let send = policy.is_some_and(|policy| policy.send_incomplete);
-        if send && self.waited_enough(now, &entry, &stat) {
-            return self.link(now, entry, file, facts, plan);
-        }
-        self.wait_for_more(now, path, entry, stat, reason, plan);
-    }
-
-    fn waited_enough(&self, now: Now, entry: &Entry, stat: &Stat) -> bool {
-        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
-        let patience_ms = policy.map_or(0, |policy| policy.incomplete_ms);
-        settle::quiet_for_ms(stat, entry.same_since, self.clock.since, now) >= patience_ms
-    }
-
-    fn wait_for_more(
-        &mut self,
-        now: Now,
-        path: SharedPath,
-        mut entry: Entry,
-        stat: Stat,
-        reason: String,
-        plan: &mut Plan,
-    ) {
-        let (folder, fingerprint) = (entry.folder, stat.fingerprint);
-        if self.waited_enough(now, &entry, &stat) {
-            plan.notices.push(Notice::Failed { path: path.clone(), reason: reason.clone() });
-            plan.writes.push(Write::PathFailed { path, folder, fingerprint, reason });
-            return;
-        }
-        if entry.incomplete.is_none() {
-            let write = (path.clone(), reason.clone());
-            plan.writes.push(Write::Settling {
-                path: write.0,
-                folder,
-                fingerprint,
-                reason: write.1,
-            });
-            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, self.clock.since, now);
-            entry.incomplete = Some((now.mono.plus(-quiet_ms), reason));
-        }
-        entry.recheck = false;
-        self.reschedule(now, path, entry);
-    }
-
-    fn link(&mut self, now: Now, mut entry: Entry, file: Known, facts: Facts, plan: &mut Plan) {
-        let Known { path, stat, read_at, content, name } = file;
-        let watched_ms = entry.read_at.since(entry.same_since);
-        let certain =
-            settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
-        let pushes = std::mem::take(&mut entry.pushes);
-        self.hungry = true;
-        let foreign = foreign(&entry, facts.row.as_ref());
-        if foreign {
-            self.refresh(now, &path, stat, facts.row.as_ref(), plan);
-        }
-        for (account, _) in &pushes {
-            let (path, content, name) = (path.clone(), content.clone(), name.clone());
-            plan.writes.push(Write::PushEnded { path: path.clone(), account: *account });
-            plan.writes.push(Write::PushLink { path, content, account: *account, name });
-        }
-        let folder = entry.folder;
-        let account = match self.folders.get(&folder) {
-            Some(here) => here.policy.account,
-            // A pushed file that a folder has a row of keeps that row.
-            None if foreign => return,
-            None => match pushes.first() {
-                Some((account, _)) => *account,
-                None => return,
-            },
-        };
-        let fingerprint = stat.fingerprint;
-        let linked = |row: &PathRow| match &row.status {
-            PathStatus::Linked { key, .. } => {
-                !row.gone && key.hash == content.hash && key.account == account
-            }
-            PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
-        };
-        if facts.row.as_ref().is_some_and(linked) {
-            plan.writes.push(Write::Certain { path: path.clone(), fingerprint, certain });
-        } else {
-            self.tell_linked(&path, &content, account, facts.upload, plan);
-            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, self.clock.since, now);
-            plan.writes.push(Write::Link {
-                path: path.clone(),
-                folder,
-                fingerprint,
-                certain,
-                content,
-                account,
-                name,
-                evidence: format!(
-                    "unchanged for {}.{:03} s, and the same before and after it was read",
-                    quiet_ms / 1_000,
-                    quiet_ms.rem_euclid(1_000)
-                ),
-            });
-        }
-        self.recheck_unless(certain || folder == FolderId::PUSHES, now, path, entry, stat);
-    }
-
-    /// A push is sent by the look of the row that a folder has of it: one that is out of date is
-    /// brought up to date, and the folder looks for itself.
-    fn refresh(
-        &mut self,
-        now: Now,
-        path: &SharedPath,
-        stat: Stat,
-        row: Option<&PathRow>,
-        plan: &mut Plan,
-    ) {
-        let Some(row) = row.filter(|row| row.fingerprint != stat.fingerprint) else {
-            return;
-        };
-        plan.writes.push(Write::Settling {
-            path: path.clone(),
-            folder: row.folder,
-            fingerprint: stat.fingerprint,
-            reason: "pushed; its folder looks at it again".into(),
-        });
-        self.settle_again(now, row.folder, path.clone());
-    }
-
-    fn tell_linked(
-        &self,
-        path: &SharedPath,
-        content: &Content,
-        account: AccountId,
-        upload: Option<UploadState>,
-        plan: &mut Plan,
-    ) {
-        let (path, content) = (path.clone(), content.clone());
-        plan.notices.push(Notice::Settled { path: path.clone(), content: content.clone() });
-        match upload.unwrap_or(UploadState::Absent) {
-            UploadState::Absent | UploadState::Wanted => {}
-            UploadState::Uploaded { asset_id } => {
-                plan.notices.push(Notice::Deduplicated { path, content, account, asset_id });
-            }
-            UploadState::Failed { reason } => plan.notices.push(Notice::Failed { path, reason }),
-            UploadState::Held { reason } => plan.notices.push(Notice::Held { path, reason }),
-        }
-    }
-
-    /// A fingerprint too fresh to be relied on is taken again; the upload does not wait for it.
-    fn recheck_unless(
-        &mut self,
-        certain: bool,
-        now: Now,
-        path: SharedPath,
-        mut entry: Entry,
-        stat: Stat,
-    ) {
-        if certain || entry.folder == FolderId::PUSHES {
-            return;
-        }
-        entry.stat = Some(stat);
-        entry.recheck = true;
-        entry.incomplete = None;
-        let due = entry.same_since.plus(settle::CERTAIN_AFTER_MS).max(now.mono.plus(100));
-        entry.phase = Phase::Waiting { due };
-        self.settling.put(path, entry);
     }
 
     /// A source that turned out to be something else while it was sent settles again.
@@ -590,15 +312,6 @@ impl Planner {
     }
 }
 
-/// A file that was read from start to end.
-struct Known {
-    path: SharedPath,
-    stat: Stat,
-    read_at: Wall,
-    content: Content,
-    name: String,
-}
-
 fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>) -> Want {
     let Some(row) = row else {
         let existing = policy.ignore_existing && by_scan && !policy.scanned_before;
@@ -607,6 +320,9 @@ fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>)
     let same = row.fingerprint == stat.fingerprint;
     match &row.status {
         PathStatus::Settling => Want::Settle,
+        PathStatus::Failed { .. } if same && !row.gone && row.certain => Want::Nothing,
+        // The disk may have recovered; every scan tries.
+        PathStatus::Failed { .. } if same && !row.gone && by_scan => Want::Recheck,
         PathStatus::Failed { .. } if same && !row.gone => Want::Nothing,
         PathStatus::Failed { .. } => Want::Settle,
         PathStatus::Ignored { by: IgnoredBy::Rule, .. } => Want::Settle,
@@ -627,11 +343,6 @@ fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>)
         }
         PathStatus::Linked { .. } => Want::Settle,
     }
-}
-
-/// A pushed file whose row belongs to a folder: the push leaves the row alone.
-fn foreign(entry: &Entry, row: Option<&PathRow>) -> bool {
-    entry.folder == FolderId::PUSHES && row.is_some_and(|row| row.folder != FolderId::PUSHES)
 }
 
 fn needs_relink(policy: &FolderPolicy, row: &PathRow) -> bool {

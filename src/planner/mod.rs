@@ -7,12 +7,16 @@
 //! - an attempt is opened before its first byte, and an upload with an open attempt, or one whose
 //!   name and size another open attempt of the account has, waits.
 
+mod answers;
+mod contents;
 mod doubt;
 mod files;
 pub mod filter;
+mod lookups;
 mod media_type;
 mod message;
 mod retry;
+pub(crate) mod sabotage;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -114,6 +118,10 @@ struct Account {
     is_not: BTreeSet<AccountId>,
     /// Without an e-mail: when the list is to be read to find out which account it is.
     identify_at: Option<Mono>,
+    /// Without an e-mail: since when that has been asked for.
+    identify_since: Option<Mono>,
+    /// Without an e-mail: nothing at all is stored on it, as of this very moment.
+    empty_at: Option<Mono>,
 }
 
 /// Whether there is anything left to do.
@@ -202,8 +210,8 @@ impl Planner {
                 planner.doubts.insert(doubt.attempt, doubt);
             }
         }
-        for (path, account, force) in remembered.pushes {
-            planner.push(now, path, account, force);
+        for (path, push) in remembered.pushes {
+            planner.push(now, path, push);
         }
         planner
     }
@@ -214,9 +222,9 @@ impl Planner {
         let mut plan = Plan::default();
         match event {
             Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
-            Event::Pushed { path, account, force } => {
-                plan.writes.push(Write::PushAsked { path: path.clone(), account, force });
-                self.push(now, path, account, force);
+            Event::Pushed { path, push } => {
+                plan.writes.push(Write::PushAsked { path: path.clone(), push: push.clone() });
+                self.push(now, path, push);
             }
             Event::Identified { path, result } => {
                 self.identified(now, path, result, facts, &mut plan);
@@ -232,6 +240,7 @@ impl Planner {
             }
             Event::ScanOwed { .. } if sabotage::on(sabotage::Bug::IgnoreOwedScans) => {}
             Event::ScanOwed { folder } => self.owe_scan(folder),
+            Event::ScanEvery { folder, pause_ms } => self.scan_every(now, folder, pause_ms),
             Event::TokenChanged => {
                 self.token += 1;
                 if self.gates.token_changed() {
@@ -304,7 +313,7 @@ impl Planner {
         let soon = now.mono.plus(patience_ms);
         let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
-            || self.settling.next_due_unsettled().is_some_and(|at| at <= soon);
+            || self.settling.stirs_by(soon, |entry| self.stays_incomplete(entry, soon));
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
@@ -316,6 +325,14 @@ impl Planner {
             done: !(scanning || settling || sending || waits || away),
             next,
         }
+    }
+
+    /// Whether a file is at rest and incomplete, and has until after `soon` to become complete: it
+    /// is looked at all the same, but if nobody writes to it nothing comes of that.
+    fn stays_incomplete(&self, entry: &settle::Entry, soon: Mono) -> bool {
+        let Some((since, _)) = entry.incomplete else { return false };
+        let folder = self.folders.get(&entry.folder);
+        folder.is_some_and(|folder| since.plus(folder.policy.incomplete_ms) > soon)
     }
 
     /// The stop of all uploads, if there is one.
@@ -338,6 +355,11 @@ impl Planner {
         self.flights.is_empty()
     }
 
+    /// Whether files are being read: memory will be freed without anything else happening.
+    pub fn identifying(&self) -> bool {
+        self.settling.identifying() > 0
+    }
+
     /// How many more sights can be taken in before some must be forgotten.
     pub fn room(&self) -> usize {
         self.limits.settling.saturating_sub(self.settling.len())
@@ -358,6 +380,13 @@ impl Planner {
     fn owe_scan(&mut self, folder: FolderId) {
         if let Some(folder) = self.folders.get_mut(&folder) {
             folder.owed = true;
+        }
+    }
+
+    fn scan_every(&mut self, now: Now, folder: FolderId, pause_ms: i64) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.policy.rescan_ms = pause_ms;
+            folder.next_scan = folder.next_scan.min(now.mono.plus(pause_ms));
         }
     }
 
@@ -433,58 +462,5 @@ impl Folder {
             doubled_ms.min(usual_ms)
         };
         self.next_scan = now.mono.plus(pause_ms);
-    }
-}
-
-/// Deliberate bugs, one of which a test can switch on to see that the tests catch it. In any
-/// other build [`sabotage::on`] is constant and false.
-pub(crate) mod sabotage {
-    /// One broken promise each.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(crate) enum Bug {
-        /// An attempt that a crash left open is taken for not sent.
-        TrustCrashedAttempts,
-        /// An attempt without an answer is simply tried again.
-        RetryUnknown,
-        /// "Not in the list" is believed at the first look.
-        BelieveFirstLook,
-        /// A list that shows nothing of ours is believed.
-        BelieveBlindList,
-        /// A doubt takes any asset of its size.
-        AdoptBySizeOnly,
-        /// An upload in flight or in doubt does not keep its double waiting.
-        ForgetClaims,
-        /// A file is read at the first look.
-        NoQuietTime,
-        /// Every fingerprint spares a later hash.
-        AlwaysCertain,
-        /// A full memory of settling files owes no scan.
-        ForgetOverflow,
-        /// A lost event is never made up for.
-        IgnoreOwedScans,
-        /// A refused token is tried again and again.
-        RetryRefusedToken,
-        /// A failure of one upload is never tried again.
-        ForgetRetries,
-        /// A file that changed while it was sent is not looked at again.
-        ForgetChangedSource,
-        /// Effects are carried out before their writes are on disk.
-        #[cfg(test)]
-        ActBeforeCommit,
-    }
-
-    #[cfg(test)]
-    std::thread_local! {
-        pub(crate) static BUG: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
-    }
-
-    #[cfg(test)]
-    pub(crate) fn on(bug: Bug) -> bool {
-        BUG.get() == Some(bug)
-    }
-
-    #[cfg(not(test))]
-    pub(crate) const fn on(_: Bug) -> bool {
-        false
     }
 }

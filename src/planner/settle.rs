@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{AccountId, Fingerprint, FolderId, Mono, Now, SharedPath, Stat};
+use super::types::{AccountId, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat};
 
 /// The longest pause between two looks at a file that does not come to rest.
 pub const SLOWEST_LOOK_MS: i64 = 60_000;
@@ -53,8 +53,8 @@ pub struct Entry {
     pub recheck: bool,
     /// Since when it has been at rest and incomplete, and why.
     pub incomplete: Option<(Mono, String)>,
-    /// People who asked for it by name: account, and whether by force.
-    pub pushes: Vec<(AccountId, bool)>,
+    /// The wishes of those who asked for it by name.
+    pub pushes: Vec<Push>,
 }
 
 /// Whether a file that looks as it looked before may be read now.
@@ -133,10 +133,12 @@ impl Settling {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// When the next file that is not merely rechecked is to be looked at.
-    pub fn next_due_unsettled(&self) -> Option<Mono> {
-        let mut due = self.due.iter();
-        due.find(|(_, path)| self.entries.get(path).is_some_and(|e| !e.recheck)).map(|(at, _)| *at)
+    /// Whether some file is to be looked at by `soon`, and something will come of it: those that
+    /// are merely rechecked do not count, nor those that `waits` says may stay as they are.
+    pub fn stirs_by(&self, soon: Mono, waits: impl Fn(&Entry) -> bool) -> bool {
+        let due = self.due.iter().take_while(|(at, _)| *at <= soon);
+        let mut entries = due.filter_map(|(_, path)| self.entries.get(path));
+        entries.any(|entry| !entry.recheck && !waits(entry))
     }
 
     /// The file's entry.
@@ -214,9 +216,9 @@ impl Settling {
     /// An account's row was merged into another's.
     pub fn merge_account(&mut self, from: AccountId, into: AccountId) {
         for entry in self.entries.values_mut() {
-            for (account, _) in &mut entry.pushes {
-                if *account == from {
-                    *account = into;
+            for push in &mut entry.pushes {
+                if push.account == from {
+                    push.account = into;
                 }
             }
         }

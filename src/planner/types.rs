@@ -190,6 +190,17 @@ pub enum UploadState {
     },
 }
 
+/// A person's wish to have one file uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Where it is wanted.
+    pub account: AccountId,
+    /// Also what looks incomplete.
+    pub force: bool,
+    /// The name to send, if it is not to be the file's own.
+    pub name: Option<String>,
+}
+
 /// Why a path is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IgnoredBy {

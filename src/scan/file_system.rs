@@ -24,6 +24,15 @@ pub fn file_system(path: &Path) -> FileSystem {
     }
 }
 
+impl FileSystem {
+    /// Whether it lies on another machine, so that locks and shared memory cannot be relied on.
+    pub fn is_remote(&self) -> bool {
+        let remote =
+            ["nfs", "smb", "cifs", "smb2", "ceph", "afs", "coda", "lustre", "afp", "webdav"];
+        remote.contains(&self.name)
+    }
+}
+
 /// Which devices have our clock; a walk meets few.
 #[derive(Default)]
 pub(super) struct Clocks(Vec<(u64, bool)>);

@@ -355,11 +355,12 @@ impl World {
             self.server.list_fault,
             ListFault::Blind | ListFault::NoSizes | ListFault::Renamed
         );
+        let contested = row.reason.as_deref().is_some_and(|reason| reason.ends_with("is held"));
         let often = row.reason.as_deref().is_some_and(|reason| reason.contains("times"));
         match row.state {
             State::Uploaded => Ok(()),
             State::Failed if refused || often => Ok(()),
-            State::Held if lists_badly || often => Ok(()),
+            State::Held if lists_badly || often || contested => Ok(()),
             _ => Err(format!("{path:?} was not delivered: {row:?}")),
         }
     }

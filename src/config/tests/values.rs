@@ -178,3 +178,54 @@ fn an_email_is_one_value_in_all_its_spellings() {
         assert!(bad.parse::<Email>().is_err(), "{bad:?}");
     }
 }
+
+/// The text of the example with its keys uncommented: those that this version takes, or all.
+fn example(not_yet_too: bool) -> String {
+    let example = include_str!("../../../packaging/config.example.toml");
+    let uncommented = example.lines().filter_map(|line| line.strip_prefix('#'));
+    let keys = uncommented.filter(|line| !line.is_empty() && !line.starts_with(' '));
+    let taken = keys.filter(|line| not_yet_too || !line.contains("# not yet"));
+    taken.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let config = World::with(&example(false)).load().config;
+    assert_eq!(config.folders.len(), 1);
+    assert_eq!(config.api.rate_limit_bytes.map(|limit| limit.get()), Some(8_000_000));
+}
+
+#[test]
+fn the_example_shows_defaults_unless_it_says_otherwise() {
+    let lines = example(false);
+    let kept = lines.lines().filter(|line| !line.ends_with("e.g."));
+    let text: String = kept.map(|line| format!("{line}\n")).collect();
+    let world = World::with(&text);
+    let config = world.load().config;
+    assert_eq!(config.api, Api::with_token_file(world.file().with_file_name("token")));
+    assert_eq!(config.folders, [Folder::at(world.at("home/Runway"))]);
+}
+
+#[test]
+fn the_example_has_every_key_once_and_marks_those_that_are_refused() {
+    let text = example(true);
+    let mut table = None;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            table = Table::ALL.into_iter().find(|table| table.to_string() == line);
+        } else {
+            let (key, _) = line.split_once(" = ").unwrap();
+            let refused = super::super::keys::is_not_yet(table.unwrap(), key);
+            assert_eq!(refused, line.contains("# not yet"), "{line}");
+            found.push((table.unwrap(), key));
+        }
+    }
+    let keys = |table: Table| table.keys().iter().map(move |(key, _)| (table, *key));
+    let mut known: Vec<_> = Table::ALL.into_iter().flat_map(keys).collect();
+    let order = |(table, key): &(Table, &str)| (table.to_string(), key.to_string());
+    known.sort_by_key(order);
+    found.sort_by_key(order);
+    assert_eq!(found.len(), known.len());
+    assert!(found == known, "{found:?}");
+}

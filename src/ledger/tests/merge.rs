@@ -84,11 +84,12 @@ fn an_open_attempt_and_a_push_move_along() {
     let account = AccountId(case.nameless);
     case.book.step(&[
         attempt(1, "/e/cat.png", case.nameless()),
-        Write::PushAsked { path: path("/p.png"), account, force: false },
-        Write::PushAsked { path: path("/p.png"), account: AccountId(1), force: false },
+        pushed(account),
+        pushed(AccountId(1)),
     ]);
     assert_eq!(case.merge(), (State::Uploading, State::Uploading));
     let remembered = case.book.ledger.remembered().unwrap();
     assert_eq!(remembered.open[0].key, key(1, 1));
-    assert_eq!(remembered.pushes, [(path("/p.png"), AccountId(1), false)]);
+    let accounts: Vec<_> = remembered.pushes.iter().map(|(_, push)| push.account).collect();
+    assert_eq!(accounts, [AccountId(1)]);
 }

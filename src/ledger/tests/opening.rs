@@ -39,7 +39,7 @@ fn opening_again_keeps_everything_and_begins_a_run() {
         attempt(2, "/d/dog.png", key(2, 1)),
         close(2, AttemptEnd::Stored),
         uploaded(key(2, 1), "x2"),
-        Write::PushAsked { path: path("/p.png"), account: AccountId(2), force: true },
+        pushed(AccountId(2)),
         Write::Scanned { folder: FolderId(1) },
     ];
     step_at(&ledger, NOW, &writes);
@@ -62,7 +62,7 @@ fn opening_again_keeps_everything_and_begins_a_run() {
     assert_eq!(ledger.folder(Path::new("/d")).unwrap(), (FolderId(1), true));
     let remembered = ledger.remembered().unwrap();
     assert_eq!(remembered.last_attempt, 2);
-    assert_eq!(remembered.pushes, [(path("/p.png"), AccountId(2), true)]);
+    assert_eq!(remembered.pushes, [(path("/p.png"), push(AccountId(2)))]);
     let open = &remembered.open[..];
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].attempt, open[0].key), (AttemptId(1), key(1, 1)));

@@ -41,7 +41,13 @@ fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
         }
         11 if !pushed => {
             let (folder, fingerprint) = (FolderId(folder), look(3));
-            Write::PathFailed { path, folder, fingerprint, reason: "no right".into() }
+            Write::PathFailed {
+                path,
+                folder,
+                fingerprint,
+                certain: true,
+                reason: "no right".into(),
+            }
         }
         12 => Write::PushLink { path, content: content(id), account, name: "p.png".into() },
         13 | 14 if wanted && mine.is_none() && row.is_some() => {

@@ -35,7 +35,8 @@ fn states_are_derived_from_facts() {
     }
     let reason = "no right".into();
     let (folder, fingerprint) = (FolderId(1), look(1));
-    book.step(&[Write::PathFailed { path: path("/d/f.png"), folder, fingerprint, reason }]);
+    let path = path("/d/f.png");
+    book.step(&[Write::PathFailed { path, folder, fingerprint, certain: true, reason }]);
 
     let states =
         |running| paths.iter().map(|p| state(&book.ledger, p, running)).collect::<Vec<_>>();

@@ -3,7 +3,7 @@
 //! Owns:
 //! - a write that the real ledger would refuse is a panic here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::*;
 
@@ -59,7 +59,7 @@ pub(super) struct Book {
     pub(super) accounts: BTreeMap<AccountId, Option<String>>,
     /// Uploads that a push wants, and the path to read them from.
     pushed: BTreeMap<UploadKey, SharedPath>,
-    pushes: BTreeSet<(SharedPath, AccountId, bool)>,
+    pushes: Vec<(SharedPath, Push)>,
 }
 
 impl Book {
@@ -103,6 +103,7 @@ impl Book {
             | Event::Listed { .. }
             | Event::ScanEnded { .. }
             | Event::ScanOwed { .. }
+            | Event::ScanEvery { .. }
             | Event::TokenChanged
             | Event::Stopping => {}
         }
@@ -246,7 +247,7 @@ impl Book {
         });
         Remembered {
             open: open.collect(),
-            pushes: self.pushes.iter().cloned().collect(),
+            pushes: self.pushes.clone(),
             last_attempt: self.attempts.keys().last().map_or(0, |id| id.0),
         }
     }
@@ -285,14 +286,15 @@ impl Book {
             Write::Ignored { path, folder, fingerprint, by, certain, reason } => {
                 self.put(path, folder, fingerprint, certain, Is::Ignored(by, reason));
             }
-            Write::PathFailed { path, folder, fingerprint, reason } => {
-                self.put(path, folder, fingerprint, false, Is::Failed(reason));
+            Write::PathFailed { path, folder, fingerprint, certain, reason } => {
+                self.put(path, folder, fingerprint, certain, Is::Failed(reason));
             }
-            Write::PushAsked { path, account, force } => {
-                self.pushes.insert((path, account, force));
+            Write::PushAsked { path, push } => {
+                self.pushes.retain(|(p, old)| (p, old.account) != (&path, push.account));
+                self.pushes.push((path, push));
             }
             Write::PushEnded { path, account } => {
-                self.pushes.retain(|(p, a, _)| (p, a) != (&path, &account));
+                self.pushes.retain(|(p, old)| (p, old.account) != (&path, account));
             }
             Write::PushLink { path, content, account, name } => {
                 let key = self.want(content, account, name);

@@ -79,9 +79,9 @@ impl Words<'_> {
                 format!("ignore {} by {by}, {}: {reason}", p(path), sure(*certain))
             }
             Write::PathFailed { path, reason, .. } => format!("{} failed: {reason}", p(path)),
-            Write::PushAsked { path, account, force } => {
-                let force = if *force { " by force" } else { "" };
-                format!("push {} to {}{force}", p(path), self.account(*account))
+            Write::PushAsked { path, push } => {
+                let force = if push.force { " by force" } else { "" };
+                format!("push {} to {}{force}", p(path), self.account(push.account))
             }
             Write::PushEnded { path, account } => {
                 format!("push {} to {} has ended", p(path), self.account(*account))
@@ -152,6 +152,9 @@ impl Words<'_> {
             None => "all".into(),
         };
         match notice {
+            Notice::Pushed { path, key } => {
+                format!("{} is pushed to {}", p(path), self.account(key.account))
+            }
             Notice::Seen(path) => format!("seen {}", p(path)),
             Notice::Settled { path, content } => {
                 format!("settled {} as {}", p(path), label(content.hash))

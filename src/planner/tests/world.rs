@@ -189,7 +189,8 @@ impl World {
             ["push", path, to, how @ ..] => {
                 let (path, account) = (place(path), self.account(to));
                 let force = how.contains(&"force");
-                self.step(vec![Event::Pushed { path, account, force }])
+                let push = Push { account, force, name: None };
+                self.step(vec![Event::Pushed { path, push }])
             }
             ["sent", attempt, how @ ..] => {
                 let attempt = AttemptId(number(Some(attempt)));
@@ -462,7 +463,9 @@ impl World {
         let done = step.effects.iter().map(|effect| {
             format!("do {}{}", words.effect(effect), self.stale(effect).unwrap_or_default())
         });
-        let said = step.notices.iter().map(|notice| format!("say {}", words.notice(notice)));
+        // What a push is answered with is for the one who pushed, and tested end to end.
+        let said = step.notices.iter().filter(|notice| !matches!(notice, Notice::Pushed { .. }));
+        let said = said.map(|notice| format!("say {}", words.notice(notice)));
         let told: Vec<String> = step.written.into_iter().chain(done).chain(said).collect();
         for effect in step.effects {
             match effect {

@@ -1,0 +1,206 @@
+//! What can be said on the command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::config::{BadValue, Email, parse_duration};
+use crate::ledger::State;
+use crate::sandbox::Fault;
+
+/// Uploads each file of a folder once to Runway through useapi.net, and remembers its assetId.
+#[derive(Debug, Parser)]
+#[command(name = "taxiway", version, propagate_version = true, max_term_width = 100)]
+pub struct Args {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Common {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where ledger and lock are kept
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Use a sandbox server inside this process, and a ledger of its own; needs no token
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// Print JSON, where data is printed
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log more: -v, -vv, -vvv
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Log less, and print no progress
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub quiet: u8,
+    /// Whether to use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+/// Whether to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// If stderr is a terminal and NO_COLOR is not set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scan the folders, watch them, and upload what lies in them
+    Run(RunArgs),
+    /// Upload these files now, or answer from the ledger: one assetId a line
+    Push(PushArgs),
+    /// Print the assetId of each file's content from the ledger, without network
+    Id(IdArgs),
+    /// List the ledger, a path a line
+    Ls(LsArgs),
+    /// Run a local server that behaves as the documented API
+    Sandbox(SandboxArgs),
+    /// Show where the configuration is, what it says, and whether it is sound
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// Directories that stand in for the folders of the configuration
+    #[arg(value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// The account that the DIRs are uploaded to
+    #[arg(long, value_name = "EMAIL", requires = "folders")]
+    pub email: Option<Email>,
+    /// Scan, upload, and end when nothing moves any more
+    #[arg(long)]
+    pub once: bool,
+    /// End after this time, finished or not (75)
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "once")]
+    pub timeout: Option<Duration>,
+    /// Print what would happen to each file and why, and touch nothing
+    #[arg(long, requires = "once")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PushArgs {
+    /// The files
+    #[arg(value_name = "FILE", required_unless_present = "stdin0")]
+    pub files: Vec<PathBuf>,
+    /// The account to upload to
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<Email>,
+    /// The asset's name, for one file
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Read the files from stdin, each ended by a NUL byte
+    #[arg(long, conflicts_with = "files")]
+    pub stdin0: bool,
+    /// Give up after this time (75)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Also upload what looks incomplete
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct IdArgs {
+    /// The files
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Only on this account
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<Email>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LsArgs {
+    /// Only paths in this state
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub state: Option<State>,
+    /// Only of this account
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<Email>,
+    /// Only in or below this directory
+    #[arg(long, value_name = "DIR")]
+    pub under: Option<PathBuf>,
+    /// Print CSV, with a header
+    #[arg(long, conflicts_with_all = ["json", "print0"])]
+    pub csv: bool,
+    /// Print only the paths, each ended by a NUL byte
+    #[arg(long, conflicts_with = "json")]
+    pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SandboxArgs {
+    /// Where to listen; a loopback address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// The only token to take; without it, any will do
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<OsString>,
+    /// An account that it has (repeatable)
+    #[arg(long = "account", value_name = "EMAIL")]
+    pub accounts: Vec<Email>,
+    /// Where assets are kept; without it, they end with the server
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Something that goes wrong (repeatable); `--fault help` lists them
+    #[arg(long = "fault", value_name = "SPEC", value_parser = fault)]
+    pub faults: Vec<FaultArg>,
+}
+
+/// A fault, or the wish to know which there are.
+#[derive(Debug, Clone)]
+pub enum FaultArg {
+    /// List them.
+    Help,
+    /// This one.
+    Fault(Box<Fault>),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print where the configuration is
+    Path,
+    /// Print the effective values and where each comes from
+    Show,
+    /// Check the configuration, and what it names
+    Check,
+}
+
+fn duration(text: &str) -> Result<Duration, BadValue> {
+    parse_duration(text)
+}
+
+fn state(text: &str) -> Result<State, String> {
+    let known = State::ALL.map(State::as_str);
+    let found = State::ALL.into_iter().find(|state| state.as_str() == text);
+    found.ok_or_else(|| format!("states are {}", known.join(", ")))
+}
+
+fn fault(text: &str) -> Result<FaultArg, String> {
+    if text == "help" {
+        return Ok(FaultArg::Help);
+    }
+    match text.parse::<Fault>() {
+        Ok(fault) => Ok(FaultArg::Fault(Box::new(fault))),
+        Err(error) => Err(error.to_string()),
+    }
+}

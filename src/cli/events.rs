@@ -1,0 +1,189 @@
+//! What a run says: lines for a person, or one JSON object an event.
+
+use serde_json::{Map, Value, json};
+
+use crate::daemon::Said;
+use crate::engine::Engine;
+use crate::planner::{Notice, SharedPath, Wall};
+use crate::text::shown;
+
+use super::row::{RowFields, path_hex, time, time_of_day};
+
+/// The event as a JSON object; none for what is no event.
+pub fn json(said: Said<'_>, engine: &Engine, now: Wall) -> Option<Value> {
+    let mut object = Map::new();
+    object.insert("schema".into(), json!(1));
+    object.insert("at".into(), json!(time(now)));
+    let word = match said {
+        Said::Idle => "idle",
+        Said::Notice(notice) => word(notice)?,
+    };
+    object.insert("event".into(), json!(word));
+    if let Said::Notice(notice) = said {
+        add_path(notice, engine, &mut object);
+        add_rest(notice, engine, &mut object);
+    }
+    Some(Value::Object(object))
+}
+
+/// The event's name, as programs know it.
+fn word(notice: &Notice) -> Option<&'static str> {
+    Some(match notice {
+        Notice::Seen(_) => "seen",
+        Notice::Settled { .. } => "settled",
+        Notice::Deduplicated { .. } => "deduplicated",
+        Notice::Pushed { .. } => return None,
+        Notice::Uploading { .. } => "uploading",
+        Notice::Uploaded { .. } => "uploaded",
+        Notice::Retry { .. } => "retry",
+        Notice::Unknown { .. } => "unknown",
+        Notice::Failed { .. } => "failed",
+        Notice::Held { .. } => "held",
+        Notice::Ignored { .. } => "ignored",
+        Notice::Gone(_) => "gone",
+        Notice::Scanned { .. } => "scanned",
+        Notice::FolderAway { .. } => "folder_away",
+        Notice::FolderBack(_) => "folder_back",
+        Notice::AccountStopped { .. } => "account_stopped",
+        Notice::AccountResumed { .. } => "account_resumed",
+    })
+}
+
+/// The path that a notice is about, with all that the ledger knows of it.
+fn add_path(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
+    let Some(path) = path_of(notice) else { return };
+    object.insert("path".into(), json!(path.to_string_lossy()));
+    if let Some(hex) = path_hex(path) {
+        object.insert("path_hex".into(), json!(hex));
+    }
+    let Ok(Some(row)) = engine.ledger().row_of(path, true) else { return };
+    let Ok(Value::Object(fields)) = serde_json::to_value(RowFields::of(&row)) else { return };
+    let told = fields.into_iter().filter(|(key, value)| key != "schema" && !value.is_null());
+    object.extend(told);
+}
+
+fn path_of(notice: &Notice) -> Option<&SharedPath> {
+    match notice {
+        Notice::Seen(path)
+        | Notice::Gone(path)
+        | Notice::Settled { path, .. }
+        | Notice::Deduplicated { path, .. }
+        | Notice::Pushed { path, .. }
+        | Notice::Uploading { path, .. }
+        | Notice::Uploaded { path, .. }
+        | Notice::Retry { path, .. }
+        | Notice::Unknown { path, .. }
+        | Notice::Failed { path, .. }
+        | Notice::Held { path, .. }
+        | Notice::Ignored { path, .. } => Some(path),
+        Notice::Scanned { .. }
+        | Notice::FolderAway { .. }
+        | Notice::FolderBack(_)
+        | Notice::AccountStopped { .. }
+        | Notice::AccountResumed { .. } => None,
+    }
+}
+
+fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
+    let mut put = |key: &str, value: Value| object.insert(key.into(), value);
+    match notice {
+        Notice::Uploaded { asset, .. } => {
+            put("asset_id", json!(asset.asset_id));
+            put("asset_url", json!(asset.url));
+        }
+        Notice::Deduplicated { asset_id, .. } => {
+            put("asset_id", json!(asset_id));
+        }
+        Notice::Retry { at, reason, .. } => {
+            put("next_try_at", json!(at.map(time)));
+            put("reason", json!(reason));
+        }
+        Notice::Unknown { reason, .. }
+        | Notice::Failed { reason, .. }
+        | Notice::Held { reason, .. }
+        | Notice::Ignored { reason, .. } => {
+            put("reason", json!(reason));
+        }
+        Notice::FolderAway { folder, reason } => {
+            put("path", json!(root(engine, *folder)));
+            put("reason", json!(reason));
+        }
+        Notice::FolderBack(folder) => {
+            put("path", json!(root(engine, *folder)));
+        }
+        Notice::Scanned { folder, incomplete } => {
+            put("path", json!(root(engine, *folder)));
+            put("reason", json!(incomplete));
+        }
+        Notice::AccountStopped { account, cause, until, reason } => {
+            put("account", json!(account.and_then(|id| email(engine, id))));
+            put("state", json!(cause.as_str()));
+            put("until", json!(until.map(time)));
+            put("reason", json!(reason));
+        }
+        Notice::AccountResumed { account } => {
+            put("account", json!(account.and_then(|id| email(engine, id))));
+        }
+        Notice::Seen(_)
+        | Notice::Gone(_)
+        | Notice::Settled { .. }
+        | Notice::Pushed { .. }
+        | Notice::Uploading { .. } => {}
+    }
+}
+
+/// The event as a line for a person; none for what would only be noise.
+pub fn human(said: Said<'_>, engine: &Engine, now: Wall) -> Option<String> {
+    let line = match said {
+        Said::Idle => {
+            return Some(format!("all done as of {}", time_of_day(now)));
+        }
+        Said::Notice(notice) => match notice {
+            Notice::Uploaded { path, asset, found, .. } => {
+                let how = if *found { " (found in the list after a lost answer)" } else { "" };
+                format!("uploaded  {} → {}{how}", shown(path), asset.asset_id)
+            }
+            Notice::Deduplicated { path, asset_id, .. } => {
+                format!("known     {} → {asset_id}", shown(path))
+            }
+            Notice::Ignored { path, reason } => format!("ignored   {}: {reason}", shown(path)),
+            Notice::Failed { path, reason } => format!("failed    {}: {reason}", shown(path)),
+            Notice::Held { path, reason } => format!("held      {}: {reason}", shown(path)),
+            Notice::Unknown { path, reason } => {
+                format!("unknown   {}: {reason}; looking it up before anything else", shown(path))
+            }
+            Notice::Retry { path, at, reason } => match at {
+                Some(at) => {
+                    let at = time_of_day(*at);
+                    format!("retry     {} at {at}: {reason}", shown(path))
+                }
+                None => format!("retry     {}: {reason}", shown(path)),
+            },
+            Notice::FolderAway { reason, .. } => format!("away      {reason}"),
+            Notice::FolderBack(folder) => format!("back      {}", root(engine, *folder)),
+            Notice::Scanned { incomplete: Some(reason), .. } => format!("scanned   {reason}"),
+            Notice::AccountStopped { until, reason, .. } => match until {
+                Some(at) => format!("stopped   {reason}; next try {}", time_of_day(*at)),
+                None => format!("stopped   {reason}"),
+            },
+            Notice::AccountResumed { .. } => "resumed   uploads go on".to_owned(),
+            Notice::Seen(_)
+            | Notice::Gone(_)
+            | Notice::Settled { .. }
+            | Notice::Pushed { .. }
+            | Notice::Uploading { .. }
+            | Notice::Scanned { incomplete: None, .. } => return None,
+        },
+    };
+    Some(format!("{} {line}", time_of_day(now)))
+}
+
+fn root(engine: &Engine, folder: crate::planner::FolderId) -> String {
+    let root = engine.ledger().root_of(folder).ok().flatten();
+    root.map_or_else(String::new, |root| root.to_string_lossy().into_owned())
+}
+
+fn email(engine: &Engine, account: crate::planner::AccountId) -> Option<String> {
+    let accounts = engine.ledger().accounts().ok()?;
+    accounts.into_iter().find(|(id, _)| *id == account).and_then(|(_, email)| email)
+}

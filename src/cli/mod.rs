@@ -1,0 +1,236 @@
+//! The command line: what can be said, and what comes back.
+//!
+//! Owns:
+//! - data goes to stdout, everything else to stderr; a closed stdout is no error;
+//! - an error is one line and a hint, or one JSON object, and its exit code is one of [`Exit`].
+
+mod args;
+mod config;
+mod events;
+mod ids;
+mod list;
+mod output;
+mod push;
+mod row;
+mod run;
+mod sandbox;
+mod session;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
+use crate::daemon::SetupError;
+use crate::daemon::lock::LockError;
+use crate::ledger::LedgerError;
+use crate::secret::TokenError;
+
+use args::{Args, Command, Common};
+
+/// Exit codes; other programs rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All well.
+    Well = 0,
+    /// Some files failed, are held, or are not in the ledger.
+    Some = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The ledger is damaged, newer than this program, or cannot be written.
+    Ledger = 74,
+    /// Not finished; try again.
+    Later = 75,
+    /// The token is refused, the subscription has expired, or an account is broken.
+    Stopped = 77,
+    /// The configuration; also no token at all.
+    Config = 78,
+}
+
+impl Exit {
+    /// Which of two decides where both apply.
+    fn worst(self, other: Exit) -> Exit {
+        let weight = |exit: Exit| match exit {
+            Exit::Config => 6,
+            Exit::Ledger => 5,
+            Exit::Stopped => 4,
+            Exit::Later => 3,
+            Exit::Some => 2,
+            Exit::Usage => 1,
+            Exit::Well => 0,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+}
+
+/// An error as a person meets it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: String,
+    exit: Exit,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hint: hint.into(), exit }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::new(Exit::Config, error.to_string(), error.hint())
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Failure {
+        Failure::new(Exit::Config, error.to_string(), error.hint())
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Failure {
+        let exit = match &error {
+            LedgerError::OtherServer { .. } => Exit::Config,
+            LedgerError::Newer { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::Sqlite(_)
+            | LedgerError::OldSqlite(_) => Exit::Ledger,
+        };
+        Failure::new(exit, error.to_string(), error.hint())
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Failure {
+        match &error {
+            LockError::Held { pid, daemon, .. } => {
+                let hint = match (daemon, pid) {
+                    // 0 is nobody, and to kill it would be to kill oneself.
+                    (true, 0) => "stop it first, or use another --state-dir".to_owned(),
+                    (true, _) => format!("stop it first: kill {pid}; or use another --state-dir"),
+                    (false, _) => "wait for it: add --timeout 10min".to_owned(),
+                };
+                Failure::new(Exit::Later, error.to_string(), hint)
+            }
+            LockError::Unusable { .. } => {
+                let hint = "choose another: --state-dir DIR, on a disk of this machine";
+                Failure::new(Exit::Ledger, error.to_string(), hint)
+            }
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Failure {
+        match error {
+            SetupError::Ledger(error) => error.into(),
+            SetupError::Client(error) => {
+                let hint = error.hint().unwrap_or("run with -vv for more");
+                Failure::new(Exit::Config, error.to_string(), hint)
+            }
+            SetupError::Pattern { .. } => {
+                Failure::new(Exit::Config, error.to_string(), "taxiway config check")
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        let hint = "check the limits of this machine: ulimit -a";
+        Failure::new(Exit::Later, format!("the system refused: {error}"), hint)
+    }
+}
+
+/// Parses the command line, does what it says, and gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let args = match Args::try_parse_from(&arguments) {
+        Ok(args) => args,
+        Err(error) => return usage(&error, json),
+    };
+    output::start_log(&args.common);
+    match dispatch(args) {
+        Ok(exit) => exit as u8,
+        Err(failure) => {
+            output::failure(&failure, json);
+            failure.exit as u8
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<Exit, Failure> {
+    let common = args.common;
+    match args.command {
+        Command::Run(args) => run::run(&common, args),
+        Command::Push(args) => push::push(&common, args),
+        Command::Id(args) => ids::id(&common, &args),
+        Command::Ls(args) => list::ls(&common, &args),
+        Command::Sandbox(args) => sandbox::sandbox(&common, args),
+        Command::Config { command } => config::config(&common, &command),
+    }
+}
+
+/// Help and version are answers; the rest are errors of usage, in our own shape.
+fn usage(error: &clap::Error, json: bool) -> u8 {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() {
+        output::help(error);
+        return Exit::Well as u8;
+    }
+    if !json && error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        output::help(error);
+        return Exit::Usage as u8;
+    }
+    output::failure(&wrong_usage(&error.to_string(), error.kind()), json);
+    Exit::Usage as u8
+}
+
+/// What clap says in paragraphs, as an error and a hint.
+fn wrong_usage(text: &str, kind: clap::error::ErrorKind) -> Failure {
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    });
+    let first = paragraphs.next().unwrap_or_default();
+    let message = match kind {
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "there is no command".to_owned()
+        }
+        _ => first.trim_start_matches("error: ").to_owned(),
+    };
+    let rest: Vec<String> = paragraphs.collect();
+    let tip = rest.iter().find_map(|paragraph| paragraph.strip_prefix("tip: "));
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("taxiway");
+    let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
+    let help = format!("{} --help", words.collect::<Vec<_>>().join(" "));
+    Failure::new(Exit::Usage, message, tip.map_or(help, str::to_owned))
+}
+
+/// A command that asks the same configuration and ledger as this one.
+fn again(common: &Common, command: &str) -> String {
+    let mut words = vec!["taxiway".to_owned()];
+    let places = [("--config", &common.config), ("--state-dir", &common.state_dir)];
+    for (flag, path) in places {
+        words.extend(path.as_ref().map(|path| format!("{flag} {}", crate::text::shell_word(path))));
+    }
+    words.extend(common.sandbox.then(|| "--sandbox".to_owned()));
+    words.push(command.to_owned());
+    words.join(" ")
+}
+
+/// Loads the configuration for a command.
+fn load(common: &Common, flags: Flags) -> Result<(Loaded, Environment), Failure> {
+    let environment = Environment::of_process();
+    let flags =
+        Flags { config: common.config.clone(), state_dir: common.state_dir.clone(), ..flags };
+    let sources = Sources { environment, flags };
+    let mut loaded = crate::config::Config::load(&sources)?;
+    if common.sandbox {
+        loaded.config.state_dir.push("sandbox");
+    }
+    Ok((loaded, sources.environment))
+}

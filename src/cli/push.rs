@@ -1,0 +1,319 @@
+//! `taxiway push`: these files, now.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{Config, Email, Flags};
+use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
+use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, limits, means};
+use crate::engine::Engine;
+use crate::ledger::Ledger;
+use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, UploadState};
+use crate::text::{self, shown};
+
+use super::args::{Common, PushArgs};
+use super::ids::{asset_of, known_or_read, resolved};
+use super::row::RowFields;
+use super::session::{Key, Server, verdict};
+use super::{Exit, Failure, load, output};
+
+/// One argument, and what became of it.
+struct Wanted {
+    given: PathBuf,
+    path: Option<SharedPath>,
+    email: Option<Email>,
+    /// Why it will not be, if so.
+    wrong: Option<String>,
+    asset_id: Option<String>,
+}
+
+/// Runs the command.
+pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
+    let files = if args.stdin0 { files_from_stdin()? } else { args.files.clone() };
+    if args.name.is_some() && files.len() != 1 {
+        let hint = "taxiway push --name NAME FILE";
+        return Err(Failure::new(Exit::Usage, "--name goes with exactly one file", hint));
+    }
+    let (loaded, environment) = load(common, Flags::default())?;
+    let config = loaded.config;
+    let known = ledger_path(&config.state_dir);
+    let emails = emails(&config, Ledger::read(&known)?.as_ref())?;
+    let mut wanted = files
+        .into_iter()
+        .map(|file| want(&config, &args, &emails, file))
+        .collect::<Result<Vec<Wanted>, Failure>>()?;
+    let key = Key::find(&config, &environment, common.sandbox)?;
+    let patience = args.timeout.unwrap_or(Duration::MAX / 4);
+    let lock = match Lock::take(&config.state_dir, Role::Push, patience.min(DAY)) {
+        Ok(lock) => lock,
+        Err(held) => return beside(common, &config, &mut wanted, held),
+    };
+    let server = Server::open(&config, common.sandbox)?;
+    let ended = send(common, &config, &args, &server, key, &lock, &mut wanted);
+    server.close();
+    ended
+}
+
+/// Nobody waits for a lock longer than this.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn files_from_stdin() -> Result<Vec<PathBuf>, Failure> {
+    let mut list = Vec::new();
+    std::io::stdin().read_to_end(&mut list)?;
+    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec()))).collect())
+}
+
+/// The e-mails of all accounts that are known of.
+fn emails(config: &Config, ledger: Option<&Ledger>) -> Result<Vec<Email>, Failure> {
+    let mut emails: Vec<Email> =
+        config.folders.iter().filter_map(|folder| folder.email.clone()).collect();
+    emails.extend(config.api.email.clone());
+    if let Some(ledger) = ledger {
+        let known = ledger.accounts()?.into_iter();
+        emails.extend(known.filter_map(|(_, email)| email?.parse().ok()));
+    }
+    emails.sort();
+    emails.dedup();
+    Ok(emails)
+}
+
+/// Finds the file's path and account.
+fn want(
+    config: &Config,
+    args: &PushArgs,
+    emails: &[Email],
+    given: PathBuf,
+) -> Result<Wanted, Failure> {
+    let path = resolved(&given);
+    let folder = path.as_ref().ok().and_then(|path| config.folder_of(path));
+    let email = args.email.clone().or_else(|| match folder {
+        Some(folder) => folder.email.clone(),
+        None => config.api.email.clone(),
+    });
+    let email = match (email, folder, emails) {
+        (Some(email), _, _) => Some(email),
+        (None, Some(_), _) | (None, None, []) => None,
+        (None, None, [only]) => Some(only.clone()),
+        (None, None, several) => {
+            let names: Vec<String> = several.iter().map(Email::to_string).collect();
+            let message = format!("which account is {} for?", shown(&given));
+            let hint = format!("add --email, one of: {}", names.join(", "));
+            return Err(Failure::new(Exit::Usage, message, hint));
+        }
+    };
+    let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
+    let wrong = path.as_ref().err().map(text::reason).or(directory);
+    let path = path.ok().map(SharedPath::from);
+    Ok(Wanted { given, path, email, wrong, asset_id: None })
+}
+
+/// Somebody else has the ledger: what it knows can still be answered.
+fn beside(
+    common: &Common,
+    config: &Config,
+    wanted: &mut [Wanted],
+    held: LockError,
+) -> Result<Exit, Failure> {
+    let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
+    for file in wanted.iter_mut() {
+        let hash = known_or_read(ledger.as_ref(), &file.given);
+        let email = file.email.as_ref().map(Email::as_str);
+        if let Ok(hash) = hash {
+            file.asset_id = asset_of(ledger.as_ref(), hash, email)?;
+        }
+    }
+    if wanted.iter().any(|file| file.asset_id.is_none()) {
+        return Err(held.into());
+    }
+    print(common, ledger.as_ref(), wanted)?;
+    Ok(Exit::Well)
+}
+
+fn send(
+    common: &Common,
+    config: &Config,
+    args: &PushArgs,
+    server: &Server,
+    key: Key,
+    lock: &Lock,
+    wanted: &mut [Wanted],
+) -> Result<Exit, Failure> {
+    let clock = Clock::start();
+    let (pid, now) = (std::process::id(), clock.now());
+    let ledger = Ledger::open(&lock.ledger_path(), &server.remembered, pid, now.wall)?;
+    let mut pushes = Vec::new();
+    for file in wanted.iter().filter(|file| file.wrong.is_none()) {
+        let account = match &file.email {
+            Some(email) => ledger.account(Some(email.as_str()))?,
+            None => ledger.default_account()?,
+        };
+        let push = Push { account, force: args.force, name: args.name.clone() };
+        pushes.extend(file.path.clone().map(|path| (path, push)));
+    }
+    let source = key.source();
+    let (token, changed) = key.watch();
+    let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
+    let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
+    let (session, _out) = Session::start(engine, Vec::new(), means, clock, changed)?;
+    let task = Task { once: true, timeout: args.timeout, pushes };
+    let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
+    let mut wrong: BTreeMap<SharedPath, String> = BTreeMap::new();
+    let (ended, engine) = session.run(&task, &mut |said, _| hear(said, &mut keys, &mut wrong));
+    let engine = match (ended, engine) {
+        (Ended::Ledger(error), _) => return Err(error.into()),
+        (_, Some(engine)) => engine,
+        (_, None) => return Ok(Exit::Later),
+    };
+    let mut exit = Exit::Well;
+    for file in wanted.iter_mut() {
+        exit = exit.worst(conclude(&engine, file, &keys, &wrong)?);
+    }
+    warn_of_name(args, &engine, wanted)?;
+    print(common, Some(engine.ledger()), wanted)?;
+    let (stopped, told) = verdict(&engine, &[FolderId::PUSHES], &source);
+    match told {
+        _ if exit == Exit::Well => Ok(exit),
+        Some(failure) if exit == Exit::Later => {
+            Err(Failure { exit: exit.worst(stopped), ..failure })
+        }
+        Some(_) | None => Err(unfinished(common, wanted, exit)),
+    }
+}
+
+/// Says of each file that has no assetId why, and of all of them how many they are.
+fn unfinished(common: &Common, wanted: &[Wanted], exit: Exit) -> Failure {
+    let left: Vec<&Wanted> = wanted.iter().filter(|file| file.asset_id.is_none()).collect();
+    for file in left.iter().filter(|_| !common.json) {
+        let why = file.wrong.as_deref().unwrap_or("not at rest yet");
+        output::tell(&format!("{}: {}", shown(&file.given), text::escaped(why)));
+    }
+    let message = match (wanted.len(), left.len()) {
+        (1, _) => "the file has no assetId".to_owned(),
+        (all, left) => format!("{left} of {all} files have no assetId"),
+    };
+    let incomplete = left
+        .iter()
+        .find(|file| file.wrong.as_deref().is_some_and(|reason| reason.starts_with("incomplete:")));
+    let hint = match (incomplete, exit) {
+        (Some(file), _) => {
+            let file = text::shell_word(&file.given);
+            super::again(common, &format!("push --force {file}"))
+        }
+        (None, Exit::Later) => "push again; what is uploaded is not sent twice".to_owned(),
+        (None, _) => "mend what is wrong with it, then push again".to_owned(),
+    };
+    Failure::new(exit, message, hint)
+}
+
+/// Learns what each pushed file is, or why it will not be.
+fn hear(
+    said: Said<'_>,
+    keys: &mut BTreeMap<SharedPath, UploadKey>,
+    wrong: &mut BTreeMap<SharedPath, String>,
+) {
+    let Said::Notice(notice) = said else { return };
+    match notice {
+        Notice::Pushed { path, key } => {
+            keys.insert(path.clone(), *key);
+        }
+        Notice::Failed { path, reason }
+        | Notice::Held { path, reason }
+        | Notice::Ignored { path, reason }
+        | Notice::Unknown { path, reason }
+        | Notice::Retry { path, reason, .. } => {
+            wrong.insert(path.clone(), reason.clone());
+        }
+        Notice::Seen(_)
+        | Notice::Gone(_)
+        | Notice::Settled { .. }
+        | Notice::Deduplicated { .. }
+        | Notice::Uploading { .. }
+        | Notice::Uploaded { .. }
+        | Notice::Scanned { .. }
+        | Notice::FolderAway { .. }
+        | Notice::FolderBack(_)
+        | Notice::AccountStopped { .. }
+        | Notice::AccountResumed { .. } => {}
+    }
+}
+
+fn conclude(
+    engine: &Engine,
+    file: &mut Wanted,
+    keys: &BTreeMap<SharedPath, UploadKey>,
+    wrong: &BTreeMap<SharedPath, String>,
+) -> Result<Exit, Failure> {
+    let Some(path) = &file.path else { return Ok(Exit::Some) };
+    let told = wrong.get(path).cloned();
+    let Some(key) = keys.get(path) else {
+        let finished = told.is_some();
+        file.wrong = file.wrong.take().or(told);
+        return Ok(if finished || file.wrong.is_some() { Exit::Some } else { Exit::Later });
+    };
+    let key = UploadKey { account: account_now(engine, key.account, file)?, ..*key };
+    Ok(match engine.ledger().upload_state(&key)? {
+        UploadState::Uploaded { asset_id } => {
+            file.asset_id = Some(asset_id);
+            Exit::Well
+        }
+        UploadState::Failed { reason } | UploadState::Held { reason } => {
+            file.wrong = Some(reason);
+            Exit::Some
+        }
+        UploadState::Wanted | UploadState::Absent => {
+            file.wrong = told;
+            Exit::Later
+        }
+    })
+}
+
+/// A nameless account may have been merged into a named one meanwhile.
+fn account_now(engine: &Engine, account: AccountId, file: &Wanted) -> Result<AccountId, Failure> {
+    let ledger = engine.ledger();
+    let there = ledger.accounts()?.iter().any(|(id, _)| *id == account);
+    match (there, &file.email) {
+        (true, _) => Ok(account),
+        (false, Some(email)) => Ok(ledger.account(Some(email.as_str()))?),
+        (false, None) => Ok(ledger.default_account()?),
+    }
+}
+
+fn warn_of_name(args: &PushArgs, engine: &Engine, wanted: &[Wanted]) -> Result<(), Failure> {
+    let (Some(name), Some(file)) = (&args.name, wanted.first()) else { return Ok(()) };
+    let Some(asset_id) = &file.asset_id else { return Ok(()) };
+    let sent = engine.ledger().sent_name(asset_id)?;
+    if let Some(sent) = sent.filter(|sent| sent != name) {
+        output::tell(&format!(
+            "warning: this content is uploaded already, as {sent:?}; --name is ignored"
+        ));
+    }
+    Ok(())
+}
+
+fn print(common: &Common, ledger: Option<&Ledger>, wanted: &[Wanted]) -> Result<(), Failure> {
+    for file in wanted {
+        let asset_id = file.asset_id.as_deref().unwrap_or_default();
+        let row = match (common.json, ledger, &file.path) {
+            (true, Some(ledger), Some(path)) => ledger.row_of(path, true)?,
+            (_, _, _) => None,
+        };
+        match row {
+            Some(row) => output::line(&RowFields::of(&row).json()),
+            None if common.json => {
+                let absolute = std::path::absolute(&file.given).ok();
+                let path = file.path.as_deref().or(absolute.as_deref()).unwrap_or(&file.given);
+                let fields =
+                    RowFields::of_unlisted(path, file.asset_id.clone(), file.wrong.clone());
+                output::line(&fields.json());
+            }
+            None => output::line(asset_id),
+        }
+    }
+    output::flush();
+    Ok(())
+}

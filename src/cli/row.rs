@@ -1,0 +1,181 @@
+//! A row as `ls` and `push` print it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ledger::Row;
+use crate::planner::Wall;
+
+/// The fields of a row, in the order in which they are printed.
+#[derive(Debug, Serialize)]
+pub struct RowFields {
+    schema: u8,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    account: Option<String>,
+    hash: Option<String>,
+    size: u64,
+    media_type: Option<String>,
+    state: &'static str,
+    asset_id: Option<String>,
+    asset_url: Option<String>,
+    name: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    duration: Option<f64>,
+    seen_at: Option<String>,
+    uploaded_at: Option<String>,
+    attempts: u32,
+    next_try_at: Option<String>,
+    reason: Option<String>,
+}
+
+impl RowFields {
+    /// The fields of a row of the ledger.
+    pub fn of(row: &Row) -> RowFields {
+        RowFields {
+            schema: 1,
+            path: row.path.to_string_lossy().into_owned(),
+            path_hex: path_hex(&row.path),
+            account: row.account.clone(),
+            hash: row.hash.map(|hash| hash.to_string()),
+            size: row.size,
+            media_type: row.media_type.clone(),
+            state: row.state.as_str(),
+            asset_id: row.asset_id.clone(),
+            asset_url: row.asset_url.clone(),
+            name: row.name.clone(),
+            width: row.width,
+            height: row.height,
+            duration: row.duration_ms.map(|ms| ms as f64 / 1_000.0),
+            seen_at: Some(time(row.seen_at)),
+            uploaded_at: row.uploaded_at.map(time),
+            attempts: row.attempts,
+            next_try_at: row.next_try_at.map(time),
+            reason: reason(row),
+        }
+    }
+
+    /// The fields of a file that the ledger has no row of.
+    pub fn of_unlisted(path: &Path, asset_id: Option<String>, reason: Option<String>) -> RowFields {
+        let found = std::fs::metadata(path).ok();
+        RowFields {
+            schema: 1,
+            path: path.to_string_lossy().into_owned(),
+            path_hex: path_hex(path),
+            account: None,
+            hash: None,
+            size: found.map_or(0, |metadata| metadata.len()),
+            media_type: None,
+            state: if asset_id.is_some() { "uploaded" } else { "failed" },
+            asset_id,
+            asset_url: None,
+            name: None,
+            width: None,
+            height: None,
+            duration: None,
+            seen_at: None,
+            uploaded_at: None,
+            attempts: 0,
+            next_try_at: None,
+            reason,
+        }
+    }
+
+    /// One line of JSON.
+    pub fn json(&self) -> String {
+        // Strings, numbers and nulls: there is nothing in it that has no JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The names of the columns of CSV.
+    pub const CSV_HEADER: &str = "path,path_hex,account,hash,size,media_type,state,asset_id,\
+        asset_url,name,width,height,duration,seen_at,uploaded_at,attempts,next_try_at,reason";
+
+    /// One line of CSV (RFC 4180).
+    pub fn csv(&self) -> String {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let number = |number: Option<u32>| number.map_or(String::new(), |n| n.to_string());
+        let cells = [
+            self.path.clone(),
+            text(&self.path_hex),
+            text(&self.account),
+            text(&self.hash),
+            self.size.to_string(),
+            text(&self.media_type),
+            self.state.to_owned(),
+            text(&self.asset_id),
+            text(&self.asset_url),
+            text(&self.name),
+            number(self.width),
+            number(self.height),
+            self.duration.map_or(String::new(), |seconds| seconds.to_string()),
+            text(&self.seen_at),
+            text(&self.uploaded_at),
+            self.attempts.to_string(),
+            text(&self.next_try_at),
+            text(&self.reason),
+        ];
+        cells.map(|cell| quoted(&cell)).join(",")
+    }
+}
+
+/// A time as programs read it: RFC 3339, UTC, milliseconds.
+pub fn time(wall: Wall) -> String {
+    match Timestamp::from_millisecond(wall.0) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// A time of day as a person here reads it.
+pub fn time_of_day(wall: Wall) -> String {
+    match Timestamp::from_millisecond(wall.0) {
+        Ok(time) => {
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+        }
+        Err(_) => String::new(),
+    }
+}
+
+/// The bytes of a path that is not UTF-8.
+pub fn path_hex(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_bytes();
+    let exact = std::str::from_utf8(bytes).is_err();
+    exact.then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn reason(row: &Row) -> Option<String> {
+    match row.gone_at {
+        Some(at) => Some(format!("gone since {}", time(at))),
+        None => row.reason.clone(),
+    }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_a_z() {
+        assert_eq!(time(Wall(1_700_000_000_005)), "2023-11-14T22:13:20.005Z");
+    }
+
+    #[test]
+    fn cells_are_quoted_where_they_must_be() {
+        assert_eq!(quoted("a"), "a");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+}

@@ -1,0 +1,381 @@
+//! `taxiway run`: the daemon in the foreground, once, or dry.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use crate::config::{Config, Flags};
+use crate::daemon::lock::{Lock, Role, ledger_path};
+use crate::daemon::{
+    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, Task, dry_means, means, setup,
+};
+use crate::engine::Engine;
+use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
+use crate::planner::{AttemptEnd, FolderId, Write};
+use crate::text::{escaped, shown};
+
+use super::args::{Common, RunArgs};
+use super::row::RowFields;
+use super::session::{Key, Server, verdict};
+use super::{Exit, Failure, events, load, output};
+
+/// First pause after the ledger could not be written; doubled up to the last.
+const LEDGER_PAUSE: Duration = Duration::from_secs(2);
+const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(60);
+
+/// Runs the command.
+pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
+    for folder in &args.folders {
+        if !folder.is_dir() {
+            let message = format!("{} is not a directory", shown(folder));
+            let word = crate::text::shell_word(folder);
+            let does = if folder.exists() { "taxiway push" } else { "mkdir -p" };
+            let hint = format!("{does} {word}");
+            return Err(Failure::new(Exit::Usage, message, hint));
+        }
+    }
+    let flags = Flags { folders: args.folders, email: args.email, ..Flags::default() };
+    let (loaded, environment) = load(common, flags)?;
+    let config = loaded.config;
+    if config.folders.is_empty() {
+        // Without a configuration it is the command line that lacks something.
+        let exit = if loaded.file.exists { Exit::Config } else { Exit::Usage };
+        let message = "there is no folder to watch: no DIR is given and none is configured";
+        let hint = format!(
+            "taxiway run DIR, or add to {}: [[folder]] path = \"~/Runway\"",
+            shown(&loaded.file.path)
+        );
+        return Err(Failure::new(exit, message, hint));
+    }
+    if args.dry_run {
+        return dry_run(common, &config);
+    }
+    let key = Key::find(&config, &environment, common.sandbox)?;
+    let source = key.source();
+    let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
+    let server = Server::open(&config, common.sandbox)?;
+    let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
+    let ended = live(common, &config, &server, key, &lock, &task, &source);
+    server.close();
+    ended
+}
+
+fn greet(common: &Common, config: &Config, server: &Server) {
+    if common.quiet > 0 || common.json {
+        return;
+    }
+    if common.sandbox {
+        output::tell(&format!("sandbox   {}: nothing leaves this machine", server.base_url));
+    }
+    for folder in &config.folders {
+        output::tell(&format!("watching  {}", shown(&folder.root)));
+    }
+}
+
+/// Session after session, until one ends for a reason that is not the disk's.
+fn live(
+    common: &Common,
+    config: &Config,
+    server: &Server,
+    key: Key,
+    lock: &Lock,
+    task: &Task,
+    source: &str,
+) -> Result<Exit, Failure> {
+    let (token, changed) = key.watch();
+    let (token, changed) = (std::sync::Arc::new(token), std::rc::Rc::new(RefCell::new(changed)));
+    let stop = Stop::listen()?;
+    let mut pause = LEDGER_PAUSE;
+    let mut greeted = false;
+    loop {
+        let clock = Clock::start();
+        let ledger = Ledger::open(
+            &lock.ledger_path(),
+            &server.remembered,
+            std::process::id(),
+            clock.now().wall,
+        );
+        let opened = ledger.map_err(Failure::from).and_then(|ledger| {
+            let parts = setup(config, &ledger, &kept_out(config))?;
+            let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
+            let Setup { limits, folders: policies, sights } = parts;
+            let engine = Engine::new(ledger, limits, policies, clock.now())?;
+            Ok((engine, sights, folders))
+        });
+        let (engine, sights, folders) = opened?;
+        let (token, changed) = (token.clone(), changed.clone());
+        let token = Box::new(move || token());
+        let means =
+            means(config, &server.base_url, token).map_err(crate::daemon::SetupError::from)?;
+        let ask = Box::new(move || (changed.borrow_mut())());
+        let (session, out) = Session::start(engine, sights, means, clock, ask)?;
+        stop.tell(out);
+        if !std::mem::replace(&mut greeted, true) {
+            greet(common, config, server);
+        }
+        let mut say = speaker(common, &clock, task.once);
+        announce(common, &clock, "started");
+        let (ended, engine) = session.run(task, &mut say);
+        match (ended, engine) {
+            (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
+            (Ended::Ledger(error), _) => {
+                tracing::warn!("{error}; trying again in {} s", pause.as_secs());
+                if stop.within(pause) {
+                    return Ok(Exit::Well);
+                }
+                pause = (pause * 2).min(LEDGER_PAUSE_MOST);
+            }
+            (ended, Some(engine)) => {
+                announce(common, &clock, "stopped");
+                return finish(common, task, &ended, &engine, &folders, source);
+            }
+            (_, None) => return Ok(Exit::Well),
+        }
+    }
+}
+
+/// Whether the ledger may be writable again by itself: a full disk, a disk that is not there.
+fn passes(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Sqlite(_))
+}
+
+fn kept_out(config: &Config) -> Vec<PathBuf> {
+    let state = &config.state_dir;
+    vec![state.canonicalize().unwrap_or_else(|_| state.clone())]
+}
+
+fn speaker(common: &Common, clock: &Clock, once: bool) -> impl FnMut(Said<'_>, &Engine) + use<> {
+    let (json, quiet, clock) = (common.json, common.quiet > 0, *clock);
+    move |said, engine| {
+        let now = clock.now().wall;
+        if json {
+            if let Some(event) = events::json(said, engine, now) {
+                output::line(&event.to_string());
+                output::flush();
+            }
+        } else if !quiet && let Some(line) = events::human(said, engine, now) {
+            output::tell(&line);
+            if matches!(said, Said::Idle) && !once {
+                output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
+            }
+        }
+    }
+}
+
+fn announce(common: &Common, clock: &Clock, event: &str) {
+    if common.json {
+        let at = super::row::time(clock.now().wall);
+        let event = serde_json::json!({ "schema": 1, "at": at, "event": event });
+        output::line(&event.to_string());
+        output::flush();
+    }
+}
+
+fn finish(
+    common: &Common,
+    task: &Task,
+    ended: &Ended,
+    engine: &Engine,
+    folders: &[FolderId],
+    source: &str,
+) -> Result<Exit, Failure> {
+    if !task.once {
+        return Ok(Exit::Well);
+    }
+    let (mut exit, told) = verdict(engine, folders, source);
+    if matches!(ended, Ended::TimedOut | Ended::Stopped) {
+        exit = exit.worst(Exit::Later);
+    }
+    if !common.json && common.quiet == 0 {
+        summary(engine, folders, exit);
+    }
+    match told {
+        _ if exit == Exit::Well => Ok(exit),
+        Some(failure) => Err(Failure { exit, ..failure }),
+        None => Err(unfinished(common, engine, folders, ended, exit)),
+    }
+}
+
+/// What is left when nothing but files is in the way.
+fn unfinished(
+    common: &Common,
+    engine: &Engine,
+    folders: &[FolderId],
+    ended: &Ended,
+    exit: Exit,
+) -> Failure {
+    let counts = engine.ledger().counts(folders, true).map(|(counts, _)| counts);
+    let counts = counts.unwrap_or_default();
+    // What needs a person comes first, then what needs only time.
+    let order = [
+        State::Failed,
+        State::Held,
+        State::Unknown,
+        State::Queued,
+        State::Uploading,
+        State::Settling,
+    ];
+    let left = order.into_iter().filter(|state| counts[*state as usize] > 0);
+    let left: Vec<State> = left.collect();
+    let words = left.iter().map(|state| match (counts[*state as usize], state.as_str()) {
+        (1, state) => format!("1 file is {state}"),
+        (several, state) => format!("{several} files are {state}"),
+    });
+    let words: Vec<String> = words.collect();
+    let before = match ended {
+        Ended::TimedOut => "the time is over",
+        Ended::Stopped => "stopped before the end",
+        Ended::AtRest | Ended::Ledger(_) => "not all is done",
+    };
+    let message = match words.as_slice() {
+        [] => before.to_owned(),
+        words => format!("{before}: {}", words.join(", ")),
+    };
+    let hint = match left.first() {
+        Some(state) => super::again(common, &format!("ls --state {}", state.as_str())),
+        None => "run it again".to_owned(),
+    };
+    Failure::new(exit, message, hint)
+}
+
+/// One line: how many files stand how.
+fn summary(engine: &Engine, folders: &[FolderId], exit: Exit) {
+    let Ok((counts, _)) = engine.ledger().counts(folders, true) else { return };
+    let some = State::ALL.iter().filter(|state| counts[**state as usize] > 0);
+    let words: Vec<String> =
+        some.map(|state| format!("{} {}", counts[*state as usize], state.as_str())).collect();
+    let words = if words.is_empty() { "no files".to_owned() } else { words.join(", ") };
+    let title = if exit == Exit::Well { "done" } else { "so far" };
+    output::tell(&format!("{title:<9} {words}"));
+}
+
+/// Goes through the motions over a copy of the ledger in memory, and prints what would happen.
+fn dry_run(common: &Common, config: &Config) -> Result<Exit, Failure> {
+    let clock = Clock::start();
+    let now = clock.now();
+    let file = ledger_path(&config.state_dir);
+    let ledger = match Ledger::read(&file)? {
+        Some(ledger) => ledger.copy_in_memory()?,
+        None => Ledger::in_memory("dry", now.wall)?,
+    };
+    hold_doubts(&ledger, now.wall)?;
+    let parts = setup(config, &ledger, &kept_out(config))?;
+    let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
+    let engine = Engine::new(ledger, parts.limits, parts.folders, now)?;
+    let means: Means = dry_means(config);
+    let task = Task { once: true, timeout: None, pushes: Vec::new() };
+    let (session, _out) = Session::start(engine, parts.sights, means, clock, Box::new(|| false))?;
+    let (ended, engine) = session.run(&task, &mut |_, _| {});
+    let Some(engine) = engine else {
+        return match ended {
+            Ended::Ledger(error) => Err(error.into()),
+            Ended::Stopped | Ended::AtRest | Ended::TimedOut => Ok(Exit::Later),
+        };
+    };
+    let filter = Filter { folders, ..Filter::default() };
+    engine.ledger().each_row(&filter, true, |row| {
+        print_dry(common, row);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    output::flush();
+    Ok(Exit::Well)
+}
+
+/// What an earlier run left in doubt would be looked up first; without the network it stays so.
+fn hold_doubts(ledger: &Ledger, now: crate::planner::Wall) -> Result<(), LedgerError> {
+    for open in ledger.remembered()?.open {
+        let detail = String::new();
+        let (attempt, end) = (open.attempt, AttemptEnd::CannotTell);
+        ledger.apply(&Write::CloseAttempt { attempt, end, status: None, detail }, now)?;
+        let reason = "in doubt: would be looked up on the server first".to_owned();
+        ledger.apply(&Write::UploadHeld { key: open.key, reason }, now)?;
+    }
+    Ok(())
+}
+
+fn print_dry(common: &Common, mut row: Row) {
+    let would = row.asset_id.as_deref().is_some_and(|id| id.starts_with(DRY_RUN));
+    if would {
+        row.asset_id = None;
+        row.uploaded_at = None;
+        row.attempts = 0;
+        row.state = State::Queued;
+    }
+    if common.json {
+        return output::line(&RowFields::of(&row).json());
+    }
+    let path = escaped(&row.path.to_string_lossy());
+    let line = match (row.state, row.asset_id, row.reason) {
+        (State::Queued, _, _) if would => {
+            let account = row.account.unwrap_or_else(|| "the only account".into());
+            let media_type = row.media_type.unwrap_or_default();
+            format!("would upload  {path}: {media_type}, {} bytes, to {account}", row.size)
+        }
+        (_, Some(asset_id), _) => format!("known         {path} → {asset_id}"),
+        (state, None, reason) => {
+            let why = reason.unwrap_or_default();
+            format!("{:<13} {path}: {why}", state.as_str())
+        }
+    };
+    output::line(&line);
+}
+
+/// Ctrl-C and `kill`: the first asks the session to end, the second ends the process.
+struct Stop {
+    out: std::sync::Arc<std::sync::Mutex<Option<Sender<Message>>>>,
+    asked: std::sync::Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+}
+
+impl Stop {
+    fn listen() -> Result<Stop, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let stop = Stop { out: Default::default(), asked: Default::default() };
+        let (out, asked) = (stop.out.clone(), stop.asked.clone());
+        let signals = {
+            let _inside = runtime.enter();
+            use tokio::signal::unix::{SignalKind, signal};
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            let (mut interrupt, mut terminate) = signals;
+            let mut next = || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                });
+            };
+            next();
+            *lock(&asked.0) = true;
+            asked.1.notify_all();
+            if let Some(out) = lock(&out).as_ref() {
+                // A session that has ended needs no telling.
+                let _ = out.send(Message::Stop);
+            }
+            next();
+            std::process::exit(130);
+        })?;
+        Ok(stop)
+    }
+
+    /// From now on this session is told; at once, if the signal has come already.
+    fn tell(&self, session: Sender<Message>) {
+        if *lock(&self.asked.0) {
+            let _ = session.send(Message::Stop);
+        }
+        *lock(&self.out) = Some(session);
+    }
+
+    /// Waits. True if the signal came, or has come before.
+    fn within(&self, pause: Duration) -> bool {
+        let asked = lock(&self.asked.0);
+        let waited = self.asked.1.wait_timeout_while(asked, pause, |asked| !*asked);
+        waited.map_or(true, |(asked, _)| *asked)
+    }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,183 @@
+//! What `run` and `push` share: the token, the server, the ledger, and what is left at the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::api;
+use crate::config::{Config, Environment};
+use crate::daemon::TokenSource;
+use crate::engine::Engine;
+use crate::ledger::State;
+use crate::planner::{Cause, FolderId, Gate};
+use crate::sandbox::{Options, Sandbox};
+use crate::secret::{Found, Token};
+use crate::{secret, text};
+
+use super::{Exit, Failure};
+
+/// The token that a sandbox inside this process is used with.
+const SANDBOX_TOKEN: &str = "user:1-sandbox";
+/// The base URL that a sandbox's ledger remembers: its port is another at every start.
+pub const SANDBOX_SERVER: &str = "sandbox";
+
+/// Where uploads go.
+pub struct Server {
+    /// Its base URL.
+    pub base_url: String,
+    /// What the ledger remembers it as.
+    pub remembered: String,
+    /// The sandbox, and what drives it.
+    sandbox: Option<(tokio::runtime::Runtime, Sandbox)>,
+}
+
+impl Server {
+    /// The configured server, or a sandbox of this process.
+    pub fn open(config: &Config, sandbox: bool) -> Result<Server, Failure> {
+        if !sandbox {
+            let base_url = config.api.base_url.as_str().to_owned();
+            return Ok(Server { remembered: base_url.clone(), base_url, sandbox: None });
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()?;
+        let mut options = Options::new(config.state_dir.join("server"));
+        for folder in &config.folders {
+            let email = folder.email.as_ref().map(|email| email.as_str().to_owned());
+            options.accounts.extend(email.filter(|email| !options.accounts.contains(email)));
+        }
+        let emails: Vec<_> = config.folders.iter().filter_map(|f| f.email.clone()).collect();
+        if !emails.is_empty() {
+            options.accounts = emails.iter().map(|email| email.as_str().to_owned()).collect();
+            options.accounts.sort();
+            options.accounts.dedup();
+        }
+        let sandbox = runtime.block_on(Sandbox::start(options)).map_err(|error| {
+            let hint = "use another --state-dir";
+            Failure::new(Exit::Later, format!("the sandbox cannot start: {error}"), hint)
+        })?;
+        Ok(Server {
+            base_url: sandbox.base_url(),
+            remembered: SANDBOX_SERVER.into(),
+            sandbox: Some((runtime, sandbox)),
+        })
+    }
+
+    /// Ends the sandbox, if there is one.
+    pub fn close(self) {
+        if let Some((runtime, sandbox)) = self.sandbox {
+            runtime.block_on(sandbox.stop());
+        }
+    }
+}
+
+/// The token, and where it came from.
+pub struct Key {
+    found: Option<Found>,
+    environment: Environment,
+    token_file: std::path::PathBuf,
+}
+
+impl Key {
+    /// Finds the token; a sandbox needs none.
+    pub fn find(config: &Config, environment: &Environment, sandbox: bool) -> Result<Key, Failure> {
+        let token_file = config.api.token_file.clone();
+        let found = if sandbox { None } else { Some(environment.token(Some(&token_file))?) };
+        if let Some(warning) = found.as_ref().and_then(Found::warning) {
+            tracing::warn!("{warning}");
+        }
+        Ok(Key { found, environment: environment.clone(), token_file })
+    }
+
+    /// Which source is in use, in words.
+    pub fn source(&self) -> String {
+        match &self.found {
+            Some(found) => found.source.to_string(),
+            None => "the sandbox".into(),
+        }
+    }
+
+    /// Two ways to ask for the token: as it is now, and whether it is another than the last time
+    /// that question was asked.
+    pub fn watch(self) -> (TokenSource, Box<dyn FnMut() -> bool>) {
+        let Some(found) = self.found else {
+            let token = Token::parse(SANDBOX_TOKEN).ok().and_then(|token| sendable(&token));
+            return (Box::new(move || token.clone()), Box::new(|| false));
+        };
+        let (environment, token_file) = (self.environment, self.token_file);
+        let current = Arc::new(Mutex::new(found));
+        let read = Arc::clone(&current);
+        let refresh = move || {
+            let mut held = read.lock().unwrap_or_else(PoisonError::into_inner);
+            let stamp = held.source.stamp();
+            if stamp.is_some() && stamp != held.stamp {
+                match environment.token(Some(&token_file)) {
+                    Ok(found) => *held = found,
+                    Err(error) => tracing::warn!("the token cannot be read any more: {error}"),
+                }
+            }
+            held.token.clone()
+        };
+        let asked = refresh.clone();
+        let mut last = asked();
+        let changed = Box::new(move || {
+            let token = asked();
+            let changed = token != last;
+            last = token;
+            changed
+        });
+        (Box::new(move || sendable(&refresh())), changed)
+    }
+}
+
+fn sendable(token: &secret::Token) -> Option<api::Token> {
+    api::Token::parse(token.secret()).ok()
+}
+
+/// What is left when a session has ended, as an exit code and a line for a person.
+pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Option<Failure>) {
+    let mut exit = Exit::Well;
+    let mut told = None;
+    let planner = engine.planner();
+    let gates = planner.stop_of_all().into_iter().chain(planner.stops().map(|(_, gate)| gate));
+    for gate in gates {
+        let (of_gate, failure) = stopped(gate, source);
+        if of_gate != Exit::Well {
+            exit = exit.worst(of_gate);
+            told.get_or_insert(failure);
+        }
+    }
+    if let Some((_, reason)) = planner.away().next() {
+        exit = exit.worst(Exit::Later);
+        let hint = "mount the disk or make the directory, then run again";
+        told.get_or_insert(Failure::new(Exit::Later, format!("a folder is away: {reason}"), hint));
+    }
+    if let Ok((counts, _)) = engine.ledger().counts(folders, true) {
+        let count = |state: State| counts[state as usize];
+        let open = [State::Settling, State::Queued, State::Uploading, State::Unknown];
+        if open.into_iter().any(|state| count(state) > 0) {
+            exit = exit.worst(Exit::Later);
+        }
+        if count(State::Failed) + count(State::Held) > 0 {
+            exit = exit.worst(Exit::Some);
+        }
+    }
+    (exit, told)
+}
+
+fn stopped(gate: &Gate, source: &str) -> (Exit, Failure) {
+    let (exit, hint) = match gate.cause {
+        Cause::Token => {
+            (Exit::Stopped, format!("put the new token where this one came from: {source}"))
+        }
+        Cause::Subscription => (Exit::Stopped, "renew the subscription at useapi.net".to_owned()),
+        Cause::Account => (Exit::Stopped, "mend the account at useapi.net".to_owned()),
+        Cause::Refused => {
+            (Exit::Stopped, "check the email of the folder: taxiway config show".into())
+        }
+        Cause::Rate | Cause::Server => (Exit::Later, "try again later".to_owned()),
+        Cause::Offline => (Exit::Later, "check the network, then run again".to_owned()),
+    };
+    let message = format!("uploads are stopped: {}", text::escaped(&gate.reason));
+    (exit, Failure::new(exit, message, hint))
+}

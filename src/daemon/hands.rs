@@ -1,0 +1,246 @@
+//! Effects carried out: files read, sent and looked up, each answered by one message.
+//!
+//! Owns:
+//! - every effect gets its answer, whatever becomes of it, but for reads cut short by the end;
+//! - at most `concurrency` uploads go out at once, in the order they were opened;
+//! - the token is read anew when its file changes, and only when it is needed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Client, Rate, SendControl, Token};
+use crate::planner::{
+    AccountId, Asset, AttemptId, Event, Fingerprint, FolderId, Identity, Look, NotSent, Outcome,
+    Send, SharedPath, Sight, Trouble,
+};
+use crate::scan;
+
+use super::eyes::within_size;
+use super::identify::identify;
+use super::{Clock, Message};
+
+/// How long a whole body's answer is waited for when the run is stopped.
+pub const ABORT_GRACE: Duration = Duration::from_secs(10);
+
+/// How the assetIds of a dry run begin.
+pub const DRY_RUN: &str = "dry-run:";
+
+/// Where the token comes from, asked whenever it may have changed.
+pub type TokenSource = Box<dyn Fn() -> Option<Token> + std::marker::Send + Sync>;
+
+/// The hands.
+pub struct Hands {
+    /// Shut down with the rest: tasks that still run are dropped where they wait.
+    runtime: Option<Runtime>,
+    reach: Reach,
+    flights: Arc<Mutex<BTreeMap<AttemptId, Flight>>>,
+    abort: CancellationToken,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What every task needs.
+#[derive(Clone)]
+struct Reach {
+    out: Sender<Message>,
+    client: Option<Client>,
+    token: Arc<TokenSource>,
+    rate: Arc<Rate>,
+    places: Arc<Semaphore>,
+    clock: Clock,
+    largest: Option<u64>,
+}
+
+/// An upload that was begun.
+#[derive(Debug, Clone)]
+struct Flight {
+    /// Bytes that the connection took.
+    sent: Arc<AtomicU64>,
+    withdraw: CancellationToken,
+}
+
+/// What hands are made from.
+pub struct Means {
+    /// The way to the API; none in a dry run.
+    pub client: Option<Client>,
+    /// The token, read anew at each call.
+    pub token: TokenSource,
+    /// Bytes per second of all uploads together.
+    pub rate: Rate,
+    /// Uploads at once.
+    pub concurrency: usize,
+    /// Larger files are not sent; in bytes.
+    pub largest: Option<u64>,
+}
+
+impl Hands {
+    /// Hands that answer to `out`.
+    ///
+    /// # Errors
+    /// If the system has no threads left.
+    pub fn new(means: Means, clock: Clock, out: Sender<Message>) -> std::io::Result<Hands> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(means.concurrency + 8)
+            .thread_name("hands")
+            .enable_all()
+            .build()?;
+        let reach = Reach {
+            out,
+            client: means.client,
+            token: Arc::new(means.token),
+            rate: Arc::new(means.rate),
+            places: Arc::new(Semaphore::new(means.concurrency)),
+            clock,
+            largest: means.largest,
+        };
+        Ok(Hands {
+            runtime: Some(runtime),
+            reach,
+            flights: Arc::default(),
+            abort: CancellationToken::new(),
+            cancelled: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// Looks at a file that was pushed by name.
+    pub fn look_by_name(&self, path: SharedPath) {
+        let reach = self.reach.clone();
+        self.block(move || {
+            let look = match within_size(scan::look_by_name(&path), reach.largest) {
+                Look::Left { rule, .. } => Look::Unreadable { reason: rule },
+                other => other,
+            };
+            let sight = Sight { folder: FolderId::PUSHES, path, look, by_scan: false };
+            reach.answer(Event::Seen(sight));
+        });
+    }
+
+    /// Reads a file and says what it is.
+    pub fn identify(&self, path: SharedPath, expected: Fingerprint) {
+        let (reach, cancelled) = (self.reach.clone(), Arc::clone(&self.cancelled));
+        self.block(move || {
+            let now = || reach.clock.now().wall;
+            let stop = || cancelled.load(Ordering::Acquire);
+            let read = || identify(&path, expected, now, stop);
+            // Parsers meet whatever bytes people have; one that fails is about that file only.
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+            let result = result.unwrap_or_else(|_| {
+                let reason = "reading it failed inside taxiway; please report this file".into();
+                Some(Identity::Unreadable { stat: None, reason })
+            });
+            // Cancelled: the run ends, and the file is as it was before.
+            if let Some(result) = result {
+                reach.answer(Event::Identified { path, result });
+            }
+        });
+    }
+
+    /// Sends a file, once there is a place.
+    pub fn send(&self, send: Box<Send>) {
+        let attempt = send.attempt;
+        let flight = Flight { sent: Arc::default(), withdraw: CancellationToken::new() };
+        self.flights().insert(attempt, flight.clone());
+        let (reach, abort) = (self.reach.clone(), self.abort.clone());
+        let flights = Arc::clone(&self.flights);
+        self.spawn(async move {
+            let outcome = reach.send(&send, flight, abort).await;
+            flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
+            reach.answer(Event::Sent { attempt, outcome });
+        });
+    }
+
+    /// Takes back what has not begun.
+    pub fn withdraw(&self, attempts: &[AttemptId]) {
+        let flights = self.flights();
+        for flight in attempts.iter().filter_map(|attempt| flights.get(attempt)) {
+            flight.withdraw.cancel();
+        }
+    }
+
+    /// Reads an account's list.
+    pub fn list(&self, account: AccountId, email: Option<String>) {
+        let reach = self.reach.clone();
+        self.spawn(async move {
+            let listing = match (&reach.client, (reach.token)()) {
+                (Some(client), Some(token)) => {
+                    client.list(&token, email.as_deref(), || reach.clock.now()).await
+                }
+                (_, _) => Err(Trouble { reason: "there is no token".into(), refusal: None }),
+            };
+            reach.answer(Event::Listed { account, listing });
+        });
+    }
+
+    /// Ends what can be ended: bodies that are not whole, reads that are under way.
+    pub fn abort(&self) {
+        self.abort.cancel();
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    fn flights(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + std::marker::Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(task);
+        }
+    }
+
+    fn block(&self, work: impl FnOnce() + std::marker::Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn_blocking(work);
+        }
+    }
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        self.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Reach {
+    fn answer(&self, event: Event) {
+        // Nobody waits for it any more once the run has ended.
+        let _ = self.out.send(Message::Event(event));
+    }
+
+    async fn send(&self, send: &Send, flight: Flight, abort: CancellationToken) -> Outcome {
+        let withdrawn = Outcome::NotSent(NotSent::Withdrawn);
+        let place = tokio::select! {
+            biased;
+            () = flight.withdraw.cancelled() => return withdrawn,
+            () = abort.cancelled() => return withdrawn,
+            place = self.places.acquire() => place,
+        };
+        let Ok(_place) = place else { return withdrawn };
+        let Some(client) = &self.client else {
+            // A dry run: what would be stored counts as stored, in memory.
+            let asset_id = format!("{DRY_RUN}{}", send.attempt.0);
+            return Outcome::Stored(Asset { asset_id, url: None });
+        };
+        let Some(token) = (self.token)() else {
+            let reason = "the token cannot be read any more".to_owned();
+            return Outcome::NotSent(NotSent::Offline(Trouble { reason, refusal: None }));
+        };
+        let control = SendControl {
+            withdraw: flight.withdraw,
+            abort,
+            abort_grace: ABORT_GRACE,
+            progress: flight.sent,
+            rate: Arc::clone(&self.rate),
+        };
+        client.send(&token, send, control).await
+    }
+}

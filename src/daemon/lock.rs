@@ -1,0 +1,216 @@
+//! The state directory and its lock: one process at a time works with a ledger.
+//!
+//! Owns:
+//! - the directory is ours alone (0700) and on a disk of this machine;
+//! - the lock lives as long as its holder, and the file says who that is; it is never deleted.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::scan;
+use crate::text::{self, shown};
+
+/// A holder takes the lock, then signs it; hardly ever is it seen in between.
+const SIGNED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a holder of the lock does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Watches folders until it is stopped.
+    Daemon,
+    /// Uploads some files and ends.
+    Push,
+}
+
+/// Why the state directory cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds the lock.
+    #[error("{what} with process id {pid} has the ledger in {directory}")]
+    Held {
+        /// The holder's process id; 0 if it could not be read.
+        pid: u32,
+        /// "another taxiway" or "a push".
+        what: &'static str,
+        /// The holder watches folders: it will not end by itself.
+        daemon: bool,
+        /// The state directory, as shown.
+        directory: String,
+    },
+    /// The directory cannot be made or used.
+    #[error("the state directory {directory} cannot be used: {reason}")]
+    Unusable {
+        /// The state directory, as shown.
+        directory: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// The state directory, locked.
+#[derive(Debug)]
+pub struct Lock {
+    /// Held open for the sake of its lock.
+    _file: File,
+    directory: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock, and waits for it as long as `patience` if a push has it.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn take(directory: &Path, role: Role, patience: Duration) -> Result<Lock, LockError> {
+        let unusable = |reason: String| LockError::Unusable { directory: shown(directory), reason };
+        prepare(directory).map_err(unusable)?;
+        let mut file = open(&directory.join("lock")).map_err(|e| unusable(text::reason(&e)))?;
+        let began = Instant::now();
+        let until = began + patience;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(unusable(text::reason(&error))),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let held = holder(&mut file, directory);
+            let unsigned = !signed(&held) && began.elapsed() < SIGNED_WITHIN;
+            let daemon = matches!(held, LockError::Held { daemon: true, .. });
+            if !unsigned && (daemon || Instant::now() >= until) {
+                return Err(held);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        sign(&mut file, role).map_err(|error| unusable(text::reason(&error)))?;
+        Ok(Lock { _file: file, directory: directory.to_owned() })
+    }
+
+    /// Where the ledger is.
+    pub fn ledger_path(&self) -> PathBuf {
+        ledger_path(&self.directory)
+    }
+}
+
+/// The ledger's file in a state directory.
+pub fn ledger_path(directory: &Path) -> PathBuf {
+    directory.join("ledger.sqlite3")
+}
+
+/// Whether some process holds the lock of a state directory now.
+pub fn is_held(directory: &Path) -> bool {
+    let Ok(file) = File::open(directory.join("lock")) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Who holds the lock, in words, if anybody does.
+pub fn held_by(directory: &Path) -> Option<LockError> {
+    let mut file = File::open(directory.join("lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file, directory)),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+fn prepare(directory: &Path) -> Result<(), String> {
+    let make = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    make.map_err(|error| text::reason(&error))?;
+    let found = std::fs::metadata(directory).map_err(|error| text::reason(&error))?;
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    if ours && found.permissions().mode() & 0o077 != 0 {
+        let only_us = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(directory, only_us).map_err(|error| text::reason(&error))?;
+    }
+    let disk = scan::file_system(directory);
+    if disk.is_remote() {
+        return Err(format!("it is on {}, where locks and SQLite cannot be relied on", disk.name));
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn sign(file: &mut File, role: Role) -> io::Result<()> {
+    let role = match role {
+        Role::Daemon => "run",
+        Role::Push => "push",
+    };
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("{} {role}\n", std::process::id()).as_bytes())
+}
+
+/// Whether the holder has said who it is; else what was read is nothing yet, or the words of an
+/// earlier holder.
+fn signed(held: &LockError) -> bool {
+    let LockError::Held { pid, .. } = held else { return true };
+    let pid = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw);
+    let alive = |pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH);
+    pid.is_some_and(alive)
+}
+
+fn holder(file: &mut File, directory: &Path) -> LockError {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.take(64).read_to_string(&mut text));
+    let mut words = text.split_whitespace();
+    let pid = words.next().filter(|_| read.is_ok()).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+    let daemon = words.next() != Some("push");
+    let what = if daemon { "another taxiway" } else { "a push" };
+    LockError::Held { pid, what, daemon, directory: shown(directory) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_told_who_is_first() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let first = Lock::take(directory.path(), Role::Daemon, Duration::ZERO).expect("the lock");
+        assert!(is_held(directory.path()));
+        let second = Lock::take(directory.path(), Role::Push, Duration::from_secs(60));
+        match second {
+            Err(LockError::Held { pid, daemon: true, .. }) => assert_eq!(pid, std::process::id()),
+            other => panic!("{other:?}"),
+        }
+        drop(first);
+        assert!(!is_held(directory.path()));
+        Lock::take(directory.path(), Role::Push, Duration::ZERO).expect("the lock, free again");
+    }
+
+    #[test]
+    fn a_holder_that_has_not_signed_yet_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("lock");
+        // What is read before the holder signs: nothing, or what a dead one left.
+        for left in ["", "2147483646 run\n"] {
+            std::fs::write(&path, left).expect("a lock file");
+            let mut first = open(&path).expect("the lock file");
+            first.try_lock().expect("the lock");
+            let signing = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                sign(&mut first, Role::Push).expect("a signature");
+                first
+            });
+            match Lock::take(directory.path(), Role::Push, Duration::ZERO) {
+                Err(LockError::Held { pid, daemon: false, .. }) => {
+                    assert_eq!(pid, std::process::id());
+                }
+                other => panic!("{other:?}"),
+            }
+            drop(signing.join().expect("the holder"));
+        }
+    }
+
+    #[test]
+    fn the_directory_is_ours_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = directory.path().join("a/b");
+        let _lock = Lock::take(&state, Role::Daemon, Duration::ZERO).expect("the lock");
+        let mode = std::fs::metadata(&state).expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,307 @@
+//! The loop that owns everything: messages in, one step, effects out.
+//!
+//! Owns:
+//! - one thread holds the engine and drains all that happens, many events a step;
+//! - a ledger that cannot be written ends the session, not the daemon: all work is dropped as in
+//!   a crash, and a new session takes it up when writing is possible again;
+//! - a first stop lets whole bodies have their answer, a second ends at once.
+
+mod eyes;
+mod hands;
+mod identify;
+pub mod lock;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::engine::{Engine, Input};
+use crate::ledger::LedgerError;
+use crate::planner::{
+    Cause, DirectoryListing, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath,
+    Wall,
+};
+
+pub use eyes::Sightseeing;
+pub use hands::{DRY_RUN, Hands, Means, TokenSource};
+pub use identify::{content_hash, sent_name};
+pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
+
+/// Messages taken into one step at most.
+const STEP_MOST: usize = 512;
+/// A next try further away than this is left to another run, for `--once`.
+const PATIENCE_MS: i64 = 60_000;
+/// How often a refused token is looked at again.
+const TOKEN_POLL: Duration = Duration::from_secs(3);
+/// Beyond the time that answers are waited for after a stop.
+const STOP_SLACK: Duration = Duration::from_secs(2);
+
+/// What comes to the loop.
+#[derive(Debug)]
+pub enum Message {
+    /// Something happened.
+    Event(Event),
+    /// A walk listed a stretch of a directory.
+    Listing(DirectoryListing),
+    /// A person, or the system, wants the run to end.
+    Stop,
+}
+
+/// Both clocks, as the machine gives them.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock whose monotonic time begins now.
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Now {
+        let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_millis() as i64,
+            Err(before) => -(before.duration().as_millis() as i64),
+        };
+        Now { wall: Wall(wall), mono: Mono(self.0.elapsed().as_millis() as i64) }
+    }
+}
+
+/// What a session is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// End when nothing moves.
+    pub once: bool,
+    /// End after this, however things stand.
+    pub timeout: Option<Duration>,
+    /// Files that a person asked for by name.
+    pub pushes: Vec<(SharedPath, Push)>,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// Nothing moves any more.
+    AtRest,
+    /// Its time is over.
+    TimedOut,
+    /// The ledger cannot be written.
+    Ledger(LedgerError),
+}
+
+/// What a session has to say, once what it rests on is on disk.
+#[derive(Debug, Clone, Copy)]
+pub enum Said<'a> {
+    /// Something happened.
+    Notice(&'a Notice),
+    /// Everything is done, as far as is known.
+    Idle,
+}
+
+/// Hears what a session says; the engine is there to be asked.
+pub type Say<'a> = dyn FnMut(Said<'_>, &Engine) + 'a;
+
+/// One life of the loop, from an open ledger to its end.
+pub struct Session {
+    engine: Engine,
+    eyes: BTreeMap<FolderId, eyes::Eyes>,
+    hands: Hands,
+    inbox: Receiver<Message>,
+    clock: Clock,
+    /// Folders whose walks wait until there is room in memory.
+    crowded: Vec<FolderId>,
+    /// Whether the token is another than the last time this was asked.
+    token_changed: Box<dyn FnMut() -> bool>,
+}
+
+impl Session {
+    /// Starts threads for folders and hands.
+    ///
+    /// # Errors
+    /// If the system has no threads left.
+    pub fn start(
+        engine: Engine,
+        sights: Vec<Sightseeing>,
+        means: Means,
+        clock: Clock,
+        token_changed: Box<dyn FnMut() -> bool>,
+    ) -> std::io::Result<(Session, Sender<Message>)> {
+        let (out, inbox) = channel();
+        let hands = Hands::new(means, clock, out.clone())?;
+        let mut eyes = BTreeMap::new();
+        for sightseeing in sights {
+            let folder = sightseeing.root.folder;
+            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone())?);
+        }
+        let crowded = Vec::new();
+        let session = Session { engine, eyes, hands, inbox, clock, crowded, token_changed };
+        Ok((session, out))
+    }
+
+    /// Runs to an end. Gives the engine back to be asked how things stand, unless the ledger
+    /// failed.
+    pub fn run(mut self, task: &Task, say: &mut Say<'_>) -> (Ended, Option<Engine>) {
+        match self.turn_until_end(task, say) {
+            Ok(ended) => (ended, Some(self.engine)),
+            Err(error) => (Ended::Ledger(error), None),
+        }
+    }
+
+    fn turn_until_end(&mut self, task: &Task, say: &mut Say<'_>) -> Result<Ended, LedgerError> {
+        let deadline = task.timeout.map(|timeout| Instant::now() + timeout);
+        let pushes = task.pushes.iter().cloned();
+        let pushes = pushes.map(|(path, push)| Input::Event(Event::Pushed { path, push }));
+        let mut inputs: Vec<Input> = pushes.collect();
+        let mut idle = false;
+        loop {
+            self.step(std::mem::take(&mut inputs), say)?;
+            let rest = self.rest();
+            if task.once && !rest.moving {
+                return Ok(Ended::AtRest);
+            }
+            if rest.done && !idle {
+                say(Said::Idle, &self.engine);
+            }
+            idle = rest.done;
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                self.stop(say)?;
+                return Ok(Ended::TimedOut);
+            }
+            if self.wait(deadline, &mut inputs) {
+                self.step(std::mem::take(&mut inputs), say)?;
+                self.stop(say)?;
+                return Ok(Ended::Stopped);
+            }
+        }
+    }
+
+    fn rest(&self) -> Rest {
+        self.engine.rest(self.clock.now(), PATIENCE_MS)
+    }
+
+    /// One step, and its effects begun.
+    fn step(&mut self, inputs: Vec<Input>, say: &mut Say<'_>) -> Result<(), LedgerError> {
+        let listed: Vec<FolderId> = inputs
+            .iter()
+            .filter_map(|input| match input {
+                Input::Listing(listing) => Some(listing.folder),
+                Input::Event(_) => None,
+            })
+            .collect();
+        for input in &inputs {
+            tracing::trace!(?input, "in");
+        }
+        let step = self.engine.step(self.clock.now(), inputs)?;
+        for effect in step.effects {
+            tracing::trace!(?effect, "out");
+            self.begin(effect);
+        }
+        for notice in &step.notices {
+            say(Said::Notice(notice), &self.engine);
+        }
+        self.crowded.extend(listed);
+        self.let_walks_go_on();
+        Ok(())
+    }
+
+    /// A walk may hand on another stretch when there is room for all its files. A memory that
+    /// stays full of files that do not come to rest must not stop the walk for ever: what does
+    /// not fit is forgotten and a scan is owed.
+    fn let_walks_go_on(&mut self) {
+        let busy = self.engine.planner().identifying();
+        let room = self.engine.planner().room() >= 2 * crate::scan::LONGEST_LISTING;
+        if room || !busy {
+            for folder in self.crowded.drain(..) {
+                if let Some(eyes) = self.eyes.get(&folder) {
+                    eyes.listing_taken();
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, effect: Effect) {
+        match effect {
+            Effect::Look { folder: FolderId::PUSHES, path } => self.hands.look_by_name(path),
+            Effect::Look { folder, path } => {
+                if let Some(eyes) = self.eyes.get(&folder) {
+                    eyes.look(path);
+                }
+            }
+            Effect::Identify { path, fingerprint } => self.hands.identify(path, fingerprint),
+            Effect::Send(send) => self.hands.send(send),
+            Effect::Withdraw { attempts } => self.hands.withdraw(&attempts),
+            Effect::List { account, email } => self.hands.list(account, email),
+            Effect::Scan { folder } => {
+                if let Some(eyes) = self.eyes.get(&folder) {
+                    eyes.scan();
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen. True if the run is to end.
+    fn wait(&mut self, deadline: Option<Instant>, inputs: &mut Vec<Input>) -> bool {
+        let now = self.clock.now();
+        let timer = self.engine.timeout(now).map(|(at, _why)| at.since(now.mono).max(0) as u64);
+        let timer = timer.map(Duration::from_millis);
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let refused = self.token_is_refused().then_some(TOKEN_POLL);
+        let first = match [timer, left, refused].into_iter().flatten().min() {
+            Some(wait) => self.inbox.recv_timeout(wait),
+            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let mut stop = false;
+        match first {
+            Ok(message) => stop |= take(message, inputs),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+        while inputs.len() < STEP_MOST {
+            match self.inbox.try_recv() {
+                Ok(message) => stop |= take(message, inputs),
+                Err(_) => break,
+            }
+        }
+        if self.token_is_refused() && (self.token_changed)() {
+            inputs.push(Input::Event(Event::TokenChanged));
+        }
+        stop
+    }
+
+    fn token_is_refused(&self) -> bool {
+        let stop = self.engine.planner().stop_of_all();
+        stop.is_some_and(|gate| gate.cause == Cause::Token)
+    }
+
+    /// Begins nothing more, and waits for what is out.
+    fn stop(&mut self, say: &mut Say<'_>) -> Result<(), LedgerError> {
+        self.step(vec![Input::Event(Event::Stopping)], say)?;
+        self.hands.abort();
+        let until = Instant::now() + hands::ABORT_GRACE + STOP_SLACK;
+        while !self.engine.planner().grounded() {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok(message) => {
+                    let mut inputs = Vec::new();
+                    take(message, &mut inputs);
+                    self.step(inputs, say)?;
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a message into the next step. True if it is a stop.
+fn take(message: Message, inputs: &mut Vec<Input>) -> bool {
+    match message {
+        Message::Event(event) => inputs.push(Input::Event(event)),
+        Message::Listing(listing) => inputs.push(Input::Listing(listing)),
+        Message::Stop => return true,
+    }
+    false
+}

@@ -1,0 +1,218 @@
+//! From the configuration to what planner, eyes and hands are made from.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::api::{Client, ClientError, MediaFacts, Options, Rate};
+use crate::config::{Config, Existing, Folder, Incomplete, Mode, OnChange};
+use crate::ledger::{Ledger, LedgerError};
+use crate::planner::{FolderId, FolderPolicy, LOOKS_MS, Limits};
+use crate::rules::Rules;
+use crate::scan::{self, KeptOut, Root};
+use crate::watch::{Wanted, Watched, polled_because};
+
+use super::eyes::Sightseeing;
+use super::hands::{Means, TokenSource};
+
+/// Files read for identification at once: one for each of two cores, so that the rest of the
+/// machine stays its user's.
+const IDENTIFY_AT_ONCE: usize = 2;
+
+/// Why nothing can be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The ledger will not do.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The way to the API will not do.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A pattern of a folder does not compile.
+    #[error("a pattern of {folder}: {why}")]
+    Pattern {
+        /// The folder.
+        folder: String,
+        /// In words.
+        why: String,
+    },
+}
+
+/// What the parts of a session are made from.
+pub struct Setup {
+    /// For the planner.
+    pub limits: Limits,
+    /// For the planner.
+    pub folders: Vec<FolderPolicy>,
+    /// For the eyes.
+    pub sights: Vec<Sightseeing>,
+}
+
+/// Sets up planner and eyes; makes the rows of folders and accounts.
+///
+/// # Errors
+/// See [`SetupError`].
+pub fn setup(config: &Config, ledger: &Ledger, kept_out: &[PathBuf]) -> Result<Setup, SetupError> {
+    let roots: Vec<PathBuf> = config.folders.iter().map(|folder| folder.root.clone()).collect();
+    let mut folders = Vec::new();
+    let mut sights = Vec::new();
+    for folder in &config.folders {
+        let (id, scanned_before) = ledger.folder(&folder.root)?;
+        let account = match &folder.email {
+            Some(email) => ledger.account(Some(email.as_str()))?,
+            None => ledger.default_account()?,
+        };
+        let sight = sightseeing(config, folder, id, &roots, kept_out)?;
+        folders.push(policy(folder, id, account, &sight, scanned_before));
+        sights.push(sight);
+    }
+    Ok(Setup { limits: limits(config), folders, sights })
+}
+
+/// The planner's limits.
+pub fn limits(config: &Config) -> Limits {
+    Limits {
+        concurrency: config.api.concurrency,
+        identify_at_once: IDENTIFY_AT_ONCE,
+        looks_ms: looks_ms(),
+        seed: seed(),
+        ..Limits::default()
+    }
+}
+
+/// What the hands are made from. `base_url` may be another than the configured one: a sandbox's.
+///
+/// # Errors
+/// If no client can be built.
+pub fn means(config: &Config, base_url: &str, token: TokenSource) -> Result<Means, ClientError> {
+    let api = &config.api;
+    let client = Client::new(Options {
+        base_url: base_url.to_owned(),
+        connect_timeout: api.connect_timeout,
+        stall_timeout: api.stall_timeout,
+        answer_timeout: api.answer_timeout,
+        ca_file: api.ca_file.clone(),
+        facts: MediaFacts {
+            width: api.send.width,
+            height: api.send.height,
+            duration: api.send.duration,
+        },
+    })?;
+    Ok(Means {
+        client: Some(client),
+        token,
+        rate: Rate::new(api.rate_limit_bytes),
+        concurrency: api.concurrency,
+        largest: api.max_file_size_bytes.map(NonZeroU64::get),
+    })
+}
+
+/// Means without a way to the API.
+pub fn dry_means(config: &Config) -> Means {
+    Means {
+        client: None,
+        token: Box::new(|| None),
+        rate: Rate::new(None),
+        concurrency: config.api.concurrency,
+        largest: config.api.max_file_size_bytes.map(NonZeroU64::get),
+    }
+}
+
+fn policy(
+    folder: &Folder,
+    id: FolderId,
+    account: crate::planner::AccountId,
+    sight: &Sightseeing,
+    scanned_before: bool,
+) -> FolderPolicy {
+    let (incomplete, send_incomplete) = match folder.incomplete {
+        Incomplete::FailAfter(after) => (after, false),
+        Incomplete::SendAfter(after) => (after, true),
+    };
+    FolderPolicy {
+        id,
+        account,
+        settle_ms: ms(folder.settle),
+        incomplete_ms: ms(incomplete),
+        send_incomplete,
+        ignore_existing: folder.existing == Existing::Ignore,
+        ignore_changes: folder.on_change == OnChange::Ignore,
+        rescan_ms: if sight.watched.polled.is_some() { sight.poll_ms } else { sight.rescan_ms },
+        scanned_before,
+    }
+}
+
+fn sightseeing(
+    config: &Config,
+    folder: &Folder,
+    id: FolderId,
+    roots: &[PathBuf],
+    kept_out: &[PathBuf],
+) -> Result<Sightseeing, SetupError> {
+    let rules = Rules::new(&folder.include, &folder.exclude, folder.hidden, folder.recursive);
+    let rules = rules.map_err(|why| SetupError::Pattern {
+        folder: crate::text::shown(&folder.root),
+        why: why.to_string(),
+    })?;
+    let nested = scan::nested_in(&folder.root, roots);
+    let kept_out = kept_out.iter().filter(|path| path.starts_with(&folder.root));
+    let kept_out: Vec<KeptOut> = kept_out
+        .map(|path| KeptOut { path: path.clone(), why: "taxiway keeps its own state here".into() })
+        .collect();
+    let not_ours = nested.iter().chain(kept_out.iter().map(|kept| &kept.path)).cloned().collect();
+    let wanted = match folder.mode {
+        Mode::Auto => Wanted::Auto,
+        Mode::Events => Wanted::Events,
+        Mode::Poll => Wanted::Poll,
+    };
+    let watched = Watched {
+        folder: id,
+        path: folder.root.clone(),
+        recursive: folder.recursive,
+        follow_symlinks: folder.follow_symlinks,
+        not_ours,
+        polled: polled_because(wanted, silent(&folder.root)),
+    };
+    let root = Root {
+        folder: id,
+        path: folder.root.clone(),
+        follow_symlinks: folder.follow_symlinks,
+        rules,
+        nested,
+        kept_out,
+        expected: None,
+    };
+    Ok(Sightseeing {
+        root,
+        watched,
+        largest: config.api.max_file_size_bytes.map(NonZeroU64::get),
+        rescan_ms: ms(folder.rescan_interval),
+        poll_ms: ms(folder.poll_interval),
+    })
+}
+
+/// The name of the file system, if it does not tell of changes that others make.
+fn silent(root: &Path) -> Option<&'static str> {
+    let disk = scan::file_system(root);
+    (root.exists() && !disk.tells_events).then_some(disk.name)
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The pauses before the looks at a doubt. Builds for tests may shorten them, so that a test of
+/// a lost answer does not take a minute; what is released never does.
+fn looks_ms() -> Vec<i64> {
+    #[cfg(debug_assertions)]
+    if let Ok(text) = std::env::var("TAXIWAY_TEST_LOOKS_MS") {
+        return text.split(',').filter_map(|pause| pause.parse().ok()).collect();
+    }
+    LOOKS_MS.to_vec()
+}
+
+/// A seed that differs from run to run: the standard library's own source of hash seeds.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one("jitter")
+}

@@ -1,0 +1,305 @@
+//! What goes in: everything that can happen, and what the ledger knows of it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::super::types::{
+    AccountId, Asset, AttemptId, Content, FolderId, Now, PathRow, Push, SharedPath, Stat,
+    UploadState, Wall,
+};
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A path was looked at, for whatever reason.
+    Seen(Sight),
+    /// A person asked for this file by name.
+    Pushed {
+        /// The file.
+        path: SharedPath,
+        /// How it is wanted.
+        push: Push,
+    },
+    /// An [`super::Effect::Identify`] ended.
+    Identified {
+        /// The file.
+        path: SharedPath,
+        /// How it ended.
+        result: Identity,
+    },
+    /// An [`super::Effect::Send`] ended.
+    Sent {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// An [`super::Effect::List`] ended.
+    Listed {
+        /// Whose list.
+        account: AccountId,
+        /// The list, or why there is none.
+        listing: Result<Listing, Trouble>,
+    },
+    /// An [`super::Effect::Scan`] ended; its listings came before.
+    ScanEnded {
+        /// Which folder.
+        folder: FolderId,
+        /// How it ended.
+        result: ScanResult,
+    },
+    /// Sight of some files may have been lost; only a scan helps.
+    ScanOwed {
+        /// Which folder.
+        folder: FolderId,
+    },
+    /// A folder is to be scanned so often from now on, because it is watched otherwise.
+    ScanEvery {
+        /// Which folder.
+        folder: FolderId,
+        /// Pause between two scans.
+        pause_ms: i64,
+    },
+    /// The token is another than before.
+    TokenChanged,
+    /// The run ends: begin nothing.
+    Stopping,
+}
+
+/// A look at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// The folder it belongs to.
+    pub folder: FolderId,
+    /// The path.
+    pub path: SharedPath,
+    /// What was there.
+    pub look: Look,
+    /// The look was part of the folder's scan.
+    pub by_scan: bool,
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// A regular file that the rules leave to us.
+    File(Stat),
+    /// Something that the rules leave alone.
+    Left {
+        /// What it looked like.
+        stat: Stat,
+        /// Which rule, in words.
+        rule: String,
+    },
+    /// Nothing, or nothing that could be a file of ours.
+    Gone,
+    /// The disk would not say.
+    Unreadable {
+        /// In words.
+        reason: String,
+    },
+}
+
+/// How identifying a file ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Read from start to end, and it looked the same before and after.
+    Known {
+        /// How it looked.
+        stat: Stat,
+        /// When reading began.
+        read_at: Wall,
+        /// What it is.
+        content: Content,
+        /// The name to send, in NFC.
+        name: String,
+        /// Why its container cannot be whole, if it cannot.
+        incomplete: Option<String>,
+    },
+    /// It looked otherwise than expected, before or after.
+    Changed(Stat),
+    /// No bytes.
+    Empty(Stat),
+    /// Nothing that the API takes.
+    Unsupported {
+        /// How it looked.
+        stat: Stat,
+        /// When reading began.
+        read_at: Wall,
+        /// What it is, and what to convert it to.
+        reason: String,
+    },
+    /// Not there any more.
+    Gone,
+    /// The disk would not give it.
+    Unreadable {
+        /// How it looked, if that could be seen.
+        stat: Option<Stat>,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// How sending ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server stored it and named it.
+    Stored(Asset),
+    /// The body did not go out whole: nothing is stored.
+    NotSent(NotSent),
+    /// The body went out whole and no answer can be relied on.
+    Unknown {
+        /// The status, if one came.
+        status: Option<u16>,
+        /// In words.
+        reason: String,
+        /// From the first byte to the moment of giving up.
+        took_ms: i64,
+    },
+    /// The server says no; nothing is stored.
+    Refused(Refusal),
+}
+
+/// Why a body did not go out whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSent {
+    /// No connection: name look-up, TCP, TLS or a proxy failed.
+    Offline(Trouble),
+    /// The connection broke or stood still before the last byte.
+    Broken {
+        /// In words.
+        reason: String,
+    },
+    /// The file is not what was hashed any more; the body was cut before its end.
+    SourceChanged,
+    /// The file is not there any more.
+    SourceGone,
+    /// The disk would not give the file.
+    SourceUnreadable {
+        /// In words.
+        reason: String,
+    },
+    /// Taken back before it began, or aborted by a stop.
+    Withdrawn,
+}
+
+/// A definitive no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the no is about.
+    pub kind: RefusalKind,
+    /// The HTTP status.
+    pub status: u16,
+    /// The server's words.
+    pub message: String,
+}
+
+/// What a no is about (the table of errors that the API and its edge answer with).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// 401: the token.
+    Token,
+    /// 402: the subscription.
+    Subscription,
+    /// 596: the Runway account behind the e-mail.
+    Account,
+    /// 429: too much at once.
+    Rate {
+        /// What the server asked for, capped.
+        retry_after_ms: Option<i64>,
+    },
+    /// 413, 415, 422: this file.
+    File,
+    /// 400, 403, 404 and the like: this file, its e-mail, or the edge.
+    Other,
+}
+
+/// Something between us and an answer, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// In words.
+    pub reason: String,
+    /// A refusal that stops more than this one call, if it was one.
+    pub refusal: Option<Refusal>,
+}
+
+/// An account's assets as the server lists them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Newest or not: in the order of the answer.
+    pub assets: Vec<ListedAsset>,
+    /// The last page was short, so older assets than these do not exist in this list.
+    pub reached_end: bool,
+    /// The server's clock when the first page was asked for.
+    pub server_time: Option<Wall>,
+    /// Our clocks at the same moment.
+    pub asked: Now,
+}
+
+/// One entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedAsset {
+    /// Id and address.
+    pub asset: Asset,
+    /// Its name in NFC, if given.
+    pub name: Option<String>,
+    /// Bytes, if given.
+    pub size: Option<u64>,
+    /// By the server's clock, if given.
+    pub created_at: Option<Wall>,
+    /// Uploaded by a person rather than generated; absent counts as yes.
+    pub is_user_upload: bool,
+}
+
+/// A stretch of one directory, as a walk found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryListing {
+    /// The folder that is walked.
+    pub folder: FolderId,
+    /// The directory.
+    pub directory: PathBuf,
+    /// The stretch begins behind this name; none means with the first.
+    pub after: Option<OsString>,
+    /// It ends with this name; none means with the last.
+    pub upto: Option<OsString>,
+    /// Files, and directories that a rule leaves alone, sorted by the bytes of their names.
+    pub entries: Vec<(OsString, Look)>,
+    /// Directories that exist and are walked too, or could not be; sorted likewise.
+    pub subdirectories: Vec<OsString>,
+}
+
+/// How a scan ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanResult {
+    /// Everything was listed.
+    Complete,
+    /// Parts could not be listed.
+    Incomplete {
+        /// In words.
+        reason: String,
+    },
+    /// The root is not there.
+    Away {
+        /// In words.
+        reason: String,
+    },
+}
+
+/// What the ledger knows that an event is about; the engine looks it up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// For a sight, a push and an identity: the path's row.
+    pub row: Option<PathRow>,
+    /// For an identity: the upload of that content on the wanted account.
+    pub upload: Option<UploadState>,
+    /// For an assetId, in an answer or a list: the account of its e-mail.
+    pub asset_account: Option<AccountId>,
+    /// For a list: the name we sent, for each listed asset that the ledger has.
+    pub ours: Vec<(String, String)>,
+    /// For a list: names and sizes of the account's held uploads, which may own what it shows.
+    pub held: Vec<(String, u64)>,
+    /// For a list: accounts with a name whose own lists cannot be empty any more.
+    pub established: Vec<AccountId>,
+    /// For a list: the newest assets the ledger has on this account, old enough to be listed.
+    pub recent: Vec<String>,
+}
