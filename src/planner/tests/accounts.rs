@@ -157,23 +157,23 @@ fn an_account_that_turns_out_to_be_another_keeps_its_upload_in_flight() {
         ~ +1s
         ~ arrive dog.png D:2
         > +10s
-            write open 3: D on ? as dog.png
-            do send 3: dog.png
-            say uploading dog.png
+            write open 3: F on ? as first.png
+            do send 3: first.png
+            say uploading first.png
         > +0s
             do list ?
         > list ? b/x1=cat.png:10
             write account 2 is account 1
         > sent 3 stored x2
             write close 3 stored
-            write D on b is x2
-            write open 4: F on b as first.png
-            do send 4: first.png to b@x
+            write F on b is x2
+            write open 4: D on b as dog.png
+            do send 4: dog.png to b@x
             say resumed b
-            say uploaded dog.png: x2
-            say uploading first.png
+            say uploaded first.png: x2
+            say uploading dog.png
         > state dog.png
-            dog.png is uploaded as x2 on b
+            dog.png is uploading or unknown on b
         > state cat.png
             cat.png is uploaded as x1 on b
         ",

@@ -246,7 +246,9 @@ fn a_server_that_asks_to_slow_down_gets_the_pause_it_asks_for() {
         ~ arrive a.png A:1
         > sent 1 429 30s
             write close 1 refused: 429: 30s
+            write retry A on a in 30s (0 failures, 0 doubts): 429: 30s
             say stopped a (rate), next try in 30s: 429: 30s
+            say retry a.png in 30s: 429: 30s
         > +29s
         > +1s
             write open 2: A on a as a.png
@@ -269,8 +271,10 @@ fn an_upload_under_way_that_ends_well_does_not_shorten_that_pause() {
         ~ arrive b.png B:2
         > sent 1 429 30s
             write close 1 refused: 429: 30s
+            write retry A on a in 30s (0 failures, 0 doubts): 429: 30s
             do withdraw 2
             say stopped a (rate), next try in 30s: 429: 30s
+            say retry a.png in 30s: 429: 30s
         > sent 2 stored x2
             write close 2 stored
             write B on a is x2
