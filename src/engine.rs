@@ -302,7 +302,7 @@ fn vanished_directories(
         };
         let in_stretch = after.as_deref().is_none_or(|after| name > after)
             && upto.as_deref().is_none_or(|upto| name <= upto);
-        if !in_stretch || listed.iter().any(|listed| listed == name) {
+        if !in_stretch || listed.binary_search_by(|listed| listed.as_os_str().cmp(name)).is_ok() {
             continue;
         }
         loop {

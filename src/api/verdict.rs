@@ -42,7 +42,8 @@ pub(super) fn of_upload(answer: &Answer, whole: bool, took_ms: i64, now: Wall) -
     }
 }
 
-/// Why a list is not to be had, out of an answer that is no 2xx.
+/// Why a list is not to be had, out of an answer that is no 2xx. A 400 is passed on too: it is
+/// how a list without an e-mail is refused where there are several accounts.
 pub(super) fn of_list(answer: &Answer, now: Wall) -> Trouble {
     let refusal = refusal(answer, now);
     let stops_more = match refusal.kind {
@@ -50,7 +51,8 @@ pub(super) fn of_list(answer: &Answer, now: Wall) -> Trouble {
         | RefusalKind::Subscription
         | RefusalKind::Account
         | RefusalKind::Rate { .. } => true,
-        RefusalKind::File | RefusalKind::Other => false,
+        RefusalKind::Other => refusal.status == 400,
+        RefusalKind::File => false,
     };
     Trouble { reason: with_words(answer), refusal: stops_more.then_some(refusal) }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::config::{Config, Flags};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
-    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, Task, dry_means, means, setup,
+    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Task, dry_means,
+    means, setup,
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
@@ -96,18 +97,28 @@ fn live(
             std::process::id(),
             clock.now().wall,
         );
-        let opened = ledger.map_err(Failure::from).and_then(|ledger| {
+        let opened = ledger.map_err(SetupError::from).and_then(|ledger| {
             let parts = setup(config, &ledger, &kept_out(config))?;
             let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
             let Setup { limits, folders: policies, sights } = parts;
             let engine = Engine::new(ledger, limits, policies, clock.now())?;
             Ok((engine, sights, folders))
         });
-        let (engine, sights, folders) = opened?;
+        let (engine, sights, folders) = match opened {
+            Ok(parts) => parts,
+            // A disk that was full a moment ago may still be.
+            Err(SetupError::Ledger(error)) if greeted && !task.once && passes(&error) => {
+                if stop.within(pause) {
+                    return Ok(Exit::Well);
+                }
+                pause = (pause * 2).min(LEDGER_PAUSE_MOST);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let (token, changed) = (token.clone(), changed.clone());
         let token = Box::new(move || token());
-        let means =
-            means(config, &server.base_url, token).map_err(crate::daemon::SetupError::from)?;
+        let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
         let ask = Box::new(move || (changed.borrow_mut())());
         let (session, out) = Session::start(engine, sights, means, clock, ask)?;
         stop.tell(out);
@@ -362,10 +373,12 @@ impl Stop {
 
     /// From now on this session is told; at once, if the signal has come already.
     fn tell(&self, session: Sender<Message>) {
+        *lock(&self.out) = Some(session.clone());
+        // A signal that came before is passed on here, one that comes later by its thread; one
+        // that comes between the two is told twice, which is as good as once.
         if *lock(&self.asked.0) {
             let _ = session.send(Message::Stop);
         }
-        *lock(&self.out) = Some(session);
     }
 
     /// Waits. True if the signal came, or has come before.

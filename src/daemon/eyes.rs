@@ -127,7 +127,12 @@ impl Eyes {
 impl Drop for Eyes {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Release);
+        // Under the lock, so that a walk that is about to wait does not miss it; and an order,
+        // for a thread that waits for one.
+        let left = self.credits.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.credits.given.notify_all();
+        drop(left);
+        let _ = self.orders.send(Order::Hints);
     }
 }
 

@@ -82,10 +82,11 @@ impl Ledger {
                 self.execute(sql, params![upload, reason])?;
                 let sql = "INSERT OR IGNORE INTO queue
                                (folder_id, account_id, upload_id, path_id, newest)
-                           SELECT p.folder_id, u.account_id, u.id, p.id, p.mtime_ns
+                           SELECT CASE WHEN p.upload_id = u.id THEN p.folder_id ELSE 0 END,
+                               u.account_id, u.id, p.id, p.mtime_ns
                            FROM upload u JOIN path p ON p.content_id = u.content_id
                            WHERE u.id = ?1 AND u.asset_id IS NULL AND u.held_at IS NULL
-                             AND p.gone_at IS NULL AND (p.upload_id = u.id OR p.folder_id = 0)";
+                             AND p.gone_at IS NULL";
                 self.execute(sql, [upload])
             }
             other => unreachable!("not about an upload: {other:?}"),

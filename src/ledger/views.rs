@@ -174,7 +174,7 @@ impl Ledger {
     ) -> Result<()> {
         let mut after = 0;
         loop {
-            let page = self.page(filter, running, after)?;
+            let page = self.page(filter, running, after, PAGE)?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
@@ -189,7 +189,7 @@ impl Ledger {
         }
     }
 
-    fn page(&self, filter: &Filter, running: bool, after: i64) -> Result<Vec<Row>> {
+    fn page(&self, filter: &Filter, running: bool, after: i64, most: i64) -> Result<Vec<Row>> {
         let folders = filter.folders.iter().map(|folder| folder.0.to_string());
         let folders = folders.collect::<Vec<_>>().join(",");
         let of = if folders.is_empty() {
@@ -206,10 +206,10 @@ impl Ledger {
              {FROM}
              WHERE p.id > ?2 AND (?3 IS NULL OR t.email = ?3) {of}
                AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL))
-             ORDER BY p.id LIMIT {PAGE}"
+             ORDER BY p.id LIMIT ?5"
         );
         let mut found = self.db.prepare_cached(&sql)?;
-        let key = params![running, after, filter.email, filter.with_gone];
+        let key = params![running, after, filter.email, filter.with_gone, most];
         let rows = found.query_map(key, row)?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
@@ -220,7 +220,7 @@ impl Ledger {
             return Ok(None);
         };
         let filter = Filter { with_gone: true, ..Filter::default() };
-        let page = self.page(&filter, running, id - 1)?;
+        let page = self.page(&filter, running, id - 1, 1)?;
         Ok(page.into_iter().next().filter(|row| row.id == id))
     }
 

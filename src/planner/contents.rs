@@ -49,7 +49,13 @@ impl Planner {
                 self.empty(now, path, entry, stat, reason, plan);
             }
             Identity::Changed(stat) => {
-                entry.see(stat, now.mono);
+                if !entry.see(stat, now.mono) {
+                    // It looks the same, and yet its bytes were others: some file systems answer
+                    // from a cache. Ask again when that has had time to catch up.
+                    let due = entry.next_look(now.mono.plus(settle::CERTAIN_AFTER_MS), now.mono);
+                    entry.phase = Phase::Waiting { due };
+                    return self.settling.put(path, entry);
+                }
                 entry.recheck = false;
                 self.write_settling(&path, &entry, facts.row.as_ref(), plan);
                 self.reschedule(now, path, entry);
@@ -148,6 +154,9 @@ impl Planner {
     fn waited_enough(&self, now: Now, entry: &Entry, stat: &Stat) -> bool {
         let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
         let patience_ms = policy.map_or(0, |policy| policy.incomplete_ms);
+        if let Some((since, _)) = &entry.incomplete {
+            return now.mono.since(*since) >= patience_ms;
+        }
         settle::quiet_for_ms(stat, entry.same_since, self.clock.since, now) >= patience_ms
     }
 

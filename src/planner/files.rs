@@ -251,6 +251,14 @@ impl Planner {
                 }
             }
         }
+        // What was pushed from outside of all folders, and is linked, is not the rules' to leave.
+        let pushed = |row: &PathRow| {
+            let linked = matches!(row.status, PathStatus::Linked { .. });
+            row.folder == FolderId::PUSHES && !row.gone && linked
+        };
+        if row.as_ref().is_some_and(pushed) {
+            return;
+        }
         let known = row.is_some_and(|row| {
             let same = PathStatus::Ignored { by: IgnoredBy::Rule, reason: rule.clone() };
             !row.gone && row.folder == folder && row.status == same

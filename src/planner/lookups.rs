@@ -121,7 +121,8 @@ impl Planner {
         same_token: bool,
         plan: &mut Plan,
     ) {
-        let cause = match trouble.refusal.as_ref().map(|refusal| refusal.kind) {
+        let kind = trouble.refusal.as_ref().map(|refusal| refusal.kind);
+        let cause = match kind {
             Some(RefusalKind::Token) => same_token.then_some(Cause::Token),
             Some(RefusalKind::Subscription) => Some(Cause::Subscription),
             Some(RefusalKind::Account) => Some(Cause::Account),
@@ -129,7 +130,7 @@ impl Planner {
         };
         if let Some(cause) = cause {
             self.stop(now, account, cause, trouble.reason, None, plan);
-        } else if trouble.refusal.is_some() {
+        } else if kind == Some(RefusalKind::Other) {
             // A list without an e-mail is refused where there are several accounts; so will be
             // an upload, with the server's words.
             let all: Vec<AccountId> = self.accounts.keys().copied().collect();
@@ -207,7 +208,8 @@ impl Planner {
     ) {
         let reason = "sent whole, answer lost, and not in the list";
         self.close(id, AttemptEnd::Absent, None, reason, plan);
-        let doubts = doubt.doubts + 1;
+        // What a crash left open may never have gone out: only a loss that was seen counts.
+        let doubts = doubt.doubts + u32::from(doubt.opened_mono.is_some());
         if doubts >= DOUBTS_MOST {
             let reason = format!("{reason}, {doubts} times in a row");
             facts.held.push((doubt.name.clone(), doubt.size));

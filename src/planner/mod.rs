@@ -409,9 +409,7 @@ impl Planner {
         folder.scanning = false;
         match result {
             ScanResult::Complete => {
-                if !folder.policy.scanned_before {
-                    plan.writes.push(Write::Scanned { folder: id });
-                }
+                folder.seen_once(id, plan);
                 folder.ended(now, true);
                 if folder.away.take().is_some() {
                     plan.notices.push(Notice::FolderBack(id));
@@ -419,6 +417,8 @@ impl Planner {
                 plan.notices.push(Notice::Scanned { folder: id, incomplete: None });
             }
             ScanResult::Incomplete { reason } => {
+                // One directory that cannot be read must not make new files old ones for ever.
+                folder.seen_once(id, plan);
                 folder.ended(now, false);
                 if folder.away.take().is_some() {
                     plan.notices.push(Notice::FolderBack(id));
@@ -450,11 +450,17 @@ impl Folder {
         }
     }
 
+    /// First sight is over: what comes from now on is new.
+    fn seen_once(&mut self, id: FolderId, plan: &mut Plan) {
+        if !std::mem::replace(&mut self.policy.scanned_before, true) {
+            plan.writes.push(Write::Scanned { folder: id });
+        }
+    }
+
     fn ended(&mut self, now: Now, complete: bool) {
         let usual_ms = self.policy.rescan_ms;
         let pause_ms = if complete {
             self.failed_scans = 0;
-            self.policy.scanned_before = true;
             usual_ms
         } else {
             let doubled_ms = FAILED_SCAN_MS << self.failed_scans.min(16);

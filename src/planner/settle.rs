@@ -136,6 +136,9 @@ impl Settling {
     /// Whether some file is to be looked at by `soon`, and something will come of it: those that
     /// are merely rechecked do not count, nor those that `waits` says may stay as they are.
     pub fn stirs_by(&self, soon: Mono, waits: impl Fn(&Entry) -> bool) -> bool {
+        if self.unsettled() == 0 {
+            return false;
+        }
         let due = self.due.iter().take_while(|(at, _)| *at <= soon);
         let mut entries = due.filter_map(|(_, path)| self.entries.get(path));
         entries.any(|entry| !entry.recheck && !waits(entry))
