@@ -224,7 +224,7 @@ fn names_that_are_no_text_merge_by_their_bytes() {
 }
 
 #[test]
-fn a_scan_that_found_everything_is_remembered() {
+fn first_sight_is_over_after_the_first_scan_that_found_the_folder() {
     let ledger = Ledger::in_memory("https://api.test", NOW.wall).unwrap();
     let account = ledger.account(Some("a@x")).unwrap();
     let (id, scanned_before) = ledger.folder(Path::new("/d")).unwrap();
@@ -232,10 +232,12 @@ fn a_scan_that_found_everything_is_remembered() {
     let mut engine = Engine::new(ledger, Limits::default(), vec![policy], NOW).unwrap();
     let end = |result| Input::Event(Event::ScanEnded { folder: id, result });
     let lay_there = listing("/d", &[("old.png", 1)], &[]);
+    let away = ScanResult::Away { reason: "not mounted".into() };
+    engine.step(NOW, vec![end(away)]).unwrap();
+    assert_eq!(engine.ledger().folder(Path::new("/d")).unwrap(), (id, false));
+    // One directory that can never be read must not make all new files old ones.
     let incomplete = ScanResult::Incomplete { reason: "no right".into() };
     engine.step(NOW, vec![Input::Listing(lay_there), end(incomplete)]).unwrap();
-    assert_eq!(engine.ledger().folder(Path::new("/d")).unwrap(), (id, false));
-    engine.step(NOW, vec![end(ScanResult::Complete)]).unwrap();
     assert_eq!(engine.ledger().folder(Path::new("/d")).unwrap(), (id, true));
     let row = engine.ledger().path_row(Path::new("/d/old.png")).unwrap().unwrap();
     assert!(matches!(row.status, PathStatus::Ignored { .. }), "{row:?}");

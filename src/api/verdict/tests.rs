@@ -209,13 +209,14 @@ fn a_date_without_the_servers_clock_is_taken_by_ours() {
 }
 
 #[test]
-fn a_list_reports_what_stops_more_than_itself() {
+fn a_list_reports_what_says_more_than_that_it_failed() {
     for (status, stops) in [
         (401, true),
         (402, true),
         (429, true),
         (596, true),
-        (400, false),
+        (400, true),
+        (403, false),
         (413, false),
         (302, false),
         (500, false),

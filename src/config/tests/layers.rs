@@ -16,7 +16,7 @@ fn without_a_file_all_is_default_but_a_named_file_must_exist() {
         world.refusal(),
         (
             "environment variable TAXIWAY_CONFIG: $/work/my conf.toml does not exist".to_owned(),
-            "taxiway --config '$/work/my conf.toml' init".to_owned(),
+            "touch '$/work/my conf.toml'".to_owned(),
         )
     );
     world.sources.flags.config = Some(PathBuf::from("/none/c.toml"));
