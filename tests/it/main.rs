@@ -1,5 +1,8 @@
 //! The one integration binary: the program as people start it, against the sandbox.
 
+// Helpers of tests, too, may end a test.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
 mod accounts;
 mod corpus;
 mod crash;
