@@ -224,21 +224,21 @@ fn names_that_are_no_text_merge_by_their_bytes() {
 }
 
 #[test]
-fn first_sight_is_over_after_the_first_scan_that_found_the_folder() {
+fn first_sight_is_over_once_a_folder_was_walked() {
     let ledger = Ledger::in_memory("https://api.test", NOW.wall).unwrap();
     let account = ledger.account(Some("a@x")).unwrap();
     let (id, scanned_before) = ledger.folder(Path::new("/d")).unwrap();
     let policy = FolderPolicy { scanned_before, ignore_existing: true, ..policy(id, account) };
     let mut engine = Engine::new(ledger, Limits::default(), vec![policy], NOW).unwrap();
     let end = |result| Input::Event(Event::ScanEnded { folder: id, result });
-    let lay_there = listing("/d", &[("old.png", 1)], &[]);
-    let away = ScanResult::Away { reason: "not mounted".into() };
-    engine.step(NOW, vec![end(away)]).unwrap();
+    engine.step(NOW, vec![end(ScanResult::Away { reason: "no disk".into() })]).unwrap();
     assert_eq!(engine.ledger().folder(Path::new("/d")).unwrap(), (id, false));
-    // One directory that can never be read must not make all new files old ones.
-    let incomplete = ScanResult::Incomplete { reason: "no right".into() };
-    engine.step(NOW, vec![Input::Listing(lay_there), end(incomplete)]).unwrap();
+    let lay_there = listing("/d", &[("old.png", 1)], &[]);
+    engine.step(NOW, vec![Input::Listing(lay_there), end(ScanResult::Complete)]).unwrap();
     assert_eq!(engine.ledger().folder(Path::new("/d")).unwrap(), (id, true));
-    let row = engine.ledger().path_row(Path::new("/d/old.png")).unwrap().unwrap();
-    assert!(matches!(row.status, PathStatus::Ignored { .. }), "{row:?}");
+    let came_later = listing("/d", &[("new.png", 2), ("old.png", 1)], &[]);
+    engine.step(NOW, vec![Input::Listing(came_later)]).unwrap();
+    let status = |path| engine.ledger().path_row(Path::new(path)).unwrap().unwrap().status;
+    assert!(matches!(status("/d/old.png"), PathStatus::Ignored { .. }));
+    assert_eq!(status("/d/new.png"), PathStatus::Settling);
 }

@@ -249,7 +249,7 @@ fn sources() -> impl Iterator<Item = Source> {
 fn rust_files(place: &str) -> impl Iterator<Item = Source> {
     let files = files_below(&root().join(place)).into_iter();
     files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).map(|path| {
-        let text = std::fs::read_to_string(&path).expect("a source file is text");
+        let text = std::fs::read_to_string(&path).unwrap();
         Source { name: shown(&path), text }
     })
 }
@@ -259,9 +259,9 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut stack = vec![directory.to_owned()];
     while let Some(directory) = stack.pop() {
-        for entry in std::fs::read_dir(&directory).expect("a directory of the repository") {
-            let entry = entry.expect("an entry");
-            let (name, kind) = (entry.file_name(), entry.file_type().expect("a kind"));
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let entry = entry.unwrap();
+            let (name, kind) = (entry.file_name(), entry.file_type().unwrap());
             if name == ".git" || name == "target" {
                 continue;
             }

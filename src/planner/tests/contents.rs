@@ -270,3 +270,26 @@ fn a_change_within_the_time_step_of_the_disk_is_found_by_the_second_reading() {
         ",
     );
 }
+
+#[test]
+fn a_file_whose_bytes_deny_its_look_is_asked_again_later() {
+    story(
+        "
+        ~ put cat.png A old
+        ~ see cat.png
+        > read cat.png torn
+        > rest
+            it is moving
+        > +2s
+            do look cat.png
+        > see cat.png
+            do read cat.png
+        > read cat.png
+            write link cat.png to A on a as cat.png, certain: unchanged for 3602.000 s, and the same before and after it was read
+            write open 1: A on a as cat.png
+            do send 1: cat.png to a@x
+            say settled cat.png as A
+            say uploading cat.png
+        ",
+    );
+}

@@ -365,3 +365,58 @@ fn a_lost_answer_does_not_make_a_refused_token_list() {
         ",
     );
 }
+
+#[test]
+fn what_a_crash_left_open_and_is_not_there_does_not_count_as_a_loss() {
+    story(
+        "
+        ~ arrive cat.png A
+        ~ restart
+        ~ +1min
+        ~ list a nothing
+        ~ +1s
+        ~ list a nothing
+        ~ +1s
+        ~ list a nothing
+        ~ +1s
+        ~ list a nothing
+        ~ +1s
+        > list a nothing
+            write close 1 absent: sent whole, answer lost, and not in the list
+            write retry A on a in 1.410s (1 failures, 0 doubts): sent whole, answer lost, and not in the list
+            say retry cat.png in 1.410s: sent whole, answer lost, and not in the list
+        > +2s
+            write open 2: A on a as cat.png
+            do send 2: cat.png to a@x
+            say uploading cat.png
+        ",
+    );
+}
+
+#[test]
+fn a_doubt_may_not_take_what_a_held_upload_may_own() {
+    story(
+        "
+        ~ arrive cat.png A:10
+        ~ sent 1 lost
+        ~ +1min
+        ~ list a x1=cat.png:10 x2=cat.png:10
+        ~ +1s
+        ~ list a x1=cat.png:10 x2=cat.png:10
+        ~ +1s
+        ~ list a x1=cat.png:10 x2=cat.png:10
+        ~ +1s
+        ~ list a x1=cat.png:10 x2=cat.png:10
+        ~ +1s
+        > list a x1=cat.png:10 x2=cat.png:10
+            write close 1 cannot_tell: several assets of this name and size
+            write hold A on a: sent whole, answer lost, and several assets of this name and size
+            say held cat.png: sent whole, answer lost, and several assets of this name and size
+        ~ arrive s/cat.png B:10
+        ~ sent 2 lost
+        ~ +1s
+        > list a x1=cat.png:10
+            write look 1 for 2: another upload of this name and size is held
+        ",
+    );
+}

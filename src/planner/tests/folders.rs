@@ -276,3 +276,47 @@ fn a_failed_or_held_file_leaves_nothing_to_do() {
         ",
     );
 }
+
+#[test]
+fn every_wait_names_what_it_waits_for() {
+    story(
+        "
+        given folder 1 a rescan=1h
+        > timeout
+            in 1h: a folder is to be scanned
+        ~ put cat.png A
+        > see cat.png
+            write settling cat.png: waiting until nobody has changed it for a while
+            say seen cat.png
+        > timeout
+            in 2s: a file is to be looked at
+        ~ +2s
+        ~ see cat.png
+        ~ read cat.png
+        > sent 1 lost
+            write doubt 1: no answer
+            say unknown cat.png: no answer
+        > timeout
+            in 1s: an upload in doubt is to be looked up
+        ~ +1s
+        ~ list a x1=cat.png:10
+        ~ arrive dog.png D
+        > sent 2 broken
+            write close 2 not_sent: connection reset
+            write retry D on a in 1.410s (1 failures, 0 doubts): connection reset
+            say retry dog.png in 1.410s: connection reset
+        > timeout
+            in 1.410s: an upload is to be tried again
+        ~ +2s
+        > sent 3 402
+            write close 3 refused: 402: no
+            say stopped all (subscription), next try in 5min: 402: no
+        > timeout
+            in 5min: a stop is to be tried
+        > stop
+            do withdraw
+        > timeout
+            never
+        ",
+    );
+}

@@ -9,7 +9,7 @@
 //!   are what they say; `old`, `future`, `foreign` and `locked` say how it looks);
 //!   `rm cat.png`, `mv cat.png dog.png`; `hide cat.png`, and `show cat.png` as it was;
 //! - `see cat.png` it is looked at; `left cat.png RULE` so, and a rule leaves it alone;
-//!   `read cat.png` the reading that was asked for ends; `arrive cat.png A` all of these, for a
+//!   `read cat.png` the reading that was asked for ends (`torn`: in bytes that its look denies); `arrive cat.png A` all of these, for a
 //!   file that lay there for an hour;
 //! - `scan 1` a scan of folder 1 finds what is on the disk (`away`, `incomplete`); `owe 1`;
 //! - `push out/cat.png a` (`force`);
