@@ -158,6 +158,7 @@ fn kept_out(config: &Config) -> Vec<PathBuf> {
 
 fn speaker(common: &Common, clock: &Clock, once: bool) -> impl FnMut(Said<'_>, &Engine) + use<> {
     let (json, quiet, clock) = (common.json, common.quiet > 0, *clock);
+    let mut hinted = once;
     move |said, engine| {
         let now = clock.now().wall;
         if json {
@@ -167,7 +168,7 @@ fn speaker(common: &Common, clock: &Clock, once: bool) -> impl FnMut(Said<'_>, &
             }
         } else if !quiet && let Some(line) = events::human(said, engine, now) {
             output::tell(&line);
-            if matches!(said, Said::Idle) && !once {
+            if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
             }
         }

@@ -50,7 +50,12 @@ async fn serve(common: &Common, options: Options, dir: &str) -> Result<Exit, Fai
     output::flush();
     if common.quiet == 0 {
         output::tell(&format!("assets are kept in {dir}; Ctrl-C ends"));
-        output::tell(&format!("try it: TAXIWAY_BASE_URL={} taxiway run DIR", sandbox.base_url()));
+        // A state directory of its own: a ledger belongs to one server for good.
+        output::tell(&format!(
+            "try it: TAXIWAY_BASE_URL={} TAXIWAY_TOKEN=user:1-sandbox taxiway run DIR --state-dir {}",
+            sandbox.base_url(),
+            crate::text::shell_word(std::env::temp_dir().join("taxiway-try"))
+        ));
     }
     tokio::select! {
         _ = interrupt.recv() => {}
