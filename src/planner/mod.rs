@@ -156,7 +156,8 @@ pub struct Planner {
     hungry: bool,
     /// When a delayed upload may be tried.
     next_try: Option<Mono>,
-    last_lane: usize,
+    /// The folder whose turn it was last.
+    last_served: Option<FolderId>,
     stopping: bool,
     clock: Clock,
 }
@@ -199,7 +200,7 @@ impl Planner {
             skew_ms: None,
             hungry: true,
             next_try: None,
-            last_lane: 0,
+            last_served: None,
             stopping: false,
             clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
             limits,

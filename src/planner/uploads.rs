@@ -54,10 +54,10 @@ impl Planner {
         for folder in self.folders.values() {
             lanes.push((folder.policy.id, folder.policy.account));
         }
-        if !lanes.is_empty() {
-            let turn = self.last_lane % lanes.len();
-            lanes.rotate_left(turn);
-        }
+        // The turn goes on behind the folder that was served last, however small the room.
+        let served = lanes.iter().take_while(|(folder, _)| Some(*folder) <= self.last_served);
+        let turn = served.count();
+        lanes.rotate_left(turn);
         let pushes = self.accounts.keys().map(|account| (FolderId::PUSHES, *account));
         let mut lanes: Vec<_> = pushes.chain(lanes).collect();
         lanes.retain(|(_, account)| self.passage(*account, now.mono) != Passage::Closed);
@@ -69,7 +69,7 @@ impl Planner {
         Some(Ask { lanes, most: room + SPARE_CANDIDATES })
     }
 
-    /// Opens attempts for as many candidates as there is room for, lane by lane.
+    /// Opens attempts for as many candidates as there is room for: all pushes, then lane by lane.
     pub fn choose(&mut self, now: Now, offer: Offer) -> Plan {
         let mut plan = Plan::default();
         self.next_try = offer.next_try_at.map(|at| {
@@ -86,9 +86,14 @@ impl Planner {
                         return plan;
                     }
                     if self.may_send(&candidate, now) {
+                        let folder = candidate.folder;
                         self.open_attempt(now, candidate, &mut plan);
                         picked += 1;
                         any = true;
+                        if folder == FolderId::PUSHES {
+                            continue;
+                        }
+                        self.last_served = Some(folder);
                         break;
                     }
                     if let Some(nameless) = self.may_be_elsewhere(&candidate, now) {
@@ -99,7 +104,6 @@ impl Planner {
                     blocked += 1;
                 }
             }
-            self.last_lane = self.last_lane.wrapping_add(1);
             if !any {
                 break;
             }

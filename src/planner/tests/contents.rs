@@ -293,3 +293,27 @@ fn a_file_whose_bytes_deny_its_look_is_asked_again_later() {
         ",
     );
 }
+
+#[test]
+fn what_was_uncertain_at_a_restart_is_read_again_by_the_scan() {
+    story(
+        "
+        given folder 1 a settle=500ms
+        ~ put cat.png A
+        ~ see cat.png
+        ~ +500ms
+        ~ see cat.png
+        ~ read cat.png
+        ~ sent 1 stored x1
+        ~ restart
+        ~ +1min
+        > scan 1
+            do read cat.png
+            say scanned 1
+        > read cat.png
+            write cat.png is certain
+        > scan 1
+            say scanned 1
+        ",
+    );
+}

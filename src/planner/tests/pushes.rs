@@ -182,3 +182,40 @@ fn a_pushed_file_that_a_rule_left_alone_is_sent_as_it_looks_now() {
         ",
     );
 }
+
+#[test]
+fn all_pushes_go_before_any_folder() {
+    story(
+        "
+        given concurrency 1
+        ~ arrive busy1.png Y:1
+        ~ arrive busy2.png Z:2
+        ~ arrive mine.png M:3
+        ~ put out/a.png A:4 old
+        ~ push out/a.png a
+        ~ see out/a.png
+        ~ read out/a.png
+        ~ put out/b.png B:5 old
+        ~ push out/b.png a
+        ~ see out/b.png
+        ~ read out/b.png
+        ~ sent 1 429 30s
+        ~ sent 2 withdrawn
+        > +30s
+            write open 3: A on a as a.png
+            do send 3: /out/a.png to a@x
+            say uploading /out/a.png
+        > sent 3 stored x1
+            write close 3 stored
+            write A on a is x1
+            write open 4: B on a as b.png
+            write open 5: Y on a as busy1.png
+            do send 4: /out/b.png to a@x
+            do send 5: busy1.png to a@x
+            say resumed a
+            say uploaded /out/a.png: x1
+            say uploading /out/b.png
+            say uploading busy1.png
+        ",
+    );
+}

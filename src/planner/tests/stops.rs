@@ -104,15 +104,15 @@ fn a_refused_token_stops_all_uploads_until_it_changes() {
         > sent 5 withdrawn
             write close 5 not_sent: taken back unsent
         > token
-            write open 6: A on a as a.png
-            write open 7: C on b as c.png
+            write open 6: C on b as c.png
+            write open 7: A on a as a.png
             write open 8: B on a as b.png
-            do send 6: a.png to a@x
-            do send 7: /2/c.png to b@x
+            do send 6: /2/c.png to b@x
+            do send 7: a.png to a@x
             do send 8: b.png to a@x
             say resumed all
-            say uploading a.png
             say uploading /2/c.png
+            say uploading a.png
             say uploading b.png
         ",
     );

@@ -223,24 +223,24 @@ fn pushes_go_first_then_folders_in_turn_newest_first() {
         > sent 2 stored x2
             write close 2 stored
             write S on a is x2
-            write open 4: B on a as new.png
-            do send 4: new.png to a@x
+            write open 4: C on a as other.png
+            do send 4: /2/other.png to a@x
             say uploaded second.png: x2
-            say uploading new.png
+            say uploading /2/other.png
         > sent 3 stored x3
             write close 3 stored
             write D on a is x3
-            write open 5: A on a as old.png
-            do send 5: old.png to a@x
+            write open 5: B on a as new.png
+            do send 5: new.png to a@x
             say uploaded /out/pushed.png: x3
-            say uploading old.png
+            say uploading new.png
         > sent 4 stored x4
             write close 4 stored
-            write B on a is x4
-            write open 6: C on a as other.png
-            do send 6: /2/other.png to a@x
-            say uploaded new.png: x4
-            say uploading /2/other.png
+            write C on a is x4
+            write open 6: A on a as old.png
+            do send 6: old.png to a@x
+            say uploaded /2/other.png: x4
+            say uploading old.png
         ",
     );
 }
@@ -304,6 +304,52 @@ fn a_rival_waits_for_a_doubt_too() {
             do send 2: s/cat.png to a@x
             say uploaded cat.png: x1 (found)
             say uploading s/cat.png
+        ",
+    );
+}
+
+#[test]
+fn folders_take_turns_though_there_is_room_for_one_only() {
+    story(
+        "
+        given concurrency 1
+        given folder 2 a
+        given folder 3 a
+        ~ arrive z1.png Y:1
+        ~ arrive z2.png Z:2
+        ~ arrive a1.png A:3
+        ~ arrive a2.png B:4
+        ~ arrive 2/b1.png C:5
+        ~ arrive 2/b2.png D:6
+        ~ arrive 3/c1.png E:7
+        > sent 1 stored x1
+            write close 1 stored
+            write Y on a is x1
+            write open 3: C on a as b1.png
+            do send 3: /2/b1.png to a@x
+            say uploaded z1.png: x1
+            say uploading /2/b1.png
+        > sent 2 stored x2
+            write close 2 stored
+            write Z on a is x2
+            write open 4: E on a as c1.png
+            do send 4: /3/c1.png to a@x
+            say uploaded z2.png: x2
+            say uploading /3/c1.png
+        > sent 3 stored x3
+            write close 3 stored
+            write C on a is x3
+            write open 5: A on a as a1.png
+            do send 5: a1.png to a@x
+            say uploaded /2/b1.png: x3
+            say uploading a1.png
+        > sent 4 stored x4
+            write close 4 stored
+            write E on a is x4
+            write open 6: D on a as b2.png
+            do send 6: /2/b2.png to a@x
+            say uploaded /3/c1.png: x4
+            say uploading /2/b2.png
         ",
     );
 }
