@@ -22,7 +22,10 @@ use crate::planner::{AccountId, FolderId, Wall};
 pub use views::{AttemptRow, Filter, Row, State};
 
 /// The schema, step by step. Append only.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_ledger.sql"),
+    include_str!("../../migrations/0002_former_assets.sql"),
+];
 
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
