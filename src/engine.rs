@@ -14,8 +14,8 @@ use crate::ledger::{Ledger, LedgerError};
 #[cfg(test)]
 use crate::planner::sabotage;
 use crate::planner::{
-    DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits, Look, Mono,
-    Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight, UploadKey,
+    Command, DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits,
+    Look, Mono, Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight, UploadKey,
 };
 
 /// Paths of a vanished directory that are taken up at once.
@@ -238,6 +238,7 @@ fn facts(
             let emails = listing.assets.iter().find_map(|listed| listed.asset.email());
             facts.asset_account = ledger.account_of_email(emails.as_deref())?;
         }
+        Event::Asked(command) => facts_of(command, ledger, &mut facts)?,
         Event::Sent { .. }
         | Event::Listed { .. }
         | Event::ScanEnded { .. }
@@ -247,6 +248,23 @@ fn facts(
         | Event::Stopping => {}
     }
     Ok(facts)
+}
+
+/// Looks up what the ledger knows of what a person asks for.
+fn facts_of(command: &Command, ledger: &Ledger, facts: &mut Facts) -> Result<(), LedgerError> {
+    match command {
+        Command::Retry { path } => facts.row = ledger.path_row(path)?,
+        Command::RetryAll => {}
+        Command::Found { key, asset } => {
+            facts.upload = Some(ledger.upload_state(key)?);
+            facts.taken = ledger.sent_name(&asset.asset_id)?.is_some();
+            facts.asset_account = ledger.account_of_email(asset.email().as_deref())?;
+        }
+        Command::NotFound { key } | Command::Forget { key } => {
+            facts.upload = Some(ledger.upload_state(key)?);
+        }
+    }
+    Ok(())
 }
 
 /// Merges a stretch of a directory with its rows: both are sorted by name, and what has a row

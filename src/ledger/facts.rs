@@ -115,9 +115,12 @@ impl Ledger {
         }
     }
 
-    /// The name that an asset of ours was sent under; none if it is not of this ledger.
+    /// The name that an asset of ours was sent under, also if it was forgotten since; none if it
+    /// is not of this ledger.
     pub fn sent_name(&self, asset_id: &str) -> Result<Option<String>> {
-        let mut found = self.db.prepare_cached("SELECT name FROM upload WHERE asset_id = ?1")?;
+        let sql = "SELECT name FROM upload WHERE asset_id = ?1
+                   UNION ALL SELECT name FROM former_asset WHERE asset_id = ?1";
+        let mut found = self.db.prepare_cached(sql)?;
         Ok(found.query_row([asset_id], |row| row.get(0)).optional()?)
     }
 

@@ -10,6 +10,7 @@ mod facts;
 mod step;
 mod uploads;
 mod views;
+mod wishes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub use views::{AttemptRow, Filter, Row, State};
 /// The schema, step by step. Append only.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../../migrations/0001_ledger.sql"),
-    include_str!("../../migrations/0002_former_assets.sql"),
+    include_str!("../../migrations/0002_wishes.sql"),
 ];
 
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").

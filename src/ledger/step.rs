@@ -103,6 +103,8 @@ impl Ledger {
                         self.put_path(path, &row, now)?
                     }
                 };
+                let sql = "UPDATE upload SET pushed_at = coalesce(pushed_at, ?2) WHERE id = ?1";
+                self.execute(sql, params![upload, now.0])?;
                 self.enqueue(FolderId::PUSHES, *account, upload, id)
             }
             Write::OpenAttempt { .. }
@@ -114,6 +116,10 @@ impl Ledger {
             | Write::UploadFailed { .. }
             | Write::UploadHeld { .. }
             | Write::Requeue { .. } => self.apply_upload(write, now),
+            Write::TryAgain { .. }
+            | Write::TryAllAgain
+            | Write::Resolved { .. }
+            | Write::Forget { .. } => self.apply_wish(write, now),
             Write::NameAccount { account, email } => {
                 let sql = "UPDATE account SET email = ?2 WHERE id = ?1";
                 self.execute(sql, params![account.0, email])

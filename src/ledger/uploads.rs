@@ -80,14 +80,7 @@ impl Ledger {
                 let sql = "UPDATE upload SET failed_at = NULL, reason = ?2, next_try_at = NULL
                            WHERE id = ?1 AND asset_id IS NULL AND held_at IS NULL";
                 self.execute(sql, params![upload, reason])?;
-                let sql = "INSERT OR IGNORE INTO queue
-                               (folder_id, account_id, upload_id, path_id, newest)
-                           SELECT CASE WHEN p.upload_id = u.id THEN p.folder_id ELSE 0 END,
-                               u.account_id, u.id, p.id, p.mtime_ns
-                           FROM upload u JOIN path p ON p.content_id = u.content_id
-                           WHERE u.id = ?1 AND u.asset_id IS NULL AND u.held_at IS NULL
-                             AND p.gone_at IS NULL";
-                self.execute(sql, [upload])
+                self.enqueue_all(upload)
             }
             other => unreachable!("not about an upload: {other:?}"),
         }
@@ -144,12 +137,26 @@ impl Ledger {
         Ok(self.db.last_insert_rowid())
     }
 
+    /// Queues an upload that has not ended: in the lanes of the folders whose paths hold it, and
+    /// in that of the pushes if a person asked for it by name.
+    pub(super) fn enqueue_all(&self, upload: i64) -> Result<()> {
+        let sql = "INSERT OR IGNORE INTO queue
+                       (folder_id, account_id, upload_id, path_id, newest)
+                   SELECT CASE WHEN p.upload_id = u.id THEN p.folder_id ELSE 0 END AS lane,
+                       u.account_id, u.id, p.id, p.mtime_ns
+                   FROM upload u JOIN path p ON p.content_id = u.content_id
+                   WHERE u.id = ?1 AND u.asset_id IS NULL AND u.failed_at IS NULL
+                     AND u.held_at IS NULL AND p.gone_at IS NULL
+                     AND (p.upload_id = u.id OR u.pushed_at IS NOT NULL)";
+        self.execute(sql, [upload])
+    }
+
     pub(super) fn content_of(&self, upload: i64) -> Result<i64> {
         let mut found = self.db.prepare_cached("SELECT content_id FROM upload WHERE id = ?1")?;
         Ok(found.query_row([upload], |row| row.get(0))?)
     }
 
-    fn upload_id(&self, key: &UploadKey) -> Result<i64> {
+    pub(super) fn upload_id(&self, key: &UploadKey) -> Result<i64> {
         let sql = "SELECT u.id FROM content c JOIN upload u ON u.content_id = c.id
                    WHERE c.hash = ?1 AND u.account_id = ?2";
         let mut found = self.db.prepare_cached(sql)?;
@@ -177,6 +184,11 @@ impl Ledger {
                               OR (o.failed_at IS NOT NULL AND upload.held_at IS NULL))";
             self.execute(sql, [old, kept])?;
             self.execute("UPDATE attempt SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
+            let former = "UPDATE former_asset SET upload_id = ?2 WHERE upload_id = ?1";
+            self.execute(former, [old, kept])?;
+            let pushed = "UPDATE upload SET pushed_at = coalesce(pushed_at,
+                              (SELECT pushed_at FROM upload WHERE id = ?1)) WHERE id = ?2";
+            self.execute(pushed, [old, kept])?;
             self.execute("UPDATE path SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
             let sql = "UPDATE OR REPLACE queue SET upload_id = ?2, account_id = ?3
                        WHERE upload_id = ?1";

@@ -9,7 +9,7 @@ use super::doubt::Doubt;
 use super::message::{
     AttemptEnd, Effect, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
 };
-use super::retry::{Cause, FAILURES_MOST, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
+use super::retry::{Cause, Closed, FAILURES_MOST, Gate, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
 use super::sabotage::{self, Bug};
 use super::types::{AccountId, Asset, AttemptId, FolderId, Now, Push, SharedPath, UploadKey, Wall};
 use super::uploads::Flight;
@@ -149,6 +149,7 @@ impl Planner {
             }
             NotSent::Broken { reason } => {
                 self.close(attempt, AttemptEnd::NotSent, None, &reason, plan);
+                self.stumbled(now, flight.key, &reason, plan);
                 self.failure(now, flight, reason, plan);
             }
             NotSent::SourceChanged => {
@@ -239,23 +240,49 @@ impl Planner {
         plan: &mut Plan,
     ) {
         let told = reason.clone();
-        let new = self.gates.close(account, cause, reason, asked_ms, &mut self.jitter, now.mono);
-        if !new {
-            return;
-        }
+        let closed = self.gates.close(account, cause, reason, asked_ms, &mut self.jitter, now.mono);
         let account = cause.of_account().then_some(account);
-        let gate = match account {
-            Some(account) => self.gates.accounts().find(|(id, _)| *id == account).map(|(_, g)| g),
-            None => self.gates.all(),
-        };
-        let until = gate.and_then(|gate| gate.until).map(|at| now.wall.plus(at.since(now.mono)));
-        plan.notices.push(Notice::AccountStopped { account, cause, until, reason: told });
+        match closed {
+            Closed::Already => return,
+            Closed::Unconfirmed => {}
+            Closed::Anew => {
+                let gate = self.gate(account);
+                let until = gate.and_then(|gate| gate.until);
+                let until = until.map(|at| now.wall.plus(at.since(now.mono)));
+                plan.notices.push(Notice::AccountStopped { account, cause, until, reason: told });
+            }
+        }
         // What has not begun would only meet the same answer.
         let stopped = |flight: &&Flight| account.is_none_or(|id| flight.key.account == id);
         let attempts: Vec<AttemptId> =
             self.flights.iter().filter(|(_, flight)| stopped(flight)).map(|(id, _)| *id).collect();
         if !attempts.is_empty() {
             plan.effects.push(Effect::Withdraw { attempts });
+        }
+    }
+
+    fn gate(&self, account: Option<AccountId>) -> Option<&Gate> {
+        match account {
+            Some(account) => self.gates.accounts().find(|(id, _)| *id == account).map(|(_, g)| g),
+            None => self.gates.all(),
+        }
+    }
+
+    /// The token or the subscription was refused: to be confirmed, or final. The upload waits
+    /// with all others and has failed in nothing.
+    fn stop_all(
+        &mut self,
+        now: Now,
+        flight: Flight,
+        cause: Cause,
+        detail: String,
+        plan: &mut Plan,
+    ) {
+        self.stop(now, flight.key.account, cause, detail.clone(), None, plan);
+        let gate = self.gates.all().filter(|gate| gate.cause == cause && gate.unconfirmed);
+        if let Some(until) = gate.and_then(|gate| gate.until) {
+            let at = Some(now.wall.plus(until.since(now.mono)));
+            plan.notices.push(Notice::Retry { path: flight.path, at, reason: detail });
         }
     }
 
@@ -292,16 +319,16 @@ impl Planner {
             RefusalKind::Token if sabotage::on(Bug::RetryRefusedToken) => {}
             // It went out under a token that is not in use any more.
             RefusalKind::Token if flight.token != self.token => {}
-            RefusalKind::Token => self.stop(now, account, Cause::Token, detail, None, plan),
+            RefusalKind::Token => self.stop_all(now, flight, Cause::Token, detail, plan),
             RefusalKind::Subscription => {
-                self.stop(now, account, Cause::Subscription, detail, None, plan);
+                self.stop_all(now, flight, Cause::Subscription, detail, plan);
             }
             RefusalKind::Account => self.stop(now, account, Cause::Account, detail, None, plan),
             RefusalKind::Rate { retry_after_ms } => {
                 self.stop(now, account, Cause::Rate, detail.clone(), retry_after_ms, plan);
                 // Written down, so that a restart does not ask again before the time.
-                let gate = self.gates.accounts().find(|(id, _)| *id == account);
-                let wait_ms = gate.and_then(|(_, gate)| gate.until).map(|at| at.since(now.mono));
+                let gate = self.gate(Some(account));
+                let wait_ms = gate.and_then(|gate| gate.until).map(|at| at.since(now.mono));
                 let at = wait_ms.map(|wait_ms| now.wall.plus(wait_ms.clamp(0, UPLOAD_CAP_MS)));
                 let failures = flight.failures;
                 self.delay(flight, failures, at, detail, plan);

@@ -4,6 +4,7 @@
 //! - [`Event`] is the closed list of everything that can happen;
 //! - every effect is answered by exactly one event, a scan by its listings and one end.
 
+mod command;
 mod event;
 mod notice;
 mod write;
@@ -13,6 +14,7 @@ use super::types::{
     Wall,
 };
 
+pub use command::Command;
 pub use event::*;
 pub use notice::Notice;
 pub use write::{AttemptEnd, Write};

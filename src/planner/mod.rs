@@ -8,6 +8,7 @@
 //!   name and size another open attempt of the account has, waits.
 
 mod answers;
+mod commands;
 mod contents;
 mod doubt;
 mod files;
@@ -242,6 +243,7 @@ impl Planner {
             Event::ScanOwed { .. } if sabotage::on(sabotage::Bug::IgnoreOwedScans) => {}
             Event::ScanOwed { folder } => self.owe_scan(folder),
             Event::ScanEvery { folder, pause_ms } => self.scan_every(now, folder, pause_ms),
+            Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;
                 if self.gates.token_changed() {

@@ -4,7 +4,8 @@
 //! Owns:
 //! - a closed gate lets nothing through; one whose time has come lets one attempt through, and
 //!   its outcome opens or closes the gate for the rest;
-//! - a refused token is never tried again until it changes.
+//! - a refused token and an expired subscription are asked about once more, after a pause, before
+//!   they are believed; a token that was refused twice is not tried again until it changes.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,9 @@ const GATE_BASE_MS: i64 = 1_000;
 const GATE_CAP_MS: i64 = 5 * 60_000;
 /// Pause between probes of an expired subscription, a broken account, or an account that refuses.
 const PROBE_MS: i64 = 5 * 60_000;
+/// Pause before a refused token or an expired subscription is believed: a proxy or an edge in
+/// trouble may say so once, and a stop until the token changes would last all night.
+const CONFIRM_MS: i64 = 2_000;
 /// Longest delay that a server may ask for.
 pub const SERVER_DELAY_CAP_MS: i64 = 60 * 60_000;
 /// Failures after which an upload needs a person, while others pass.
@@ -112,6 +116,8 @@ pub struct Gate {
     pub until: Option<Mono>,
     /// How often it was closed in a row.
     pub tries: u32,
+    /// What closed it was met only once, and is yet to be confirmed.
+    pub unconfirmed: bool,
     /// The attempt that is trying it.
     pub probe: Option<AttemptId>,
 }
@@ -125,6 +131,17 @@ pub enum Passage {
     Probe,
     /// All.
     Open,
+}
+
+/// What became of a gate that was to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It was closed for this cause already, or for a stronger one.
+    Already,
+    /// It is closed until the cause is met once more, which makes it news.
+    Unconfirmed,
+    /// It was open, or closed for another cause, or what closed it is confirmed.
+    Anew,
 }
 
 /// Which gates an attempt was trying.
@@ -206,8 +223,7 @@ impl Gates {
         Tried { all: self.all.as_mut().is_some_and(end), account }
     }
 
-    /// Closes a gate, or keeps it closed for longer. True if it was open, or closed for another
-    /// cause.
+    /// Closes a gate, or keeps it closed for longer.
     ///
     /// Attempts that were under way when it closed say nothing new: they do not lengthen it.
     pub fn close(
@@ -218,19 +234,22 @@ impl Gates {
         asked_ms: Option<i64>,
         jitter: &mut Jitter,
         now: Mono,
-    ) -> bool {
+    ) -> Closed {
         let slot = if cause.of_account() { self.accounts.get(&account) } else { self.all.as_ref() };
         let same = slot.filter(|gate| gate.cause == cause);
         if same.is_some_and(|gate| gate.until.is_some_and(|until| until > now)) {
-            return false;
+            return Closed::Already;
         }
         // A stronger stop is not overwritten by a weaker one.
         if slot.is_some_and(|gate| gate.until.is_none() && gate.cause != cause) {
-            return false;
+            return Closed::Already;
         }
         let tries = same.map_or(0, |gate| gate.tries + 1);
+        let confirmed = same.is_some_and(|gate| gate.unconfirmed);
+        let unconfirmed = same.is_none() && matches!(cause, Cause::Token | Cause::Subscription);
         let backoff_ms = jitter.delay_ms(tries, GATE_BASE_MS, GATE_CAP_MS);
         let until = match cause {
+            Cause::Token | Cause::Subscription if unconfirmed => Some(now.plus(CONFIRM_MS)),
             Cause::Token => None,
             Cause::Subscription | Cause::Account | Cause::Refused => Some(now.plus(PROBE_MS)),
             Cause::Rate => {
@@ -238,32 +257,36 @@ impl Gates {
             }
             Cause::Server | Cause::Offline => Some(now.plus(backoff_ms)),
         };
-        let new = same.is_none();
-        let gate = Gate { cause, reason, until, tries, probe: None };
+        let closed = match (same.is_none(), unconfirmed, confirmed) {
+            (_, true, _) => Closed::Unconfirmed,
+            (true, false, _) | (_, false, true) => Closed::Anew,
+            (false, false, false) => Closed::Already,
+        };
+        let gate = Gate { cause, reason, until, tries, unconfirmed, probe: None };
         if cause.of_account() {
             self.accounts.insert(account, gate);
         } else {
             self.all = Some(gate);
         }
-        new
+        closed
     }
 
     /// An upload was stored: what stopped this account, or all, is over if this attempt tried
     /// it, or if no server that is in such trouble could have stored it. An attempt that was
     /// under way before says nothing of a token, a subscription, or a pause that was asked for.
-    /// Says what opened: the gate of all, the account's.
+    /// Says what opened, of what was said to be closed: the gate of all, the account's.
     pub fn open(&mut self, account: AccountId, tried: Tried) -> (bool, bool) {
         let shows = |cause| match cause {
             Cause::Offline | Cause::Server | Cause::Refused => true,
             Cause::Token | Cause::Subscription | Cause::Account | Cause::Rate => false,
         };
-        let all = self.all.take_if(|gate| tried.all || shows(gate.cause)).is_some();
+        let all = self.all.take_if(|gate| tried.all || shows(gate.cause));
         let gate = self.accounts.get(&account);
         let one = gate.is_some_and(|gate| tried.account || shows(gate.cause));
         if one {
             self.accounts.remove(&account);
         }
-        (all, one)
+        (all.is_some_and(|gate| !gate.unconfirmed), one)
     }
 
     /// Any answer at all: we are not offline. True if we were.
@@ -275,13 +298,27 @@ impl Gates {
         offline
     }
 
+    /// A person wants what is waited for by our own choice tried at once.
+    pub fn probe_now(&mut self, now: Mono) {
+        for gate in self.all.iter_mut().chain(self.accounts.values_mut()) {
+            let ours = match gate.cause {
+                Cause::Subscription
+                | Cause::Account
+                | Cause::Refused
+                | Cause::Server
+                | Cause::Offline => true,
+                Cause::Token | Cause::Rate => false,
+            };
+            if ours {
+                gate.until = gate.until.map(|until| until.min(now));
+            }
+        }
+    }
+
     /// The token changed: a refused one no longer stops anybody. True if one did.
     pub fn token_changed(&mut self) -> bool {
-        let refused = self.all.as_ref().is_some_and(|gate| gate.cause == Cause::Token);
-        if refused {
-            self.all = None;
-        }
-        refused
+        let refused = self.all.take_if(|gate| gate.cause == Cause::Token);
+        refused.is_some_and(|gate| !gate.unconfirmed)
     }
 
     /// An account's row was merged into another's.
@@ -299,7 +336,7 @@ mod tests {
     const A: AccountId = AccountId(1);
     const B: AccountId = AccountId(2);
 
-    fn close(gates: &mut Gates, cause: Cause, now: i64) -> bool {
+    fn close(gates: &mut Gates, cause: Cause, now: i64) -> Closed {
         gates.close(A, cause, String::new(), None, &mut Jitter(1), Mono(now))
     }
 
@@ -315,14 +352,55 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_stops_all_until_it_changes() {
+    fn a_token_that_is_refused_twice_stops_all_until_it_changes() {
         let mut gates = Gates::default();
-        assert!(close(&mut gates, Cause::Token, 0));
+        assert_eq!(close(&mut gates, Cause::Token, 0), Closed::Unconfirmed);
+        assert_eq!(close(&mut gates, Cause::Token, 0), Closed::Already, "asked at the same time");
+        assert_eq!(gates.passage(B, Mono(CONFIRM_MS - 1)), Passage::Closed);
+        assert_eq!(gates.passage(B, Mono(CONFIRM_MS)), Passage::Probe);
+        assert_eq!(close(&mut gates, Cause::Token, CONFIRM_MS), Closed::Anew);
         assert_eq!(gates.passage(B, Mono(i64::MAX)), Passage::Closed);
-        assert!(!close(&mut gates, Cause::Offline, 1), "a weaker cause does not replace it");
+        let weaker = close(&mut gates, Cause::Offline, CONFIRM_MS + 1);
+        assert_eq!(weaker, Closed::Already, "a weaker cause does not replace it");
         assert_eq!(gates.all().map(|gate| gate.cause), Some(Cause::Token));
         assert!(gates.token_changed());
         assert_eq!(gates.passage(B, Mono(2)), Passage::Open);
+    }
+
+    #[test]
+    fn a_refusal_that_is_not_repeated_was_nothing() {
+        let mut gates = Gates::default();
+        for cause in [Cause::Token, Cause::Subscription] {
+            assert_eq!(close(&mut gates, cause, 0), Closed::Unconfirmed);
+            let tried = Tried { all: true, account: false };
+            assert_eq!(gates.open(A, tried), (false, false), "nobody was told that it was closed");
+            assert_eq!(gates.passage(A, Mono(0)), Passage::Open);
+        }
+    }
+
+    #[test]
+    fn an_expired_subscription_is_asked_about_again_soon_and_then_rarely() {
+        let mut gates = Gates::default();
+        assert_eq!(close(&mut gates, Cause::Subscription, 0), Closed::Unconfirmed);
+        assert_eq!(close(&mut gates, Cause::Subscription, CONFIRM_MS), Closed::Anew);
+        let probe = CONFIRM_MS + PROBE_MS;
+        assert_eq!(gates.passage(A, Mono(probe - 1)), Passage::Closed);
+        assert_eq!(gates.passage(A, Mono(probe)), Passage::Probe);
+        assert_eq!(close(&mut gates, Cause::Subscription, probe), Closed::Already);
+        gates.probe_now(Mono(probe + 1));
+        assert_eq!(gates.passage(A, Mono(probe + 1)), Passage::Probe);
+    }
+
+    #[test]
+    fn a_wish_lifts_neither_a_refused_token_nor_a_pause_that_was_asked_for() {
+        let mut gates = Gates::default();
+        close(&mut gates, Cause::Token, 0);
+        close(&mut gates, Cause::Token, CONFIRM_MS);
+        gates.close(B, Cause::Rate, String::new(), Some(60_000), &mut Jitter(1), Mono(0));
+        gates.probe_now(Mono(CONFIRM_MS));
+        assert_eq!(gates.passage(A, Mono(CONFIRM_MS)), Passage::Closed);
+        assert!(gates.token_changed());
+        assert_eq!(gates.passage(B, Mono(CONFIRM_MS)), Passage::Closed);
     }
 
     #[test]
@@ -344,11 +422,12 @@ mod tests {
     #[test]
     fn attempts_that_were_under_way_do_not_lengthen_a_stop() {
         let mut gates = Gates::default();
-        assert!(close(&mut gates, Cause::Offline, 0));
+        assert_eq!(close(&mut gates, Cause::Offline, 0), Closed::Anew);
         let until = gates.all().and_then(|gate| gate.until);
-        assert!(!close(&mut gates, Cause::Offline, 0));
+        assert_eq!(close(&mut gates, Cause::Offline, 0), Closed::Already);
         assert_eq!(gates.all().and_then(|gate| gate.until), until);
-        assert!(!close(&mut gates, Cause::Offline, 10_000), "closed for longer, but not anew");
+        let longer = close(&mut gates, Cause::Offline, 10_000);
+        assert_eq!(longer, Closed::Already, "closed for longer, but not anew");
         assert_eq!(gates.all().map(|gate| gate.tries), Some(1));
     }
 

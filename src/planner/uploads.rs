@@ -43,6 +43,16 @@ pub(super) struct Streaks {
     pub(super) stored: u64,
 }
 
+impl Streaks {
+    /// A person looked into this upload: what it met counts no more.
+    pub(super) fn forget(&mut self, key: &UploadKey) {
+        self.stumbles.retain(|met| met != key);
+        for (.., met) in &mut self.refusals {
+            met.retain(|other| other != key);
+        }
+    }
+}
+
 impl Planner {
     /// What to choose from, if anything could be sent.
     pub fn ask(&mut self, now: Now) -> Option<Ask> {

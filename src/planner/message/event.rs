@@ -7,6 +7,7 @@ use super::super::types::{
     AccountId, Asset, AttemptId, Content, FolderId, Now, PathRow, Push, SharedPath, Stat,
     UploadState, Wall,
 };
+use super::Command;
 
 /// Everything that can happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub enum Event {
         /// Pause between two scans.
         pause_ms: i64,
     },
+    /// A person asks for something.
+    Asked(Command),
     /// The token is another than before.
     TokenChanged,
     /// The run ends: begin nothing.
@@ -288,10 +291,13 @@ pub enum ScanResult {
 /// What the ledger knows that an event is about; the engine looks it up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
-    /// For a sight, a push and an identity: the path's row.
+    /// For a sight, a push, an identity and a retry: the path's row.
     pub row: Option<PathRow>,
-    /// For an identity: the upload of that content on the wanted account.
+    /// For an identity: the upload of that content on the wanted account. For a command: the
+    /// upload it is about.
     pub upload: Option<UploadState>,
+    /// For [`Command::Found`]: another upload has, or had, that assetId.
+    pub taken: bool,
     /// For an assetId, in an answer or a list: the account of its e-mail.
     pub asset_account: Option<AccountId>,
     /// For a list: the name we sent, for each listed asset that the ledger has.

@@ -210,6 +210,28 @@ pub enum Write {
         /// In words.
         reason: String,
     },
+    /// A failed or held upload is wanted after all, as if it had never been tried.
+    TryAgain {
+        /// Which.
+        key: UploadKey,
+        /// In words.
+        reason: String,
+    },
+    /// All failed uploads are wanted after all, and all failed files are to be looked at again.
+    TryAllAgain,
+    /// A held upload is on the server, as a person says.
+    Resolved {
+        /// Which.
+        key: UploadKey,
+        /// As what.
+        asset: Asset,
+    },
+    /// An upload counts as never made. Its assetId is kept as one that was ours, and files in
+    /// folders that hold the content are queued again.
+    Forget {
+        /// Which.
+        key: UploadKey,
+    },
     /// An account without a name has one now.
     NameAccount {
         /// Which.

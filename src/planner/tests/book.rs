@@ -60,6 +60,15 @@ pub(super) struct Book {
     /// Uploads that a push wants, and the path to read them from.
     pushed: BTreeMap<UploadKey, SharedPath>,
     pushes: Vec<(SharedPath, Push)>,
+    /// AssetIds that were forgotten, and the names they were sent under.
+    former: Vec<(String, String)>,
+}
+
+impl Upload {
+    fn try_again(&mut self) {
+        self.state = UploadState::Wanted;
+        (self.failures, self.doubts, self.next_try_at) = (0, 0, None);
+    }
 }
 
 impl Book {
@@ -99,6 +108,7 @@ impl Book {
             Event::Listed { account, listing: Ok(listing) } => {
                 self.facts_of_list(*account, listing, now, &mut facts);
             }
+            Event::Asked(command) => self.facts_of_wish(command, &mut facts),
             Event::Sent { .. }
             | Event::Listed { .. }
             | Event::ScanEnded { .. }
@@ -108,6 +118,26 @@ impl Book {
             | Event::Stopping => {}
         }
         facts
+    }
+
+    fn facts_of_wish(&self, command: &Command, facts: &mut Facts) {
+        match command {
+            Command::Retry { path } => facts.row = self.path_row(path),
+            Command::RetryAll => {}
+            Command::Found { key, asset } => {
+                facts.upload = Some(self.uploads[key].state.clone());
+                facts.asset_account = self.account_of(asset);
+                let has = |state: &UploadState| match state {
+                    UploadState::Uploaded { asset_id } => *asset_id == asset.asset_id,
+                    _ => false,
+                };
+                facts.taken = self.uploads.values().any(|upload| has(&upload.state))
+                    || self.former.iter().any(|(id, _)| *id == asset.asset_id);
+            }
+            Command::NotFound { key } | Command::Forget { key } => {
+                facts.upload = Some(self.uploads[key].state.clone());
+            }
+        }
     }
 
     fn facts_of_list(&self, account: AccountId, listing: &Listing, now: Now, facts: &mut Facts) {
@@ -129,6 +159,8 @@ impl Book {
                 | UploadState::Failed { .. } => {}
             }
         }
+        let former = self.former.iter().filter(|(id, _)| listed.contains(&id.as_str()));
+        facts.ours.extend(former.cloned());
         facts.recent = self.must_be_listed(account, now);
         let named = self.accounts.iter().filter(|(_, email)| email.is_some()).map(|(id, _)| *id);
         facts.established = named.filter(|id| !self.must_be_listed(*id, now).is_empty()).collect();
@@ -349,6 +381,36 @@ impl Book {
                     upload.state = UploadState::Wanted;
                     upload.next_try_at = None;
                 }
+            }
+            Write::TryAgain { key, .. } => self.upload(key).try_again(),
+            Write::TryAllAgain => {
+                for upload in self.uploads.values_mut() {
+                    if matches!(upload.state, UploadState::Failed { .. }) {
+                        upload.try_again();
+                    }
+                }
+                for row in self.rows.values_mut().filter(|row| !row.gone) {
+                    if matches!(row.is, Is::Failed(_)) {
+                        row.is = Is::Settling("as asked".into());
+                        row.certain = false;
+                    }
+                }
+            }
+            Write::Resolved { key, asset } => {
+                let upload = self.upload(key);
+                assert!(matches!(upload.state, UploadState::Held { .. }), "it is held");
+                upload.state = UploadState::Uploaded { asset_id: asset.asset_id };
+                upload.uploaded_at = now.wall;
+            }
+            Write::Forget { key } => {
+                let upload = self.upload(key);
+                let UploadState::Uploaded { asset_id } = &upload.state else {
+                    panic!("only what is uploaded is forgotten")
+                };
+                let former = (asset_id.clone(), upload.name.clone());
+                upload.try_again();
+                self.former.push(former);
+                self.pushed.remove(&key);
             }
             other => panic!("not about an attempt or an upload: {other:?}"),
         }

@@ -352,9 +352,12 @@ fn a_doubt_that_would_sink_below_the_reach_of_the_list_lets_nothing_new_begin() 
 fn a_lost_answer_does_not_make_a_refused_token_list() {
     story(
         "
-        ~ arrive cat.png A
+        ~ arrive a.png A:1
         ~ sent 1 lost
         ~ +1s
+        > list a 401
+        > +1min
+            do list a
         > list a 401
             say stopped all (auth): 401: no
         > +1h

@@ -310,9 +310,9 @@ fn every_wait_names_what_it_waits_for() {
         ~ +2s
         > sent 3 402
             write close 3 refused: 402: no
-            say stopped all (subscription), next try in 5min: 402: no
+            say retry dog.png in 2s: 402: no
         > timeout
-            in 5min: a stop is to be tried
+            in 2s: a stop is to be tried
         > stop
             do withdraw
         > timeout

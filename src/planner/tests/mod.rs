@@ -30,6 +30,7 @@ mod pushes;
 mod settle;
 mod stops;
 mod uploads;
+mod wishes;
 mod words;
 mod world;
 

@@ -63,12 +63,20 @@ fn a_refused_token_stops_all_uploads_until_it_changes() {
         given folder 2 b
         ~ arrive a.png A:1
         ~ arrive b.png B:2
+        # An edge in trouble says so once: it is asked once more.
         > sent 1 401
             write close 1 refused: 401: no
             do withdraw 2
-            say stopped all (auth): 401: no
+            say retry a.png in 2s: 401: no
         > sent 2 withdrawn
             write close 2 not_sent: taken back unsent
+        > +2s
+            write open 3: A on a as a.png
+            do send 3: a.png to a@x
+            say uploading a.png
+        > sent 3 401
+            write close 3 refused: 401: no
+            say stopped all (auth): 401: no
         > arrive 2/c.png C:3
             write settling /2/c.png: waiting until nobody has changed it for a while
             do read /2/c.png
@@ -82,37 +90,44 @@ fn a_refused_token_stops_all_uploads_until_it_changes() {
         ~ scan 2
         > timeout
             in 24h: a folder is to be scanned
-        # A new start reads the token anew, and meets the same answer once.
+        # A new start reads the token anew, and meets the same answer twice.
         > restart
-            write open 3: A on a as a.png
-            write open 4: C on b as c.png
-            write open 5: B on a as b.png
+            write open 4: A on a as a.png
+            write open 5: C on b as c.png
+            write open 6: B on a as b.png
             do scan 1
             do scan 2
-            do send 3: a.png to a@x
-            do send 4: /2/c.png to b@x
-            do send 5: b.png to a@x
+            do send 4: a.png to a@x
+            do send 5: /2/c.png to b@x
+            do send 6: b.png to a@x
             say uploading a.png
             say uploading /2/c.png
             say uploading b.png
-        > sent 3 401
-            write close 3 refused: 401: no
-            do withdraw 4 5
-            say stopped all (auth): 401: no
-        > sent 4 withdrawn
-            write close 4 not_sent: taken back unsent
+        > sent 4 401
+            write close 4 refused: 401: no
+            do withdraw 5 6
+            say retry a.png in 2s: 401: no
         > sent 5 withdrawn
             write close 5 not_sent: taken back unsent
-        > token
-            write open 6: C on b as c.png
-            write open 7: A on a as a.png
-            write open 8: B on a as b.png
-            do send 6: /2/c.png to b@x
-            do send 7: a.png to a@x
-            do send 8: b.png to a@x
-            say resumed all
+        > sent 6 withdrawn
+            write close 6 not_sent: taken back unsent
+        > +2s
+            write open 7: C on b as c.png
+            do send 7: /2/c.png to b@x
             say uploading /2/c.png
+        > sent 7 401
+            write close 7 refused: 401: no
+            say stopped all (auth): 401: no
+        > token
+            write open 8: A on a as a.png
+            write open 9: C on b as c.png
+            write open 10: B on a as b.png
+            do send 8: a.png to a@x
+            do send 9: /2/c.png to b@x
+            do send 10: b.png to a@x
+            say resumed all
             say uploading a.png
+            say uploading /2/c.png
             say uploading b.png
         ",
     );
@@ -127,11 +142,10 @@ fn an_old_tokens_refusal_does_not_stop_the_new_one() {
         > sent 1 401
             write close 1 refused: 401: no
             do withdraw 2
-            say stopped all (auth): 401: no
+            say retry a.png in 2s: 401: no
         > token
             write open 3: A on a as a.png
             do send 3: a.png to a@x
-            say resumed all
             say uploading a.png
         # The body of the second went out under the old token.
         > sent 2 401
@@ -172,25 +186,32 @@ fn an_expired_subscription_stops_all_and_is_tried_every_five_minutes() {
         > sent 1 402
             write close 1 refused: 402: no
             do withdraw 2
-            say stopped all (subscription), next try in 5min: 402: no
+            say retry a.png in 2s: 402: no
         > sent 2 withdrawn
             write close 2 not_sent: taken back unsent
-        > +299s
-        > +1s
+        > +2s
             write open 3: A on a as a.png
             do send 3: a.png to a@x
             say uploading a.png
         > sent 3 402
             write close 3 refused: 402: no
-        > +5min
+            say stopped all (subscription), next try in 5min: 402: no
+        > +299s
+        > +1s
             write open 4: A on a as a.png
             do send 4: a.png to a@x
             say uploading a.png
-        > sent 4 stored x1
-            write close 4 stored
+        > sent 4 402
+            write close 4 refused: 402: no
+        > +5min
+            write open 5: A on a as a.png
+            do send 5: a.png to a@x
+            say uploading a.png
+        > sent 5 stored x1
+            write close 5 stored
             write A on a is x1
-            write open 5: B on a as b.png
-            do send 5: b.png to a@x
+            write open 6: B on a as b.png
+            do send 6: b.png to a@x
             say resumed all
             say uploaded a.png: x1
             say uploading b.png
@@ -426,6 +447,47 @@ fn different_refusals_in_between_are_about_the_files() {
             write close 3 refused: 400: no
             write fail C on a: 400: no
             say failed c.png: 400: no
+        ",
+    );
+}
+
+#[test]
+fn three_connections_that_break_on_different_files_are_the_servers_fault() {
+    story(
+        "
+        ~ arrive a.png A:1
+        ~ arrive b.png B:2
+        ~ arrive c.png C:3
+        > sent 1 broken
+            write close 1 not_sent: connection reset
+            write retry A on a in 1.410s (1 failures, 0 doubts): connection reset
+            say retry a.png in 1.410s: connection reset
+        > sent 2 broken
+            write close 2 not_sent: connection reset
+            write retry B on a in 0.562s (1 failures, 0 doubts): connection reset
+            say retry b.png in 0.562s: connection reset
+        > sent 3 broken
+            write close 3 not_sent: connection reset
+            write retry C on a in 0.854s (1 failures, 0 doubts): connection reset
+            say stopped all (server), next try in 0.372s: connection reset
+            say retry c.png in 0.854s: connection reset
+        > rest
+            it is moving, next in 0.372s
+        > +10s
+            write open 4: B on a as b.png
+            do send 4: b.png to a@x
+            say uploading b.png
+        > sent 4 stored x4
+            write close 4 stored
+            write B on a is x4
+            write open 5: C on a as c.png
+            write open 6: A on a as a.png
+            do send 5: c.png to a@x
+            do send 6: a.png to a@x
+            say resumed all
+            say uploaded b.png: x4
+            say uploading c.png
+            say uploading a.png
         ",
     );
 }

@@ -124,6 +124,12 @@ impl Words<'_> {
             Write::UploadFailed { key, reason } => format!("fail {}: {reason}", self.key(key)),
             Write::UploadHeld { key, reason } => format!("hold {}: {reason}", self.key(key)),
             Write::Requeue { key, reason } => format!("requeue {}: {reason}", self.key(key)),
+            Write::TryAgain { key, reason } => format!("try {} again: {reason}", self.key(key)),
+            Write::TryAllAgain => "try all that failed again".into(),
+            Write::Resolved { key, asset } => {
+                format!("{} is {}, a person says", self.key(key), short(&asset.asset_id))
+            }
+            Write::Forget { key } => format!("forget {}", self.key(key)),
             other => panic!("no words for {other:?}"),
         }
     }

@@ -203,6 +203,16 @@ impl World {
                 let listing = self.listing(account, how);
                 self.step(vec![Event::Listed { account, listing }])
             }
+            ["retry", "all"] => self.ask(Command::RetryAll),
+            ["retry", path] => self.ask(Command::Retry { path: place(path) }),
+            ["found", path, id] => {
+                let key = self.key_of(path);
+                let email = self.book.accounts[&key.account].clone();
+                let asset = asset(id, &email.unwrap_or_else(|| "a@x".into()));
+                self.ask(Command::Found { key, asset })
+            }
+            ["notfound", path] => self.ask(Command::NotFound { key: self.key_of(path) }),
+            ["forget", path] => self.ask(Command::Forget { key: self.key_of(path) }),
             ["token"] => self.step(vec![Event::TokenChanged]),
             ["stop"] => self.step(vec![Event::Stopping]),
             ["restart"] => {
@@ -239,6 +249,17 @@ impl World {
                 self.step(Vec::new())
             }
             _ => panic!("no such line: {line}"),
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Vec<String> {
+        self.step(vec![Event::Asked(command)])
+    }
+
+    fn key_of(&self, path: &str) -> UploadKey {
+        match self.book.rows[&place(path)].is {
+            Is::Linked(key) => key,
+            _ => panic!("{path} has no upload"),
         }
     }
 

@@ -8,3 +8,10 @@ CREATE TABLE former_asset (
     forgotten_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX former_asset_upload ON former_asset (upload_id);
+
+-- Since when a person wants it by name, whatever the folders hold. Uploads of a ledger before
+-- this one were pushed if they wait in that lane, or if a file outside of the folders is theirs.
+ALTER TABLE upload ADD COLUMN pushed_at INTEGER;
+UPDATE upload SET pushed_at = wanted_at
+WHERE id IN (SELECT upload_id FROM queue WHERE folder_id = 0
+             UNION SELECT upload_id FROM path WHERE folder_id = 0 AND upload_id IS NOT NULL);

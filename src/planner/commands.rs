@@ -1,0 +1,90 @@
+//! What a person asks for, granted or not.
+//!
+//! Owns:
+//! - only what failed is tried again, only what is held is resolved, only what is uploaded is
+//!   forgotten; anything else changes nothing;
+//! - an assetId that another upload has or had is never taken;
+//! - a refused token and a pause that the server asked for are not lifted by a wish.
+
+use super::Planner;
+use super::message::{Command, Facts, Notice, Plan, Write};
+use super::types::{FolderId, Now, PathStatus, SharedPath, UploadKey, UploadState};
+
+/// What is written of an upload that is tried again because a person said so.
+const AS_ASKED: &str = "tried again, as asked";
+
+impl Planner {
+    pub(super) fn asked(&mut self, now: Now, command: Command, facts: Facts, plan: &mut Plan) {
+        match command {
+            Command::Retry { path } => self.retry(now, path, facts, plan),
+            Command::RetryAll => self.retry_all(now, plan),
+            Command::Found { key, asset } => {
+                let held = matches!(facts.upload, Some(UploadState::Held { .. }));
+                if !held || facts.taken {
+                    return;
+                }
+                let email = asset.email();
+                plan.writes.push(Write::Resolved { key, asset });
+                if let Some(email) = email {
+                    self.learn(key.account, email, facts.asset_account, plan);
+                }
+                self.hungry = true;
+            }
+            Command::NotFound { key } => {
+                if matches!(facts.upload, Some(UploadState::Held { .. })) {
+                    self.try_again(key, plan);
+                }
+            }
+            Command::Forget { key } => {
+                if matches!(facts.upload, Some(UploadState::Uploaded { .. })) {
+                    plan.writes.push(Write::Forget { key });
+                    self.hungry = true;
+                }
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Now, path: SharedPath, facts: Facts, plan: &mut Plan) {
+        let Some(row) = facts.row.filter(|row| !row.gone) else { return };
+        match row.status {
+            PathStatus::Linked { key, upload: UploadState::Failed { .. } } => {
+                self.try_again(key, plan);
+            }
+            // A pushed file whose folder is none has nobody to look at it: it is pushed again.
+            PathStatus::Failed { .. } if row.folder != FolderId::PUSHES => {
+                plan.notices.push(Notice::Retry {
+                    path: path.clone(),
+                    at: None,
+                    reason: AS_ASKED.into(),
+                });
+                plan.writes.push(Write::Settling {
+                    path: path.clone(),
+                    folder: row.folder,
+                    fingerprint: Default::default(),
+                    reason: AS_ASKED.into(),
+                });
+                self.settle_again(now, row.folder, path);
+            }
+            PathStatus::Linked { .. }
+            | PathStatus::Failed { .. }
+            | PathStatus::Settling
+            | PathStatus::Ignored { .. } => {}
+        }
+    }
+
+    fn try_again(&mut self, key: UploadKey, plan: &mut Plan) {
+        self.streaks.forget(&key);
+        plan.writes.push(Write::TryAgain { key, reason: AS_ASKED.into() });
+        self.hungry = true;
+    }
+
+    fn retry_all(&mut self, now: Now, plan: &mut Plan) {
+        plan.writes.push(Write::TryAllAgain);
+        self.streaks.refusals.clear();
+        self.gates.probe_now(now.mono);
+        for folder in self.folders.values_mut() {
+            folder.owed = true;
+        }
+        self.hungry = true;
+    }
+}

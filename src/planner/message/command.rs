@@ -1,0 +1,34 @@
+//! What a person asks for.
+
+use super::super::types::{Asset, SharedPath, UploadKey};
+
+/// A person's wish, beside a push. What cannot be granted changes nothing: whoever passes the wish
+/// on looks at the rows before, and says why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Try a failed file again: its upload if that failed, else the file itself.
+    Retry {
+        /// The file.
+        path: SharedPath,
+    },
+    /// Try everything that failed again, and whatever stops uploads until a certain time, unless
+    /// the server asked for that time.
+    RetryAll,
+    /// A held upload is on the server, as a person has seen.
+    Found {
+        /// Which upload.
+        key: UploadKey,
+        /// As what.
+        asset: Asset,
+    },
+    /// A held upload is not on the server, as a person has seen: it is sent again.
+    NotFound {
+        /// Which upload.
+        key: UploadKey,
+    },
+    /// An upload counts as never made.
+    Forget {
+        /// Which upload.
+        key: UploadKey,
+    },
+}
