@@ -105,7 +105,10 @@ impl Engine {
 
     /// Whether there is anything left to do.
     pub fn rest(&self, now: Now, patience_ms: i64) -> Rest {
-        self.planner.rest(now, patience_ms)
+        let stopped = self.planner.stopped_lanes(now);
+        // A ledger that cannot tell is not at rest; the next step says why.
+        let stopped = !stopped.is_empty() && self.ledger.is_queued(&stopped).unwrap_or(true);
+        self.planner.rest(now, patience_ms, stopped)
     }
 
     /// The planner, to be asked how things stand.

@@ -16,7 +16,7 @@ use crate::planner::{
 
 /// An answer, as far as it is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status; 596 is one of theirs.
     pub status: u16,
     /// The header `Date`.
@@ -31,7 +31,7 @@ pub(super) struct Answer {
 
 /// What the answer to an upload means. `took_ms` runs from the first byte; `now` stands in for a
 /// missing `Date`.
-pub(super) fn of_upload(answer: &Answer, whole: bool, took_ms: i64, now: Wall) -> Outcome {
+pub(crate) fn of_upload(answer: &Answer, whole: bool, took_ms: i64, now: Wall) -> Outcome {
     match answer.status {
         200..=299 => of_success(answer, whole, took_ms),
         // RFC 9110, 15.4.4: the request may well have been carried out.

@@ -166,6 +166,18 @@ impl Ledger {
         Ok(established)
     }
 
+    /// Whether anything waits in one of these queues.
+    pub fn is_queued(&self, lanes: &[(FolderId, AccountId)]) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM queue WHERE folder_id = ?1 AND account_id = ?2)";
+        let mut found = self.db.prepare_cached(sql)?;
+        for (folder, account) in lanes {
+            if found.query_row([folder.0, account.0], |row| row.get(0))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Candidates for the next attempts.
     pub fn offer(&self, ask: &Ask, now: Wall) -> Result<Offer> {
         let mut offer = Offer::default();

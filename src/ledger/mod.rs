@@ -234,6 +234,14 @@ impl Ledger {
         Ok(row)
     }
 
+    /// The simulator's full disk: the file cannot grow, or can again.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) -> Result<(), LedgerError> {
+        let pages = if full { 1_i64 } else { 1 << 30 };
+        // SQLite takes what is in use for the least.
+        Ok(self.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
+    }
+
     /// The e-mail's account, if the ledger has it.
     pub(crate) fn find_account(
         &self,

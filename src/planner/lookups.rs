@@ -108,7 +108,9 @@ impl Planner {
                     account.empty_at = Some(now.mono);
                 }
                 account.is_not.extend(&facts.established);
-                account.identify_at = Some(now.mono.plus(LOOKS_MS[3]));
+                // Whoever still needs the name asks again.
+                account.identify_at = None;
+                account.identify_after = Some(now.mono.plus(LOOKS_MS[3]));
             }
         }
     }

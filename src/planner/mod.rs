@@ -119,6 +119,8 @@ struct Account {
     is_not: BTreeSet<AccountId>,
     /// Without an e-mail: when the list is to be read to find out which account it is.
     identify_at: Option<Mono>,
+    /// Without an e-mail: and not before this, for it has just been read in vain.
+    identify_after: Option<Mono>,
     /// Without an e-mail: since when that has been asked for.
     identify_since: Option<Mono>,
     /// Without an e-mail: nothing at all is stored on it, as of this very moment.
@@ -310,9 +312,17 @@ impl Planner {
         .map(|(at, why)| (at.max(now.mono), why))
     }
 
+    /// The queues that a stop keeps from being looked into.
+    pub fn stopped_lanes(&self, now: Now) -> Vec<(FolderId, AccountId)> {
+        let mut lanes = self.lanes();
+        lanes.retain(|(_, account)| self.gates.passage(*account, now.mono) != Passage::Open);
+        lanes
+    }
+
     /// Whether there is anything left to do, for `--once` and `wait`. A next try more than
-    /// `patience_ms` away counts as left for another time.
-    pub fn rest(&self, now: Now, patience_ms: i64) -> Rest {
+    /// `patience_ms` away counts as left for another time. `stopped` says whether something waits
+    /// in the [`Planner::stopped_lanes`]: a stop that stops nothing is not waited for.
+    pub fn rest(&self, now: Now, patience_ms: i64, stopped: bool) -> Rest {
         let soon = now.mono.plus(patience_ms);
         let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
@@ -320,9 +330,10 @@ impl Planner {
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
-        let next = [self.next_try, self.gates.next_due(now.mono)].into_iter().flatten().min();
+        let gates = stopped.then(|| self.gates.next_due(now.mono)).flatten();
+        let next = [self.next_try, gates].into_iter().flatten().min();
         let away = self.folders.values().any(|folder| folder.away.is_some());
-        let waits = self.settling.unsettled() > 0 || next.is_some() || self.gates.all().is_some();
+        let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {
             moving: scanning || settling || sending || next.is_some_and(|at| at <= soon),
             done: !(scanning || settling || sending || waits || away),

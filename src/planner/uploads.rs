@@ -60,16 +60,7 @@ impl Planner {
         if !self.hungry || self.stopping || room == 0 {
             return None;
         }
-        let mut lanes: Vec<(FolderId, AccountId)> = Vec::new();
-        for folder in self.folders.values() {
-            lanes.push((folder.policy.id, folder.policy.account));
-        }
-        // The turn goes on behind the folder that was served last, however small the room.
-        let served = lanes.iter().take_while(|(folder, _)| Some(*folder) <= self.last_served);
-        let turn = served.count();
-        lanes.rotate_left(turn);
-        let pushes = self.accounts.keys().map(|account| (FolderId::PUSHES, *account));
-        let mut lanes: Vec<_> = pushes.chain(lanes).collect();
+        let mut lanes = self.lanes();
         lanes.retain(|(_, account)| self.passage(*account, now.mono) != Passage::Closed);
         if lanes.is_empty() {
             // A gate opens by an event or by its time; both come back here.
@@ -77,6 +68,18 @@ impl Planner {
             return None;
         }
         Some(Ask { lanes, most: room + SPARE_CANDIDATES })
+    }
+
+    /// All queues, in the order of their turn: pushes, then the folders.
+    pub(super) fn lanes(&self) -> Vec<(FolderId, AccountId)> {
+        let folders = self.folders.values().map(|folder| &folder.policy);
+        let mut lanes: Vec<_> = folders.map(|policy| (policy.id, policy.account)).collect();
+        // The turn goes on behind the folder that was served last, however small the room.
+        let served = lanes.iter().take_while(|(folder, _)| Some(*folder) <= self.last_served);
+        let turn = served.count();
+        lanes.rotate_left(turn);
+        let pushes = self.accounts.keys().map(|account| (FolderId::PUSHES, *account));
+        pushes.chain(lanes).collect()
     }
 
     /// Opens attempts for as many candidates as there is room for: all pushes, then lane by lane.
@@ -108,7 +111,8 @@ impl Planner {
                     }
                     if let Some(nameless) = self.may_be_elsewhere(&candidate, now) {
                         let account = self.accounts.entry(nameless).or_default();
-                        account.identify_at.get_or_insert(now.mono);
+                        let after = account.identify_after.unwrap_or(now.mono);
+                        account.identify_at.get_or_insert(after.max(now.mono));
                         account.identify_since.get_or_insert(now.mono);
                     }
                     blocked += 1;
@@ -197,6 +201,7 @@ impl Planner {
     fn open_attempt(&mut self, now: Now, candidate: Candidate, plan: &mut Plan) {
         if let Some(account) = self.accounts.get_mut(&candidate.account) {
             account.identify_at = None;
+            account.identify_since = None;
         }
         self.last_attempt += 1;
         let attempt = AttemptId(self.last_attempt);

@@ -3,10 +3,13 @@
 //! A world runs through a time of trouble, then trouble stops, and everything must have been
 //! delivered once, and the ledger must agree with the server. The same seed gives the same world.
 
+mod check;
 mod disk;
+mod hands;
 mod jobs;
 mod rng;
 mod server;
+mod users;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,17 +21,22 @@ use rng::Rng;
 use server::{ListFault, Server};
 
 use crate::engine::{Engine, FailCommit, Input};
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, LedgerError};
 use crate::planner::sabotage;
-use crate::planner::{AccountId, Effect, Event, FolderId, FolderPolicy, Limits, Mono, Now, Wall};
+use crate::planner::{
+    AccountId, Effect, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey, Wall,
+};
 
 const URL: &str = "http://127.0.0.1/sim";
 const TROUBLE_MS: i64 = 8 * 60_000;
 const PATIENCE_MS: i64 = 4 * 3_600_000;
 /// A rescan that comes too late for any world to see.
 const NO_RESCAN_MS: i64 = 30 * 86_400_000;
-/// One refusal of the token is met by what is in flight, and by nothing after that.
-const REFUSALS_MOST: u64 = 16;
+/// A refusal of the token is met by what is in flight and by one that asks again, at every start
+/// and at every change of the token, and by nothing else.
+const REFUSALS_MOST: u64 = 8;
+/// How often a person comes by when trouble is over.
+const VISITS_MOST: u32 = 3;
 
 pub struct World {
     rng: Rng,
@@ -50,6 +58,25 @@ pub struct World {
     settle_ms: i64,
     rescan_ms: i64,
     crash_next: Option<Crash>,
+    /// The ledger's disk has no room, or hardly any.
+    disk_full: bool,
+    /// The process was asked to end.
+    stopping: bool,
+    /// When trouble is over, a person sees to what needs one.
+    person: bool,
+    /// A push, and what is to be forgotten, in the step that comes.
+    pushing: Option<(PathBuf, AccountId)>,
+    forgetting: Option<(UploadKey, String)>,
+    /// Files outside of the folders that were pushed.
+    pushed: Vec<(PathBuf, AccountId)>,
+    /// Contents that a person said to forget, and how often.
+    forgotten: BTreeMap<(String, Text), u64>,
+    /// AssetIds that were forgotten.
+    former: BTreeSet<String>,
+    /// Starts, and changes of the token.
+    token_reads: u64,
+    /// What happened how often, to see that no world is idle.
+    counts: Counts,
     /// What happened, if somebody wants to know.
     trace: Option<Vec<String>>,
     pub crashes: u64,
@@ -63,11 +90,17 @@ struct Folder {
     email: Option<&'static str>,
 }
 
+/// Where in the next step the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Crash {
+pub enum Crash {
     BeforeCommit(FailCommit),
     AfterCommit,
+    /// When so many effects are begun; what was to be sent has reached the server by then.
+    AmongEffects(usize),
 }
+
+/// How often things happened, by a word for each.
+pub type Counts = BTreeMap<&'static str, u64>;
 
 /// What a world did, and what it did wrong.
 pub struct Report {
@@ -76,6 +109,7 @@ pub struct Report {
     pub steps: u64,
     pub crashes: u64,
     pub stored: u64,
+    pub counts: Counts,
 }
 
 /// Runs one world to its end, and keeps its trace if asked to.
@@ -88,6 +122,7 @@ pub fn run(seed: u64, traced: bool) -> Report {
         steps: world.steps,
         crashes: world.crashes,
         stored: world.server.assets.len() as u64,
+        counts: world.counts,
         trace: world.trace.unwrap_or_default(),
     }
 }
@@ -130,6 +165,16 @@ impl World {
             settle_ms,
             rescan_ms,
             crash_next: None,
+            disk_full: false,
+            stopping: false,
+            person: rng.chance(50),
+            pushing: None,
+            forgetting: None,
+            pushed: Vec::new(),
+            forgotten: BTreeMap::new(),
+            former: BTreeSet::new(),
+            token_reads: 0,
+            counts: Counts::new(),
             trace: None,
             crashes: 0,
             steps: 0,
@@ -145,6 +190,18 @@ impl World {
             self.turn(begun.plus(TROUBLE_MS))?;
         }
         self.end_trouble();
+        self.come_to_rest()?;
+        for _ in 0..VISITS_MOST {
+            if self.person {
+                let wishes = self.tidy_up();
+                self.step(wishes)?;
+                self.come_to_rest()?;
+            }
+        }
+        self.check_end()
+    }
+
+    fn come_to_rest(&mut self) -> Result<(), String> {
         let calm = self.now.mono;
         let limit = calm.plus(PATIENCE_MS);
         while self.now.mono < limit {
@@ -155,7 +212,7 @@ impl World {
             }
             self.turn(limit)?;
         }
-        self.check_end()
+        Ok(())
     }
 
     /// Lets the next thing happen: a job, or the engine's own time.
@@ -193,27 +250,70 @@ impl World {
 
     fn start(&mut self) -> Result<(), String> {
         let Some(mut ledger) = self.ledger.take() else { return Ok(()) };
-        ledger.begin_run(1, self.now.wall).map_err(|error| error.to_string())?;
+        if self.trouble && self.rng.chance(5) {
+            self.edit_configuration();
+        }
+        let full = self.disk_full && self.rng.chance(50);
+        let policies = match self.open(&mut ledger) {
+            Ok(policies) if !full => policies,
+            Err(error) if !self.trouble => return Err(error.to_string()),
+            Ok(_) | Err(_) => {
+                self.note(|| "no start".to_owned());
+                self.count("disk full at a start");
+                self.ledger = Some(ledger);
+                self.after(2_000, Job::Start);
+                return Ok(());
+            }
+        };
+        let newer = match self.server.list_fault {
+            ListFault::Short(most) => most as u32 / 2,
+            _ => Limits::default().newer,
+        };
+        let limits = Limits {
+            concurrency: 1 + self.rng.below(3) as usize,
+            settling: *self.rng.pick(&[3, 8, 1_000]),
+            seed: self.rng.next(),
+            newer,
+            ..Limits::default()
+        };
+        self.token_reads += 1;
+        let engine = Engine::new(ledger, limits, policies, self.now).map_err(|e| e.to_string())?;
+        self.engine = Some(engine);
+        self.step(Vec::new())
+    }
+
+    fn open(&self, ledger: &mut Ledger) -> Result<Vec<FolderPolicy>, LedgerError> {
+        ledger.begin_run(1, self.now.wall)?;
         let mut policies = Vec::new();
         for folder in &self.folders {
             let account = match folder.email {
                 Some(email) => ledger.account(Some(email)),
                 None => ledger.default_account(),
-            };
-            let (_, scanned_before) =
-                ledger.folder(&folder.root).map_err(|error| error.to_string())?;
-            let account = account.map_err(|error| error.to_string())?;
+            }?;
+            let (_, scanned_before) = ledger.folder(&folder.root)?;
             policies.push(self.policy(folder.id, account, scanned_before));
         }
-        let limits = Limits {
-            concurrency: 1 + self.rng.below(3) as usize,
-            settling: *self.rng.pick(&[3, 8, 1_000]),
-            seed: self.rng.next(),
-            ..Limits::default()
-        };
-        let engine = Engine::new(ledger, limits, policies, self.now).map_err(|e| e.to_string())?;
-        self.engine = Some(engine);
-        self.step(Vec::new())
+        Ok(policies)
+    }
+
+    /// All that a folder holds is wanted on another account from now on.
+    fn edit_configuration(&mut self) {
+        let folder = self.rng.below(2) as usize;
+        let email = *self.rng.pick(&[Some("a@x.test"), Some("b@x.test"), None]);
+        self.note(|| format!("· folder {folder} is for {email:?}"));
+        if self.folders[folder].email != email {
+            self.count("folder moved to another account");
+        }
+        self.folders[folder].email = email;
+    }
+
+    fn fill_disk(&mut self, full: bool) {
+        self.disk_full = full;
+        let engine = self.engine.as_ref().map(Engine::ledger);
+        if let Some(ledger) = engine.or(self.ledger.as_ref()) {
+            // A ledger that does not even take this shows at the next step.
+            drop(ledger.fill_disk(full));
+        }
     }
 
     fn policy(&self, id: FolderId, account: AccountId, scanned_before: bool) -> FolderPolicy {
@@ -235,30 +335,75 @@ impl World {
         for input in &inputs {
             self.note(|| format!("{input:?}"));
         }
+        // A disk that is full may still have room for this or that.
+        let no_room = self.disk_full && self.rng.chance(70);
         let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         let crash = self.crash_next;
         engine.fail_commit = match crash {
             Some(Crash::BeforeCommit(which)) => which,
-            Some(Crash::AfterCommit) | None => FailCommit::Never,
+            _ if no_room => FailCommit::Next,
+            Some(Crash::AfterCommit | Crash::AmongEffects(_)) | None => FailCommit::Never,
         };
         let sabotaged = sabotage::on(sabotage::Bug::ActBeforeCommit);
         match engine.step(self.now, inputs) {
-            Ok(_) if crash == Some(Crash::AfterCommit) => self.crash(),
+            Ok(_) if crash == Some(Crash::AfterCommit) => {
+                self.count("crash after a commit");
+                self.promised();
+                self.crash();
+            }
             Ok(step) => {
                 let sends = step.effects.iter().any(|effect| matches!(effect, Effect::Send(_)));
-                for effect in step.effects {
+                let dies_at = match crash {
+                    Some(Crash::AmongEffects(begun)) if !step.effects.is_empty() => {
+                        Some(begun.min(step.effects.len()))
+                    }
+                    // The effects are out and the writes are not on disk.
+                    Some(_) if sabotaged && sends => Some(step.effects.len()),
+                    Some(_) | None => None,
+                };
+                for notice in &step.notices {
+                    self.count_notice(notice);
+                }
+                for effect in step.effects.into_iter().take(dies_at.unwrap_or(usize::MAX)) {
                     self.note(|| format!("  → {effect:?}"));
                     self.begin(effect);
                 }
-                if sabotaged && sends && crash.is_some() {
-                    // The effects are out and the writes are not on disk.
+                self.promised();
+                if dies_at.is_some() {
+                    self.count("crash among effects");
                     self.finish_sends();
                     self.crash();
                 }
             }
-            Err(_) => self.crash(),
+            Err(error) => {
+                self.note(|| format!("  no commit: {error}"));
+                self.count(match &error {
+                    LedgerError::OldSqlite(_) if !no_room => "crash before a commit",
+                    _ => "disk full in a step",
+                });
+                self.crash();
+            }
+        }
+        if self.stopping {
+            self.end_if_grounded();
         }
         self.check_now()
+    }
+
+    /// A clean end: bodies that are not whole are cut, whole ones get their answer.
+    fn end_if_grounded(&mut self) {
+        self.abort();
+        let Some(engine) = self.engine.take_if(|engine| engine.planner().grounded()) else {
+            return;
+        };
+        self.note(|| "stopped".to_owned());
+        self.count("clean stop");
+        self.ledger = Some(engine.into_ledger());
+        self.end_process();
+    }
+
+    fn count(&mut self, word: &'static str) {
+        *self.counts.entry(word).or_default() += 1;
     }
 
     fn note(&mut self, what: impl FnOnce() -> String) {
@@ -269,12 +414,19 @@ impl World {
 
     fn crash(&mut self) {
         self.crashes += 1;
-        self.crash_next = None;
         self.note(|| "CRASH".to_owned());
         if let Some(engine) = self.engine.take() {
             self.ledger = Some(engine.into_ledger());
         }
-        // What the process was doing ends with it; what reached the server goes on.
+        self.end_process();
+    }
+
+    /// What the process was doing ends with it; what reached the server goes on.
+    fn end_process(&mut self) {
+        self.crash_next = None;
+        self.stopping = false;
+        self.pushing = None;
+        self.forgetting = None;
         self.jobs.retain(|_, job| !job.of_process());
         let pause_ms = *self.rng.pick(&[0, 50, 3_000, 90_000]);
         self.after(pause_ms, Job::Start);
@@ -287,82 +439,6 @@ impl World {
 
     fn folder_of(&self, path: &Path) -> Option<&Folder> {
         self.folders.iter().find(|folder| path.starts_with(&folder.root))
-    }
-
-    /// What must hold at every moment.
-    fn check_now(&self) -> Result<(), String> {
-        let mut seen = BTreeSet::new();
-        for stored in &self.server.assets {
-            if !seen.insert((stored.email.as_str(), stored.text)) {
-                return Err(format!("twice on {}: {:?}", stored.email, stored.text));
-            }
-            if self.disk.half.contains(&stored.text.hash()) {
-                return Err(format!("half a file was sent: {:?}", stored.text));
-            }
-        }
-        if self.server.days.get("401").is_some_and(|met| *met > REFUSALS_MOST) {
-            return Err("a refused token was tried again and again".into());
-        }
-        Ok(())
-    }
-
-    /// What must hold once trouble is over.
-    fn check_end(&self) -> Result<(), String> {
-        let Some(engine) = self.engine.as_ref() else {
-            return Err("not running at the end".into());
-        };
-        let ledger = engine.ledger();
-        for (path, file) in &self.disk.files {
-            self.check_file(ledger, path, file.text)?;
-        }
-        let mut wrong = None;
-        let check = |row: crate::ledger::Row| {
-            let stored =
-                self.server.assets.iter().find(|s| Some(&s.asset_id) == row.asset_id.as_ref());
-            let agrees = stored.is_some_and(|stored| {
-                Some(stored.text.hash()) == row.hash && Some(&stored.email) == row.account.as_ref()
-            });
-            if row.asset_id.is_some() && !agrees {
-                wrong = Some(format!("the ledger and the server disagree: {row:?} {stored:?}"));
-            }
-            std::ops::ControlFlow::Continue(())
-        };
-        let all = crate::ledger::Filter { with_gone: true, ..Default::default() };
-        ledger.each_row(&all, true, check).map_err(|error| error.to_string())?;
-        match wrong {
-            Some(wrong) => Err(wrong),
-            None => Ok(()),
-        }
-    }
-
-    fn check_file(&self, ledger: &Ledger, path: &Path, text: Text) -> Result<(), String> {
-        let row = ledger.row_of(path, true).map_err(|error| error.to_string())?;
-        let Some(row) = row else { return Err(format!("{path:?} was never seen")) };
-        if row.gone_at.is_some() {
-            return Err(format!("{path:?} is there and called gone"));
-        }
-        let unsupported = path.extension().is_some_and(|extension| extension == "txt");
-        let temporary = path.extension().is_some_and(|extension| extension == "part");
-        if unsupported || temporary {
-            let ignored = row.state == State::Ignored;
-            return ignored.then_some(()).ok_or(format!("{path:?} should be ignored: {row:?}"));
-        }
-        if row.hash != Some(text.hash()) {
-            return Err(format!("{path:?} holds {text:?}, the ledger says {row:?}"));
-        }
-        let refused = self.server.refused.contains(&text.hash());
-        let lists_badly = matches!(
-            self.server.list_fault,
-            ListFault::Blind | ListFault::NoSizes | ListFault::Renamed
-        );
-        let contested = row.reason.as_deref().is_some_and(|reason| reason.ends_with("is held"));
-        let often = row.reason.as_deref().is_some_and(|reason| reason.contains("times"));
-        match row.state {
-            State::Uploaded => Ok(()),
-            State::Failed if refused || often => Ok(()),
-            State::Held if lists_badly || often || contested => Ok(()),
-            _ => Err(format!("{path:?} was not delivered: {row:?}")),
-        }
     }
 }
 

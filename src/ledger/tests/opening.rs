@@ -204,3 +204,29 @@ fn a_copy_in_memory_leaves_the_file_alone() {
     assert_eq!(number(&copy, "SELECT count(*) FROM path"), 2);
     assert_eq!(number(&book.ledger, "SELECT count(*) FROM path"), 1);
 }
+
+#[test]
+fn a_full_disk_is_an_error_of_its_step_and_no_damage() {
+    let ledger = Ledger::in_memory(URL, NOW).unwrap();
+    furnish(&ledger);
+    ledger.fill_disk(true).unwrap();
+    let mut written = 0;
+    let full = loop {
+        written += 1;
+        assert!(written < 2_000, "the disk is never full");
+        ledger.begin_step().unwrap();
+        let done = ledger.apply(&link(&format!("/d/{written}.png"), 1, 1), NOW);
+        match done.and_then(|()| ledger.commit_step()) {
+            Ok(()) => {}
+            Err(error) => {
+                ledger.abandon_step();
+                break error;
+            }
+        }
+    };
+    assert!(full.to_string().contains("full"), "{full}");
+    check(&ledger);
+    ledger.fill_disk(false).unwrap();
+    step_at(&ledger, NOW, &[link("/d/more.png", 1, 1)]);
+    check(&ledger);
+}

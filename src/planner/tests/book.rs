@@ -212,7 +212,11 @@ impl Book {
     }
 
     /// What waits in a lane: the upload, and a living path of the lane that holds it.
-    fn queue(&self, folder: FolderId, account: AccountId) -> BTreeMap<UploadKey, SharedPath> {
+    pub(super) fn queue(
+        &self,
+        folder: FolderId,
+        account: AccountId,
+    ) -> BTreeMap<UploadKey, SharedPath> {
         let mut queue = BTreeMap::new();
         if folder == FolderId::PUSHES {
             queue.extend(self.pushed.iter().map(|(key, path)| (*key, path.clone())));

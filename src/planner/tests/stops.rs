@@ -491,3 +491,21 @@ fn three_connections_that_break_on_different_files_are_the_servers_fault() {
         ",
     );
 }
+
+#[test]
+fn a_stop_that_stops_nothing_is_not_waited_for() {
+    story(
+        "
+        ~ arrive a.png A:1
+        > sent 1 offline
+            write close 1 not_sent: no route
+            say stopped all (offline), next try in 0.705s: no route
+        > rm a.png
+        > see a.png
+            write a.png is gone
+            say gone a.png
+        > rest
+            it is done
+        ",
+    );
+}

@@ -229,7 +229,11 @@ impl World {
             }
             ["state", path] => vec![self.state(&place(path))],
             ["rest"] => {
-                let Rest { moving, done, next } = self.planner.rest(self.now, 60_000);
+                let stopped = self.planner.stopped_lanes(self.now);
+                let stopped = stopped
+                    .iter()
+                    .any(|(folder, account)| !self.book.queue(*folder, *account).is_empty());
+                let Rest { moving, done, next } = self.planner.rest(self.now, 60_000, stopped);
                 let next = next.map(|at| words::duration(at.since(self.now.mono)));
                 let next = next.map(|next| format!(", next in {next}")).unwrap_or_default();
                 let is = |what, yes| if yes { what } else { "" };
