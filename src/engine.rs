@@ -15,7 +15,8 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::planner::sabotage;
 use crate::planner::{
     Command, DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits,
-    Look, Mono, Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight, UploadKey,
+    Look, Mono, NotSent, Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight,
+    UploadKey,
 };
 
 /// Paths of a vanished directory that are taken up at once.
@@ -240,6 +241,14 @@ fn facts(
             facts.established = ledger.established(now.wall)?;
             let emails = listing.assets.iter().find_map(|listed| listed.asset.email());
             facts.asset_account = ledger.account_of_email(emails.as_deref())?;
+        }
+        Event::Sent {
+            attempt,
+            outcome: Outcome::NotSent(NotSent::SourceChanged | NotSent::SourceUnreadable { .. }),
+        } => {
+            if let Some(path) = planner.source_of(*attempt) {
+                facts.row = ledger.path_row(path)?;
+            }
         }
         Event::Asked(command) => facts_of(command, ledger, &mut facts)?,
         Event::Sent { .. }

@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::step::{bytes, join, name_of, split};
 use super::{Ledger, LedgerError};
+use crate::planner::sabotage::{self, Bug};
 use crate::planner::{
     AccountId, Ask, AttemptId, Candidate, Content, ContentHash, Fingerprint, FolderId, IgnoredBy,
     MediaType, Offer, OpenAttempt, PathRow, PathStatus, Push, Remembered, SharedPath,
@@ -118,8 +119,11 @@ impl Ledger {
     /// The name that an asset of ours was sent under, also if it was forgotten since; none if it
     /// is not of this ledger.
     pub fn sent_name(&self, asset_id: &str) -> Result<Option<String>> {
-        let sql = "SELECT name FROM upload WHERE asset_id = ?1
-                   UNION ALL SELECT name FROM former_asset WHERE asset_id = ?1";
+        let mut sql = "SELECT name FROM upload WHERE asset_id = ?1
+                       UNION ALL SELECT name FROM former_asset WHERE asset_id = ?1";
+        if sabotage::on(Bug::ForgetFormerAssets) {
+            sql = "SELECT name FROM upload WHERE asset_id = ?1";
+        }
         let mut found = self.db.prepare_cached(sql)?;
         Ok(found.query_row([asset_id], |row| row.get(0)).optional()?)
     }
@@ -210,7 +214,8 @@ impl Ledger {
         let due = format!(
             "q.next_try_at > 0 AND (q.next_try_at <= ?3 OR q.next_try_at > ?3 + {UPLOAD_CAP_MS})"
         );
-        self.candidates(&due, "q.next_try_at", folder, account, now.0, most)
+        let now = if sabotage::on(Bug::ForgetDelays) { i64::MAX / 2 } else { now.0 };
+        self.candidates(&due, "q.next_try_at", folder, account, now, most)
     }
 
     fn candidates(

@@ -1,9 +1,11 @@
 //! The ledger over real files, and its invariants under writes in any order.
 
+mod bugs;
 mod merge;
 mod opening;
 mod queue;
 mod reading;
+mod wishes;
 
 use std::path::{Path, PathBuf};
 

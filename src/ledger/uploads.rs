@@ -8,11 +8,13 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Ledger;
 use super::step::Result;
+use crate::planner::sabotage::{self, Bug};
 use crate::planner::{AccountId, Content, UploadKey, Wall, Write};
 
 impl Ledger {
     pub(super) fn apply_attempt(&self, write: &Write, now: Wall) -> Result<()> {
         match write {
+            Write::OpenAttempt { .. } if sabotage::on(Bug::LoseAttempts) => Ok(()),
             Write::OpenAttempt { attempt, key, path, name, at, skew_ms } => {
                 let sql = "INSERT INTO attempt
                                (id, upload_id, path_id, run_id, opened_at, name, skew_ms)
@@ -126,7 +128,10 @@ impl Ledger {
         name: &str,
         now: Wall,
     ) -> Result<i64> {
-        let sql = "SELECT id FROM upload WHERE content_id = ?1 AND account_id = ?2";
+        let mut sql = "SELECT id FROM upload WHERE content_id = ?1 AND account_id = ?2";
+        if sabotage::on(Bug::ShareAcrossAccounts) {
+            sql = "SELECT id FROM upload WHERE content_id = ?1 AND ?2 = ?2";
+        }
         let mut known = self.db.prepare_cached(sql)?;
         if let Some(id) = known.query_row([content, account.0], |row| row.get(0)).optional()? {
             return Ok(id);

@@ -71,7 +71,8 @@ impl Ledger {
     }
 
     /// What a folder's paths hold is queued again. A file that was pushed from outside of the
-    /// folders is nobody's any more: its row stays for its history, as one that is gone.
+    /// folders is from now on there for a push to another account, if one has not come to its end;
+    /// else it is nobody's any more, and its row stays for its history, as one that is gone.
     fn forget(&self, upload: i64, now: Wall) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO former_asset
                        (asset_id, upload_id, name, uploaded_at, forgotten_at)
@@ -85,6 +86,12 @@ impl Ledger {
         let sql = "UPDATE upload SET asset_id = NULL, asset_url = NULL, uploaded_at = NULL,
                        pushed_at = NULL, failures = 0, doubts = 0, next_try_at = NULL,
                        reason = 'forgotten, as asked' WHERE id = ?1 AND asset_id IS NOT NULL";
+        self.execute(sql, [upload])?;
+        let sql = "UPDATE path SET upload_id = other.id
+                   FROM upload u JOIN upload other
+                     ON other.content_id = u.content_id AND other.pushed_at IS NOT NULL
+                        AND other.asset_id IS NULL
+                   WHERE u.id = ?1 AND path.upload_id = u.id AND path.folder_id = 0";
         self.execute(sql, [upload])?;
         let sql = "UPDATE path SET gone_at = coalesce(gone_at, ?2)
                    WHERE upload_id = ?1 AND folder_id = 0";

@@ -7,11 +7,13 @@
 
 use super::doubt::Doubt;
 use super::message::{
-    AttemptEnd, Effect, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
+    AttemptEnd, Effect, Facts, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
 };
 use super::retry::{Cause, Closed, FAILURES_MOST, Gate, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
 use super::sabotage::{self, Bug};
-use super::types::{AccountId, Asset, AttemptId, FolderId, Now, Push, SharedPath, UploadKey, Wall};
+use super::types::{
+    AccountId, Asset, AttemptId, FolderId, Now, PathRow, Push, SharedPath, UploadKey, Wall,
+};
 use super::uploads::Flight;
 use super::{Planner, UPLOAD_CAP_MS};
 
@@ -27,12 +29,17 @@ pub(super) struct Stored {
 }
 
 impl Planner {
+    /// Where an attempt in flight is read from, for the engine to look up.
+    pub fn source_of(&self, attempt: AttemptId) -> Option<&SharedPath> {
+        self.flights.get(&attempt).map(|flight| &flight.path)
+    }
+
     pub(super) fn sent(
         &mut self,
         now: Now,
         attempt: AttemptId,
         outcome: Outcome,
-        named: Option<AccountId>,
+        facts: Facts,
         plan: &mut Plan,
     ) {
         let Some(flight) = self.flights.remove(&attempt) else {
@@ -48,9 +55,9 @@ impl Planner {
                 self.close(attempt, AttemptEnd::Stored, Some(200), "", plan);
                 let Flight { key, path, name, .. } = flight;
                 let stored = Stored { key, path, name, asset, found: false, tried };
-                self.stored(stored, named, plan);
+                self.stored(stored, facts.asset_account, plan);
             }
-            Outcome::NotSent(reason) => self.not_sent(now, attempt, flight, reason, plan),
+            Outcome::NotSent(reason) => self.not_sent(now, attempt, flight, reason, facts, plan),
             Outcome::Unknown { status, reason, took_ms } => {
                 if status.is_some() {
                     self.is_online(plan);
@@ -140,9 +147,14 @@ impl Planner {
         attempt: AttemptId,
         flight: Flight,
         reason: NotSent,
+        facts: Facts,
         plan: &mut Plan,
     ) {
         match reason {
+            NotSent::Offline(Trouble { reason, .. }) if sabotage::on(Bug::FailOffline) => {
+                self.close(attempt, AttemptEnd::NotSent, None, &reason, plan);
+                plan.writes.push(Write::UploadFailed { key: flight.key, reason });
+            }
             NotSent::Offline(Trouble { reason, .. }) => {
                 self.close(attempt, AttemptEnd::NotSent, None, &reason, plan);
                 self.stop(now, flight.key.account, Cause::Offline, reason, None, plan);
@@ -155,7 +167,7 @@ impl Planner {
             NotSent::SourceChanged => {
                 let detail = "the file changed after it was read; its last bytes were not sent";
                 self.close(attempt, AttemptEnd::NotSent, None, detail, plan);
-                self.unlink(now, flight, detail, plan);
+                self.unlink(now, flight, detail, facts.row, plan);
             }
             NotSent::SourceGone => {
                 self.close(attempt, AttemptEnd::NotSent, None, "the file is gone", plan);
@@ -164,7 +176,7 @@ impl Planner {
             }
             NotSent::SourceUnreadable { reason } => {
                 self.close(attempt, AttemptEnd::NotSent, None, &reason, plan);
-                self.unlink(now, flight, &reason, plan);
+                self.unlink(now, flight, &reason, facts.row, plan);
             }
             NotSent::Withdrawn => {
                 self.close(attempt, AttemptEnd::NotSent, None, "taken back unsent", plan);
@@ -173,7 +185,14 @@ impl Planner {
     }
 
     /// The path does not hold this content any more: it settles again. Others may still hold it.
-    fn unlink(&mut self, now: Now, flight: Flight, reason: &str, plan: &mut Plan) {
+    fn unlink(
+        &mut self,
+        now: Now,
+        flight: Flight,
+        reason: &str,
+        row: Option<PathRow>,
+        plan: &mut Plan,
+    ) {
         plan.writes.push(Write::Settling {
             path: flight.path.clone(),
             folder: flight.folder,
@@ -186,6 +205,9 @@ impl Planner {
             reason: reason.into(),
         });
         if flight.folder == FolderId::PUSHES {
+            if let Some(row) = row.filter(|row| row.folder != FolderId::PUSHES) {
+                self.settle_again(now, row.folder, flight.path.clone());
+            }
             let push = Push { account: flight.key.account, force: false, name: Some(flight.name) };
             let path = flight.path;
             plan.writes.push(Write::PushAsked { path: path.clone(), push: push.clone() });
@@ -199,7 +221,8 @@ impl Planner {
     fn failure(&mut self, now: Now, flight: Flight, reason: String, plan: &mut Plan) {
         let failures = flight.failures + 1;
         let others_pass = std::mem::take(&mut self.streaks.stored) > 0;
-        if failures >= FAILURES_MOST && others_pass {
+        let many = failures >= FAILURES_MOST && others_pass;
+        if many || sabotage::on(Bug::GiveUpEarly) {
             let reason = format!("{reason} ({failures} times, while other uploads passed)");
             plan.notices.push(Notice::Failed { path: flight.path, reason: reason.clone() });
             plan.writes.push(Write::UploadFailed { key: flight.key, reason });
@@ -296,7 +319,8 @@ impl Planner {
         if !self.streaks.stumbles.contains(&key) && self.streaks.stumbles.len() < STUMBLES_MOST {
             self.streaks.stumbles.push(key);
         }
-        if self.streaks.stumbles.len() >= STUMBLES_MOST {
+        let many = self.streaks.stumbles.len() >= STUMBLES_MOST;
+        if many && !sabotage::on(Bug::IgnoreServerErrors) {
             self.stop(now, key.account, Cause::Server, reason.into(), None, plan);
         }
     }
@@ -325,6 +349,8 @@ impl Planner {
             }
             RefusalKind::Account => self.stop(now, account, Cause::Account, detail, None, plan),
             RefusalKind::Rate { retry_after_ms } => {
+                let retry_after_ms =
+                    retry_after_ms.filter(|_| !sabotage::on(Bug::IgnoreServerDelay));
                 self.stop(now, account, Cause::Rate, detail.clone(), retry_after_ms, plan);
                 // Written down, so that a restart does not ask again before the time.
                 let gate = self.gate(Some(account));
@@ -362,7 +388,7 @@ impl Planner {
         if !met.3.contains(&flight.key) {
             met.3.push(flight.key);
         }
-        let stopped = met.3.len() >= SAME_REFUSAL_MOST;
+        let stopped = met.3.len() >= SAME_REFUSAL_MOST && !sabotage::on(Bug::IgnoreSameRefusals);
         if stopped {
             for key in met.3.drain(..) {
                 plan.writes.push(Write::Requeue { key, reason: detail.clone() });

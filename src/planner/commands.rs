@@ -8,6 +8,7 @@
 
 use super::Planner;
 use super::message::{Command, Facts, Notice, Plan, Write};
+use super::sabotage::{self, Bug};
 use super::types::{FolderId, Now, PathStatus, SharedPath, UploadKey, UploadState};
 
 /// What is written of an upload that is tried again because a person said so.
@@ -20,7 +21,8 @@ impl Planner {
             Command::RetryAll => self.retry_all(now, plan),
             Command::Found { key, asset } => {
                 let held = matches!(facts.upload, Some(UploadState::Held { .. }));
-                if !held || facts.taken {
+                let taken = facts.taken && !sabotage::on(Bug::TakeTakenAsset);
+                if !held || taken {
                     return;
                 }
                 let email = asset.email();

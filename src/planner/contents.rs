@@ -30,7 +30,8 @@ impl Planner {
             Identity::Known { stat, .. }
             | Identity::Empty(stat)
             | Identity::Unsupported { stat, .. }
-                if entry.stat.is_some_and(|seen| seen.fingerprint != stat.fingerprint) =>
+                if entry.stat.is_some_and(|seen| seen.fingerprint != stat.fingerprint)
+                    && !sabotage::on(Bug::BelieveTornRead) =>
             {
                 // It changed behind the reader: what was read is a thing of the past.
                 self.reschedule(now, path, entry);

@@ -11,6 +11,7 @@
 //! time of the last look.
 
 use super::message::{Facts, ListedAsset, Listing};
+use super::sabotage::{self, Bug};
 use super::types::{Asset, AttemptId, FolderId, Mono, OpenAttempt, SharedPath, UploadKey, Wall};
 
 /// Pauses before the looks, counted from the moment of doubt.
@@ -104,6 +105,7 @@ impl Doubt {
         let done = self.looks as usize;
         let after_ms = match looks_ms.get(done) {
             Some(pause_ms) => *pause_ms,
+            None if sabotage::on(Bug::ForgetTimeTaken) => looks_ms.last().copied().unwrap_or(0),
             None => looks_ms.last().copied().unwrap_or(0).saturating_add(self.took_ms),
         };
         self.since.plus(after_ms).max(now)
@@ -121,6 +123,9 @@ impl Doubt {
     /// because a list searched too far back costs at most a person's decision.
     fn earliest(&self, listing: &Listing) -> Wall {
         let asked = listing.asked;
+        if sabotage::on(Bug::ForgetSkew) {
+            return self.opened_at.plus(-SLACK_MS);
+        }
         if self.opened_at > asked.wall && self.opened_mono.is_none() {
             // The clock went back since: nothing can be said of when that was.
             return Wall(i64::MIN);
@@ -143,9 +148,12 @@ impl Doubt {
     pub fn judge(&self, listing: &Listing, facts: &Facts, rivals: &[(&str, u64)]) -> Finding {
         let earliest = self.earliest(listing);
         let fits = |listed: &&ListedAsset| {
-            listed.is_user_upload
-                && listed.created_at.is_none_or(|created| created >= earliest)
-                && !facts.ours.iter().any(|(asset_id, _)| *asset_id == listed.asset.asset_id)
+            let by_person = listed.is_user_upload || sabotage::on(Bug::AdoptGenerated);
+            let in_time = listed.created_at.is_none_or(|created| created >= earliest)
+                || sabotage::on(Bug::AdoptOlder);
+            let ours = |(asset_id, _): &(String, String)| *asset_id == listed.asset.asset_id;
+            let free = !facts.ours.iter().any(ours) || sabotage::on(Bug::AdoptForeign);
+            by_person && in_time && free
         };
         let fitting: Vec<&ListedAsset> = listing.assets.iter().filter(fits).collect();
         let sized = |listed: &&&ListedAsset| listed.size == Some(self.size);
@@ -161,10 +169,10 @@ impl Doubt {
             [] => {}
             [_, _, ..] => return Finding::CannotTell("several assets of this name and size"),
         }
-        if fitting
-            .iter()
-            .any(|listed| listed.size.is_none() && (listed.name.is_none() || named(&listed)))
-        {
+        let sizeless = |listed: &&ListedAsset| {
+            listed.size.is_none() && (listed.name.is_none() || named(&listed))
+        };
+        if fitting.iter().any(sizeless) && !sabotage::on(Bug::PassOverSizeless) {
             return Finding::CannotTell("the list does not give sizes");
         }
         if let Some(finding) = self.by_size_alone(&fitting, listing, facts, rivals) {
@@ -199,6 +207,7 @@ impl Doubt {
     fn absent(&self, listing: &Listing, facts: &Facts, earliest: Wall) -> Finding {
         let reaches_back =
             listing.assets.iter().any(|listed| listed.created_at.is_some_and(|at| at < earliest));
+        let reaches_back = reaches_back || sabotage::on(Bug::BelieveShortList);
         if !listing.reached_end && !reaches_back {
             return Finding::CannotTell("the list does not reach back far enough");
         }

@@ -355,7 +355,9 @@ fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>)
 
 fn needs_relink(policy: &FolderPolicy, row: &PathRow) -> bool {
     let elsewhere = match &row.status {
-        PathStatus::Linked { key, .. } => key.account != policy.account,
+        PathStatus::Linked { key, .. } => {
+            key.account != policy.account && !sabotage::on(Bug::ForgetRelink)
+        }
         PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
     };
     elsewhere || row.folder != policy.id

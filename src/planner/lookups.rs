@@ -161,7 +161,8 @@ impl Planner {
         let open = self.flights.values().map(|flight| (&flight.key, &flight.name, flight.size));
         let open = open.chain(self.doubts.values().map(|d| (&d.key, &d.name, d.size)));
         let same_account = open.filter(|(key, ..)| self.maybe_same(key.account, doubt.key.account));
-        let held = facts.held.iter().map(|(name, size)| (name.as_str(), *size));
+        let held = facts.held.iter().filter(|_| !sabotage::on(Bug::ForgetHeldClaims));
+        let held = held.map(|(name, size)| (name.as_str(), *size));
         let rivals: Vec<(&str, u64)> =
             same_account.map(|(_, name, size)| (name.as_str(), size)).chain(held).collect();
         let finding = sabotaged(&doubt, listing, facts)
@@ -211,7 +212,8 @@ impl Planner {
         let reason = "sent whole, answer lost, and not in the list";
         self.close(id, AttemptEnd::Absent, None, reason, plan);
         // What a crash left open may never have gone out: only a loss that was seen counts.
-        let doubts = doubt.doubts + u32::from(doubt.opened_mono.is_some());
+        let seen = doubt.opened_mono.is_some() && !sabotage::on(Bug::ForgetDoubts);
+        let doubts = doubt.doubts + u32::from(seen);
         if doubts >= DOUBTS_MOST {
             let reason = format!("{reason}, {doubts} times in a row");
             facts.held.push((doubt.name.clone(), doubt.size));

@@ -214,7 +214,8 @@ impl Planner {
                 planner.doubts.insert(doubt.attempt, doubt);
             }
         }
-        for (path, push) in remembered.pushes {
+        let pushes = remembered.pushes.into_iter();
+        for (path, push) in pushes.filter(|_| !sabotage::on(sabotage::Bug::ForgetPushes)) {
             planner.push(now, path, push);
         }
         planner
@@ -234,7 +235,7 @@ impl Planner {
                 self.identified(now, path, result, facts, &mut plan);
             }
             Event::Sent { attempt, outcome } => {
-                self.sent(now, attempt, outcome, facts.asset_account, &mut plan);
+                self.sent(now, attempt, outcome, facts, &mut plan);
             }
             Event::Listed { account, listing } => {
                 self.listed(now, account, listing, &facts, &mut plan);
@@ -248,7 +249,8 @@ impl Planner {
             Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;
-                if self.gates.token_changed() {
+                let forgets = sabotage::on(sabotage::Bug::ForgetNewToken);
+                if !forgets && self.gates.token_changed() {
                     plan.notices.push(Notice::AccountResumed { account: None });
                 }
                 self.hungry = true;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sabotage::{self, Bug};
 use super::types::{AccountId, AttemptId, Mono};
 
 /// First delay after a failure of one upload.
@@ -246,7 +247,9 @@ impl Gates {
         }
         let tries = same.map_or(0, |gate| gate.tries + 1);
         let confirmed = same.is_some_and(|gate| gate.unconfirmed);
-        let unconfirmed = same.is_none() && matches!(cause, Cause::Token | Cause::Subscription);
+        let unconfirmed = same.is_none()
+            && matches!(cause, Cause::Token | Cause::Subscription)
+            && !sabotage::on(Bug::BelieveFirstRefusal);
         let backoff_ms = jitter.delay_ms(tries, GATE_BASE_MS, GATE_CAP_MS);
         let until = match cause {
             Cause::Token | Cause::Subscription if unconfirmed => Some(now.plus(CONFIRM_MS)),

@@ -1,38 +1,107 @@
 //! Deliberate bugs, one of which a test can switch on to see that the tests catch it. In any
 //! other build [`on`] is constant and false.
+//!
+//! Owns:
+//! - the list of what the tests are proved to notice: each bug has a test of its own, named in
+//!   [`CAUGHT`], that fails if its bug goes unnoticed.
 
-/// One broken promise each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bug {
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $bug:ident => $test:literal,)*) => {
+        /// One broken promise each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        // Some are switched on only where a test alone can see them.
+        #[cfg_attr(not(test), allow(dead_code))]
+        pub(crate) enum Bug {
+            $($(#[$doc])* $bug,)*
+        }
+
+        /// Each bug, and the test that catches it.
+        #[cfg(test)]
+        pub(crate) const CAUGHT: &[(Bug, &str)] = &[$((Bug::$bug, $test),)*];
+    };
+}
+
+bugs! {
     /// An attempt that a crash left open is taken for not sent.
-    TrustCrashedAttempts,
+    TrustCrashedAttempts => "crashed_attempts_that_are_trusted",
     /// An attempt without an answer is simply tried again.
-    RetryUnknown,
+    RetryUnknown => "lost_answers_that_are_simply_tried_again",
     /// "Not in the list" is believed at the first look.
-    BelieveFirstLook,
+    BelieveFirstLook => "a_first_look_that_is_believed",
     /// A list that shows nothing of ours is believed.
-    BelieveBlindList,
+    BelieveBlindList => "a_blind_list_that_is_believed",
+    /// A list that does not reach back far enough is believed.
+    BelieveShortList => "a_short_list_that_is_believed",
+    /// An asset without a size is passed over, as if it were another.
+    PassOverSizeless => "sizeless_assets_that_are_passed_over",
     /// A doubt takes any asset of its size.
-    AdoptBySizeOnly,
+    AdoptBySizeOnly => "assets_taken_by_their_size_alone",
+    /// A doubt takes an asset that another upload of the ledger has.
+    AdoptForeign => "assets_of_other_rows_that_are_taken",
+    /// A doubt takes an asset that is older than its attempt.
+    AdoptOlder => "assets_older_than_the_attempt_that_are_taken",
+    /// A doubt takes an asset that nobody uploaded.
+    AdoptGenerated => "generated_assets_that_are_taken",
+    /// An asset that was forgotten is not known as ours any more.
+    ForgetFormerAssets => "forgotten_assets_that_are_taken",
+    /// The server's clock is taken for ours.
+    ForgetSkew => "a_server_clock_that_is_taken_for_ours",
     /// An upload in flight or in doubt does not keep its double waiting.
-    ForgetClaims,
-    /// A file is read at the first look.
-    NoQuietTime,
-    /// Every fingerprint spares a later hash.
-    AlwaysCertain,
-    /// A full memory of settling files owes no scan.
-    ForgetOverflow,
-    /// A lost event is never made up for.
-    IgnoreOwedScans,
-    /// A refused token is tried again and again.
-    RetryRefusedToken,
-    /// A failure of one upload is never tried again.
-    ForgetRetries,
-    /// A file that changed while it was sent is not looked at again.
-    ForgetChangedSource,
+    ForgetClaims => "doubles_that_are_sent_together",
+    /// What a held upload may own is free for all.
+    ForgetHeldClaims => "what_a_held_upload_may_own_and_is_taken",
+    /// The last look does not wait for the time that the upload took.
+    ForgetTimeTaken => "a_last_look_that_comes_too_early",
+    /// Doubts in a row are not counted.
+    ForgetDoubts => "doubts_that_are_not_counted",
+    /// Any number of attempts may be in doubt, however far back.
+    ForgetDoubtLimits => "doubts_without_a_limit",
     /// Effects are carried out before their writes are on disk.
-    #[cfg(test)]
-    ActBeforeCommit,
+    ActBeforeCommit => "effects_before_their_commit",
+    /// An attempt is not written down before its first byte.
+    LoseAttempts => "attempts_that_are_not_written_down",
+    /// A file is read at the first look.
+    NoQuietTime => "files_that_are_read_at_once",
+    /// Every fingerprint spares a later hash.
+    AlwaysCertain => "fingerprints_that_are_always_believed",
+    /// What changed behind its reader is believed.
+    BelieveTornRead => "torn_reads_that_are_believed",
+    /// A full memory of settling files owes no scan.
+    ForgetOverflow => "forgotten_files_without_a_scan",
+    /// A lost event is never made up for.
+    IgnoreOwedScans => "owed_scans_that_never_come",
+    /// A file that changed while it was sent is not looked at again.
+    ForgetChangedSource => "changed_sources_that_are_left",
+    /// Another path that holds the content does not take the place of one that is gone.
+    ForgetOtherPaths => "copies_that_do_not_take_their_place",
+    /// A content that is on one account counts as being on all.
+    ShareAcrossAccounts => "uploads_shared_across_accounts",
+    /// A folder's edit of its account leaves what lies there where it was.
+    ForgetRelink => "accounts_that_are_not_followed",
+    /// Pushes end with the process.
+    ForgetPushes => "pushes_that_end_with_the_process",
+    /// A failure of one upload is never tried again.
+    ForgetRetries => "failures_that_are_not_tried_again",
+    /// A delay ends with the process.
+    ForgetDelays => "delays_that_are_not_kept",
+    /// Being offline is held against the file.
+    FailOffline => "files_that_fail_because_of_the_network",
+    /// An upload fails at its first failure.
+    GiveUpEarly => "uploads_given_up_at_once",
+    /// A refused token is tried again and again.
+    RetryRefusedToken => "a_refused_token_that_is_tried_again",
+    /// One refusal of the token is believed.
+    BelieveFirstRefusal => "a_first_refusal_that_is_believed",
+    /// A changed token does not set uploads going.
+    ForgetNewToken => "a_new_token_that_changes_nothing",
+    /// A pause that the server asks for is not kept.
+    IgnoreServerDelay => "a_pause_that_is_not_kept",
+    /// The same refusal, however often, is about the files.
+    IgnoreSameRefusals => "a_refusing_account_that_fails_its_files",
+    /// Server errors stop nobody.
+    IgnoreServerErrors => "server_errors_that_stop_nobody",
+    /// A person's word is taken for an asset that another upload has.
+    TakeTakenAsset => "an_asset_that_is_given_twice",
 }
 
 #[cfg(test)]
@@ -48,4 +117,14 @@ pub(crate) fn on(bug: Bug) -> bool {
 #[cfg(not(test))]
 pub(crate) const fn on(_: Bug) -> bool {
     false
+}
+
+/// Runs a test with a bug in the code: it must fail.
+#[cfg(test)]
+pub(crate) fn caught_by(bug: Bug, test: fn()) {
+    test();
+    BUG.set(Some(bug));
+    let noticed = std::panic::catch_unwind(test).is_err();
+    BUG.set(None);
+    assert!(noticed, "{bug:?} goes unnoticed");
 }

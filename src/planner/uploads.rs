@@ -133,7 +133,8 @@ impl Planner {
         let of = |doubt: &&Doubt| doubt.key.account == account;
         let doubts = self.doubts.values().filter(of).count();
         let mut ages = self.doubts.values().filter(of).map(|doubt| doubt.newer);
-        if doubts >= self.limits.doubts || ages.any(|newer| newer >= self.limits.newer) {
+        let full = doubts >= self.limits.doubts || ages.any(|newer| newer >= self.limits.newer);
+        if full && !sabotage::on(Bug::ForgetDoubtLimits) {
             return Passage::Closed;
         }
         let nameless = self.accounts.get(&account).is_none_or(|account| account.email.is_none());

@@ -7,7 +7,8 @@ use super::server::Day;
 use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
-    AccountId, AttemptId, Event, Fingerprint, FolderId, Now, Outcome, Send, SharedPath, Stat,
+    AccountId, AttemptId, Event, Fingerprint, FolderId, Identity, Now, Outcome, Send, SharedPath,
+    Stat,
 };
 
 #[derive(Debug)]
@@ -48,6 +49,10 @@ pub enum Job {
         text: Text,
         began: Now,
     },
+    ReadEnds {
+        path: SharedPath,
+        result: Identity,
+    },
     SendBegins(Box<Send>),
     SendEnds {
         send: Box<Send>,
@@ -78,6 +83,7 @@ impl Job {
             | Job::ScanOwed(_)
             | Job::Look { .. }
             | Job::Read { .. }
+            | Job::ReadEnds { .. }
             | Job::SendBegins(_)
             | Job::SendEnds { .. }
             | Job::Answer { .. }
@@ -107,6 +113,15 @@ impl World {
         for _ in 0..self.rng.range(4, 24) {
             let at = self.rng.range(0, TROUBLE_MS - 60_000);
             self.after(at, Job::User);
+        }
+        if self.rng.chance(25) {
+            // Nothing but people at work, all at once, on the disk.
+            self.server.fault_percent = 0;
+            let begin = self.rng.range(0, TROUBLE_MS / 2);
+            for _ in 0..self.rng.range(20, 60) {
+                let at = begin + self.rng.range(0, 20_000);
+                self.after(at, Job::User);
+            }
         }
         for _ in 0..self.rng.below(4) {
             let at = self.rng.range(1_000, TROUBLE_MS);
@@ -225,6 +240,11 @@ impl World {
             Job::Look { folder, path } => inputs.push(self.look(folder, path)),
             Job::Read { path, fingerprint, stat, text, began } => {
                 let result = self.read(&path, fingerprint, stat, text, began);
+                // The file may change again before anybody hears of what was read.
+                let wait = self.rng.range(0, 60);
+                self.after(wait, Job::ReadEnds { path, result });
+            }
+            Job::ReadEnds { path, result } => {
                 inputs.push(event(Event::Identified { path, result }));
             }
             Job::SendBegins(send) => self.send_begins(send),

@@ -105,7 +105,8 @@ impl World {
         self.disk.write(&path, text, 0, self.now);
         self.announce(path.clone());
         if self.rng.chance(70) {
-            let pause = self.rng.range(0, self.settle_ms * 3);
+            let most = *self.rng.pick(&[self.settle_ms * 3, 2_000]);
+            let pause = self.rng.range(0, most);
             self.after(pause, Job::Overwrite(path));
         }
     }

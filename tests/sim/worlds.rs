@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Counts, Report, run};
-use crate::planner::sabotage::{BUG, Bug};
+use crate::planner::sabotage::{BUG, Bug, CAUGHT};
 
 /// Worlds in the ordinary test command.
 const WORLDS: u64 = 10_000;
 /// What must happen in so many worlds, or they prove little.
 const HAPPENS: [&str; 1] = ["forgotten"];
 /// A deliberate bug must show within so many.
-const WORLDS_TO_CATCH: u64 = 600;
+const WORLDS_TO_CATCH: u64 = 2_000;
 
 /// What many worlds came to.
 #[derive(Debug, Default)]
@@ -104,35 +104,56 @@ fn everything_is_delivered_once_in_every_world() {
     }
 }
 
-/// The written list of deliberate bugs; each must be caught.
-const BUGS: [Bug; 14] = [
-    Bug::TrustCrashedAttempts,
-    Bug::RetryUnknown,
-    Bug::BelieveFirstLook,
-    Bug::BelieveBlindList,
-    Bug::AdoptBySizeOnly,
-    Bug::ForgetClaims,
-    Bug::NoQuietTime,
-    Bug::AlwaysCertain,
-    Bug::ForgetOverflow,
-    Bug::IgnoreOwedScans,
-    Bug::RetryRefusedToken,
-    Bug::ForgetRetries,
-    Bug::ForgetChangedSource,
-    Bug::ActBeforeCommit,
-];
+macro_rules! worlds_catch {
+    ($($test:ident: $bug:ident,)*) => {
+        $(#[test]
+        fn $test() {
+            let sum = hunt(1..WORLDS_TO_CATCH + 1, None, Some(Bug::$bug));
+            let (seed, why) = sum.wrong.expect("a world that goes wrong");
+            println!("seed {seed}: {why}");
+        })*
+    };
+}
 
+worlds_catch! {
+    crashed_attempts_that_are_trusted: TrustCrashedAttempts,
+    lost_answers_that_are_simply_tried_again: RetryUnknown,
+    a_first_look_that_is_believed: BelieveFirstLook,
+    a_blind_list_that_is_believed: BelieveBlindList,
+    sizeless_assets_that_are_passed_over: PassOverSizeless,
+    assets_taken_by_their_size_alone: AdoptBySizeOnly,
+    assets_of_other_rows_that_are_taken: AdoptForeign,
+    assets_older_than_the_attempt_that_are_taken: AdoptOlder,
+    a_server_clock_that_is_taken_for_ours: ForgetSkew,
+    doubles_that_are_sent_together: ForgetClaims,
+    effects_before_their_commit: ActBeforeCommit,
+    attempts_that_are_not_written_down: LoseAttempts,
+    files_that_are_read_at_once: NoQuietTime,
+    forgotten_files_without_a_scan: ForgetOverflow,
+    owed_scans_that_never_come: IgnoreOwedScans,
+    changed_sources_that_are_left: ForgetChangedSource,
+    copies_that_do_not_take_their_place: ForgetOtherPaths,
+    uploads_shared_across_accounts: ShareAcrossAccounts,
+    accounts_that_are_not_followed: ForgetRelink,
+    pushes_that_end_with_the_process: ForgetPushes,
+    failures_that_are_not_tried_again: ForgetRetries,
+    files_that_fail_because_of_the_network: FailOffline,
+    a_refused_token_that_is_tried_again: RetryRefusedToken,
+    a_new_token_that_changes_nothing: ForgetNewToken,
+}
+
+/// Every bug of the list has the test that the list names, here or among the stories.
 #[test]
-fn every_deliberate_bug_is_caught() {
-    let mut missed = Vec::new();
-    for bug in BUGS {
-        let sum = hunt(1..WORLDS_TO_CATCH + 1, None, Some(bug));
-        match sum.wrong {
-            Some((seed, why)) => println!("{bug:?}: seed {seed}: {why}"),
-            None => missed.push(bug),
-        }
+fn each_deliberate_bug_is_caught_by_the_test_that_is_named_for_it() {
+    let here = include_str!("worlds.rs");
+    let stories = include_str!("../../src/planner/tests/bugs.rs");
+    let ledger = include_str!("../../src/ledger/tests/bugs.rs");
+    for (bug, test) in CAUGHT {
+        let entry = format!("{test}: {bug:?}");
+        let found = [here, stories, ledger].iter().filter(|text| text.contains(&entry)).count();
+        assert_eq!(found, 1, "{entry}");
     }
-    assert_eq!(missed, [], "bugs that no world caught");
+    assert!(CAUGHT.len() >= 25, "{}", CAUGHT.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use super::*;
-use crate::planner::{IgnoredBy, PathRow, PathStatus, UploadState};
+use crate::planner::{Ask, IgnoredBy, PathRow, PathStatus, UploadState};
 
 /// What a write is made from: which kind, and which of a few paths, contents, accounts, folders.
 type Draw = (u8, u8, u8, u8, u8);
@@ -77,6 +77,15 @@ fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
             });
             (from != account && !clash).then_some(Write::MergeAccount { from, into: account })?
         }
+        23 if matches!(state, UploadState::Failed { .. } | UploadState::Held { .. }) => {
+            Write::TryAgain { key: upload_key, reason: "asked".into() }
+        }
+        24 if matches!(state, UploadState::Uploaded { .. }) => Write::Forget { key: upload_key },
+        25 if matches!(state, UploadState::Held { .. }) => {
+            let asset = asset(&format!("{id}-{}", account.0));
+            Write::Resolved { key: upload_key, asset }
+        }
+        26 => Write::TryAllAgain,
         _ => return None,
     };
     Some(write)
@@ -90,7 +99,7 @@ fn a_row_is_queued_if_and_only_if_its_upload_could_be_sent() {
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    let draws = prop::collection::vec((0..23u8, 0..4u8, 1..4u8, 0..3u8, 0..3u8), 1..50);
+    let draws = prop::collection::vec((0..27u8, 0..4u8, 1..4u8, 0..3u8, 0..3u8), 1..50);
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&draws, |draws| {
         let ledger = Ledger::in_memory(URL, NOW).unwrap();
@@ -108,6 +117,25 @@ fn a_row_is_queued_if_and_only_if_its_upload_could_be_sent() {
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+#[test]
+pub(super) fn a_delayed_upload_is_not_offered_before_its_time_after_a_restart() {
+    let Book { directory, ledger } = Book::new();
+    let delay = Write::Delay {
+        key: key(1, 1),
+        failures: 1,
+        doubts: 0,
+        next_try_at: Some(NOW.plus(60_000)),
+        reason: "later".into(),
+    };
+    step_at(&ledger, NOW, &[link("/d/cat.png", 1, 1), delay]);
+    drop(ledger);
+    let ledger = open(&directory.path().join("ledger.sqlite3")).unwrap();
+    let ask = Ask { lanes: vec![(FolderId(1), AccountId(1))], most: 9 };
+    let offer = ledger.offer(&ask, NOW.plus(59_999)).unwrap();
+    assert_eq!((offer.lanes[0].len(), offer.next_try_at), (0, Some(NOW.plus(60_000))));
+    assert_eq!(ledger.offer(&ask, NOW.plus(60_000)).unwrap().lanes[0].len(), 1);
 }
 
 #[test]

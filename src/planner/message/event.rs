@@ -291,7 +291,7 @@ pub enum ScanResult {
 /// What the ledger knows that an event is about; the engine looks it up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
-    /// For a sight, a push, an identity and a retry: the path's row.
+    /// For a sight, a push, an identity, a retry, and a source that changed: the path's row.
     pub row: Option<PathRow>,
     /// For an identity: the upload of that content on the wanted account. For a command: the
     /// upload it is about.

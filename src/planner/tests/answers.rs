@@ -3,7 +3,7 @@
 use super::story;
 
 #[test]
-fn a_broken_connection_is_retried_ever_later_at_a_stored_time() {
+pub(super) fn a_broken_connection_is_retried_ever_later_at_a_stored_time() {
     story(
         "
         ~ arrive cat.png A

@@ -108,6 +108,9 @@ impl Book {
             Event::Listed { account, listing: Ok(listing) } => {
                 self.facts_of_list(*account, listing, now, &mut facts);
             }
+            Event::Sent { attempt, outcome: Outcome::NotSent(_) } => {
+                facts.row = planner.source_of(*attempt).and_then(|path| self.path_row(path));
+            }
             Event::Asked(command) => self.facts_of_wish(command, &mut facts),
             Event::Sent { .. }
             | Event::Listed { .. }
@@ -427,6 +430,9 @@ impl Book {
     }
 
     fn put(&mut self, path: SharedPath, folder: FolderId, print: Fingerprint, sure: bool, is: Is) {
+        if matches!(is, Is::Settling(_) | Is::Failed(_)) {
+            self.pushed.retain(|_, pushed| *pushed != path);
+        }
         let known = self.rows.get(&path).map(|row| row.folder);
         let folder = known.filter(|_| folder == FolderId::PUSHES).unwrap_or(folder);
         let row = Row { folder, fingerprint: print, certain: sure, gone: false, is };

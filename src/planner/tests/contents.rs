@@ -209,7 +209,7 @@ fn a_file_that_is_settling_already_costs_no_second_row() {
 }
 
 #[test]
-fn a_fingerprint_too_fresh_to_be_relied_on_is_taken_again_once() {
+pub(super) fn a_fingerprint_too_fresh_to_be_relied_on_is_taken_again_once() {
     story(
         "
         given folder 1 a settle=500ms
@@ -314,6 +314,27 @@ fn what_was_uncertain_at_a_restart_is_read_again_by_the_scan() {
             write cat.png is certain
         > scan 1
             say scanned 1
+        ",
+    );
+}
+
+#[test]
+pub(super) fn what_was_read_before_a_change_that_was_seen_is_not_believed() {
+    story(
+        "
+        ~ put cat.png A:1 old
+        ~ see cat.png
+        ~ put cat.png B:2 old
+        > see cat.png
+            write settling cat.png: waiting until nobody has changed it for a while
+        > read cat.png early
+            do read cat.png
+        > read cat.png
+            write link cat.png to B on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write open 1: B on a as cat.png
+            do send 1: cat.png to a@x
+            say settled cat.png as B
+            say uploading cat.png
         ",
     );
 }

@@ -33,7 +33,7 @@ fn an_unknown_upload_is_looked_up_at_fixed_times_and_found() {
 }
 
 #[test]
-fn what_is_not_there_at_the_last_look_is_sent_again() {
+pub(super) fn what_is_not_there_at_the_last_look_is_sent_again() {
     story(
         "
         ~ arrive cat.png A
@@ -116,7 +116,7 @@ fn an_asset_that_the_ledger_has_is_another() {
 }
 
 #[test]
-fn three_doubts_in_a_row_hold_an_upload() {
+pub(super) fn three_doubts_in_a_row_hold_an_upload() {
     story(
         "
         ~ arrive cat.png A
@@ -218,7 +218,7 @@ fn a_list_that_shows_none_of_what_it_must_show_is_blind() {
 }
 
 #[test]
-fn a_list_that_does_not_reach_back_cannot_tell() {
+pub(super) fn a_list_that_does_not_reach_back_cannot_tell() {
     story(
         "
         ~ arrive cat.png A
@@ -290,7 +290,7 @@ fn one_list_settles_all_doubts_of_an_account() {
 }
 
 #[test]
-fn too_many_doubts_let_nothing_new_begin() {
+pub(super) fn too_many_doubts_let_nothing_new_begin() {
     story(
         "
         given doubts 2
@@ -397,7 +397,7 @@ fn what_a_crash_left_open_and_is_not_there_does_not_count_as_a_loss() {
 }
 
 #[test]
-fn a_doubt_may_not_take_what_a_held_upload_may_own() {
+pub(super) fn a_doubt_may_not_take_what_a_held_upload_may_own() {
     story(
         "
         ~ arrive cat.png A:10
@@ -420,6 +420,19 @@ fn a_doubt_may_not_take_what_a_held_upload_may_own() {
         ~ +1s
         > list a x1=cat.png:10
             write look 1 for 2: another upload of this name and size is held
+        ",
+    );
+}
+
+#[test]
+pub(super) fn a_generated_asset_is_another() {
+    story(
+        "
+        ~ arrive cat.png A
+        ~ sent 1 lost
+        ~ +1s
+        > list a x1!=cat.png:10
+            write look 1 for 1: not in the list yet
         ",
     );
 }

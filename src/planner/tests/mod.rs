@@ -9,8 +9,9 @@
 //!   are what they say; `old`, `future`, `foreign` and `locked` say how it looks);
 //!   `rm cat.png`, `mv cat.png dog.png`; `hide cat.png`, and `show cat.png` as it was;
 //! - `see cat.png` it is looked at; `left cat.png RULE` so, and a rule leaves it alone;
-//!   `read cat.png` the reading that was asked for ends (`torn`: in bytes that its look denies); `arrive cat.png A` all of these, for a
-//!   file that lay there for an hour;
+//!   `read cat.png` the reading that was asked for ends (`torn`: in bytes that its look denies;
+//!   `early`: before whatever happened since it was asked for); `arrive cat.png A` all of these, for
+//!   a file that lay there for an hour;
 //! - `scan 1` a scan of folder 1 finds what is on the disk (`away`, `incomplete`); `owe 1`;
 //! - `push out/cat.png a` (`force`);
 //! - `sent 1 stored x1`, `sent 1 lost`, `sent 1 429 30s`, … attempt 1 ends;
@@ -22,6 +23,7 @@
 mod accounts;
 mod answers;
 mod book;
+mod bugs;
 mod contents;
 mod doubts;
 mod folders;

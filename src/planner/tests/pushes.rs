@@ -219,3 +219,29 @@ fn all_pushes_go_before_any_folder() {
         ",
     );
 }
+
+#[test]
+fn a_pushed_file_that_cannot_be_sent_is_still_its_folders() {
+    story(
+        "
+        ~ arrive cat.png A:1
+        ~ sent 1 413
+        ~ put cat.png B:1 old
+        ~ push cat.png a
+        ~ see cat.png
+        ~ read cat.png
+        > sent 2 unreadable
+            write close 2 not_sent: input/output error
+            write settling cat.png: input/output error
+            write push cat.png to a
+            do look cat.png
+            say retry cat.png: input/output error
+        > rm cat.png
+        > see cat.png
+            write push cat.png to a has ended
+            write cat.png is gone
+            say failed cat.png: there is no such file
+            say gone cat.png
+        ",
+    );
+}

@@ -56,7 +56,7 @@ fn offline_burns_no_failure_and_probes_with_one() {
 }
 
 #[test]
-fn a_refused_token_stops_all_uploads_until_it_changes() {
+pub(super) fn a_refused_token_stops_all_uploads_until_it_changes() {
     story(
         "
         given accounts a b
@@ -261,7 +261,7 @@ fn a_broken_account_stops_that_account_alone() {
 }
 
 #[test]
-fn a_server_that_asks_to_slow_down_gets_the_pause_it_asks_for() {
+pub(super) fn a_server_that_asks_to_slow_down_gets_the_pause_it_asks_for() {
     story(
         "
         ~ arrive a.png A:1
@@ -309,7 +309,7 @@ fn an_upload_under_way_that_ends_well_does_not_shorten_that_pause() {
 }
 
 #[test]
-fn the_same_refusal_of_three_files_stops_the_account_and_requeues_them() {
+pub(super) fn the_same_refusal_of_three_files_stops_the_account_and_requeues_them() {
     story(
         "
         given concurrency 2
@@ -360,7 +360,7 @@ fn the_same_refusal_of_three_files_stops_the_account_and_requeues_them() {
 }
 
 #[test]
-fn three_server_errors_in_a_row_leave_one_probe_at_a_time() {
+pub(super) fn three_server_errors_in_a_row_leave_one_probe_at_a_time() {
     story(
         "
         ~ arrive a.png A:1

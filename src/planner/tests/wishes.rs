@@ -159,7 +159,7 @@ fn a_held_upload_that_is_not_there_is_sent_again_with_no_doubts_behind_it() {
 }
 
 #[test]
-fn an_asset_that_another_upload_has_resolves_nothing() {
+pub(super) fn an_asset_that_another_upload_has_resolves_nothing() {
     story(
         "
         ~ arrive b.png B:2

@@ -37,6 +37,8 @@ pub(super) struct World {
     looks: BTreeMap<SharedPath, FolderId>,
     /// What each file was asked to be read as.
     reads: BTreeMap<SharedPath, Fingerprint>,
+    /// What each reading comes to if it ends before anything else happens.
+    early: BTreeMap<SharedPath, Identity>,
     limits: Limits,
     folders: Vec<FolderPolicy>,
     now: Now,
@@ -124,6 +126,7 @@ impl World {
             hidden: BTreeMap::new(),
             looks: BTreeMap::new(),
             reads: BTreeMap::new(),
+            early: BTreeMap::new(),
             limits,
             folders,
             now,
@@ -178,6 +181,7 @@ impl World {
             ["see", path] => self.see(path, None),
             ["left", path, rule @ ..] => self.see(path, Some(rule.join(" "))),
             ["read", path] => self.read(path),
+            ["read", path, "early"] => self.read_early(path),
             ["read", path, "torn"] => self.read_torn(path),
             ["clock", by] => {
                 self.now.wall = self.now.wall.plus(time(by));
@@ -313,8 +317,21 @@ impl World {
     fn read(&mut self, path: &str) -> Vec<String> {
         let path = place(path);
         let asked = self.reads.remove(&path).expect("a file that was to be read");
+        let result = self.identity(&path, asked);
+        self.step(vec![Event::Identified { path, result }])
+    }
+
+    /// The reading ended before what happened since.
+    fn read_early(&mut self, path: &str) -> Vec<String> {
+        let path = place(path);
+        self.reads.remove(&path).expect("a file that was to be read");
+        let result = self.early.remove(&path).expect("a file that was to be read");
+        self.step(vec![Event::Identified { path, result }])
+    }
+
+    fn identity(&self, path: &SharedPath, asked: Fingerprint) -> Identity {
         let read_at = self.now.wall;
-        let result = match self.disk.get(&path) {
+        match self.disk.get(path) {
             None => Identity::Gone,
             Some(file) if file.stat().fingerprint != asked => Identity::Changed(file.stat()),
             Some(file) if file.locked => {
@@ -332,8 +349,7 @@ impl World {
                 name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 incomplete: file.label.starts_with("half").then(|| "it ends too early".into()),
             },
-        };
-        self.step(vec![Event::Identified { path, result }])
+        }
     }
 
     /// The bytes read are not those that the look, still the same, promises.
@@ -408,7 +424,8 @@ impl World {
         }
     }
 
-    /// `x1=cat.png:10@-1h`: id, name, size (`?` if not given), and how long ago it was made.
+    /// `x1=cat.png:10@-1h`: id (with `!` if nobody uploaded it), name, size (`?` if not given),
+    /// and how long ago it was made.
     fn listing(&self, account: AccountId, how: &[&str]) -> Result<Listing, Trouble> {
         let owner = self.book.accounts[&account].clone().unwrap_or_else(|| "a@x".into());
         let mut listing = Listing {
@@ -436,6 +453,10 @@ impl World {
         let (id, rest) = entry.split_once('=').expect("an id and a name");
         let (rest, ago) = rest.split_once('@').unwrap_or((rest, "0s"));
         let (name, size) = rest.split_once(':').expect("a name and a size");
+        let (id, is_user_upload) = match id.strip_suffix('!') {
+            Some(id) => (id, false),
+            None => (id, true),
+        };
         let (id, owner) = match id.split_once('/') {
             Some((owner, id)) => (id, email(owner).expect("an e-mail")),
             None => (id, owner.to_owned()),
@@ -445,7 +466,7 @@ impl World {
             name: Some(name.into()),
             size: size.parse().ok(),
             created_at: Some(self.now.wall.plus(time(ago))),
-            is_user_upload: true,
+            is_user_upload,
         }
     }
 
@@ -505,6 +526,7 @@ impl World {
             match effect {
                 Effect::Look { folder, path } => drop(self.looks.insert(path, folder)),
                 Effect::Identify { path, fingerprint } => {
+                    self.early.insert(path.clone(), self.identity(&path, fingerprint));
                     self.reads.insert(path, fingerprint);
                 }
                 _ => {}
