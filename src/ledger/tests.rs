@@ -4,6 +4,7 @@ mod merge;
 mod opening;
 mod queue;
 mod reading;
+mod torn;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@
 
 mod disk;
 mod jobs;
-mod rng;
+pub(crate) mod rng;
 mod server;
 mod worlds;
 
