@@ -49,7 +49,7 @@
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
-//! - [`crash`]: where a build for tests dies when it is told to.
+//! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
 //!
@@ -91,6 +91,8 @@ pub mod config;
 pub mod crash;
 pub mod daemon;
 pub mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hash;
 pub mod ledger;
 pub mod media;

@@ -12,6 +12,8 @@ mod avi;
 mod ebml;
 mod flac;
 mod flv;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod gif;
 mod jpeg;
 mod mp4;
