@@ -12,6 +12,8 @@ mod check;
 mod environment;
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod keys;
 mod kinds;
 mod load;

@@ -10,6 +10,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::crash;
+
 /// The most that is read at once, in bytes: 128 KiB.
 pub const CHUNK: usize = 128 * 1024;
 
@@ -60,6 +62,7 @@ pub fn hash_file(
     let mut hasher = blake3::Hasher::new();
     let mut offset = 0;
     while offset < size {
+        crash::point("hashing");
         if cancelled() {
             return Err(HashError::Cancelled);
         }

@@ -49,13 +49,14 @@
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
+//! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
 //!
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `stamp`, `text`, `secret` | other leaves |
+//! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `engine` | `planner`, `ledger` |
 //! | `daemon`, `cli` | everything; nobody imports `cli` |
@@ -87,8 +88,11 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod daemon;
 pub mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hash;
 pub mod ledger;
 pub mod media;

@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::Rate;
 use super::flow::{Cut, Flow, Party};
 use super::source::Source;
+use crate::crash;
 
 /// Most bytes handed over at once. hyper holds up to 16 pieces or 408 KiB, and asks again as soon
 /// as one has gone to the system: the smaller, the sooner a slow line is seen to move.
@@ -104,9 +105,13 @@ impl Body for FileBody {
         }
         let bytes = ready!(body.poll_turn(cx));
         let last = bytes as u64 == body.left;
+        if last {
+            crash::point("last bytes");
+        }
         if let Err(cut) = ready!(body.flow.poll_hand(bytes, last)) {
             return Poll::Ready(Some(Err(cut)));
         }
+        crash::point("bytes");
         body.left -= bytes as u64;
         Poll::Ready(Some(Ok(Frame::data(body.ready.split_to(bytes)))))
     }

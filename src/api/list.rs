@@ -97,7 +97,7 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     Trouble { reason, refusal: None }
 }
 
-fn asset(entry: &Entry) -> Option<ListedAsset> {
+pub(super) fn asset(entry: &Entry) -> Option<ListedAsset> {
     let listed: &Listed = match entry {
         Entry::Asset(listed) => listed,
         Entry::Other(_) => return None,

@@ -10,6 +10,8 @@
 mod body;
 mod client;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod list;
 mod rate;
 mod send;

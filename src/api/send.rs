@@ -20,6 +20,7 @@ use super::flow::{Flow, Party, Stage};
 use super::source::Source;
 use super::verdict::{self, Answer};
 use super::{Rate, words};
+use crate::crash;
 use crate::planner::{self, NotSent, Outcome, Trouble, Wall};
 
 /// Most bytes of an answer to an upload that are read; a real one has about 2,000.
@@ -122,6 +123,7 @@ impl Client {
     /// answer settles the matter, so its words get a limited time.
     async fn exchange(&self, request: RequestBuilder, flow: &Flow) -> reqwest::Result<Answer> {
         let mut response = request.send().await?;
+        crash::point("answered");
         let status = response.status();
         flow.answered(status.as_u16());
         let mut answer = head(&response);

@@ -10,6 +10,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::words;
+
 /// The answer to an upload, as far as it is used.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -135,7 +137,7 @@ impl Loose {
         let (user, rest) = text.strip_prefix("user:")?.split_once("-runwayml:")?;
         let (email, asset) = rest.rsplit_once("-asset:")?;
         let full = !user.is_empty() && !email.is_empty() && !asset.is_empty();
-        let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        let plain = !text.chars().any(|c| c.is_whitespace() || words::misleads(c));
         (full && plain && text.len() <= ASSET_ID_MOST).then_some(text)
     }
 }
@@ -199,6 +201,7 @@ mod tests {
             ("user:1-pixverse:a@b.c-asset:0f", false),
             ("user:1-runwayml:a@b.c-asset:0f\n", false),
             ("user:1-runwayml:a b@c-asset:0f", false),
+            ("user:1-runwayml:\u{202E}a@b.c-asset:0f", false),
             (&format!("user:1-runwayml:{long}-asset:0f"), false),
             ("", false),
         ] {

@@ -167,9 +167,14 @@ fn entities(text: &str) -> String {
 
 /// A character as it may be shown: controls and marks that turn or hide text are escaped.
 fn shown(c: char) -> String {
+    if misleads(c) { c.escape_unicode().to_string() } else { c.to_string() }
+}
+
+/// Controls, and marks that turn or hide the text beside them.
+pub(super) fn misleads(c: char) -> bool {
     let hides = matches!(c,
         '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-    if c.is_control() || hides { c.escape_unicode().to_string() } else { c.to_string() }
+    c.is_control() || hides
 }
 
 fn lower(text: &str) -> String {

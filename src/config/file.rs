@@ -53,6 +53,12 @@ impl Source {
         let mut bytes = Vec::new();
         let read = file.take(LONGEST_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| unreadable(reason(&error)))?;
+        Source::of(path, bytes).map(Some)
+    }
+
+    /// What the file holds.
+    pub(super) fn of(path: &Path, bytes: Vec<u8>) -> Result<Source, ConfigError> {
+        let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
         if bytes.len() as u64 > LONGEST_BYTES {
             return Err(unreadable("it is longer than 1 MiB".to_owned()));
         }
@@ -60,7 +66,7 @@ impl Source {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             unreadable(format!("line {} is not UTF-8", line_of(valid)))
         })?;
-        Ok(Some(Source { path: Arc::new(path.to_owned()), text }))
+        Ok(Source { path: Arc::new(path.to_owned()), text })
     }
 
     /// Parses the text; the result borrows from both.

@@ -90,14 +90,24 @@ pub fn resolve(path: &Path) -> PathBuf {
 }
 
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
-    let (path, from) = locate(sources)?;
-    let (state_dir, state_dir_from) = locate_state_dir(sources)?;
-    let source = Source::read(&path)?;
+    let file = locate(sources)?;
+    let state_dir = locate_state_dir(sources)?;
+    let source = Source::read(&file.0)?;
+    assemble(sources, file, state_dir, source.as_ref())
+}
+
+/// Everything on top of each other, once the file is read.
+pub(super) fn assemble(
+    sources: &Sources,
+    (path, from): (PathBuf, Origin),
+    (state_dir, state_dir_from): (PathBuf, Origin),
+    source: Option<&Source>,
+) -> Result<Loaded, ConfigError> {
     if source.is_none() && from != Origin::Default {
         return Err(ConfigError::Missing { from, path });
     }
-    let document = source.as_ref().map(Source::parse).transpose()?;
-    let tables = match source.as_ref().zip(document.as_ref()) {
+    let document = source.map(Source::parse).transpose()?;
+    let tables = match source.zip(document.as_ref()) {
         Some((source, document)) => source.tables(document)?,
         None => file::Tables::default(),
     };

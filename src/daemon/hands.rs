@@ -20,7 +20,7 @@ use crate::planner::{
     AccountId, Asset, AttemptId, Event, Fingerprint, FolderId, Identity, Listing, Look, NotSent,
     Outcome, Send, SharedPath, Sight, Trouble,
 };
-use crate::scan;
+use crate::{crash, scan};
 
 use super::eyes::within_size;
 use super::identify::identify;
@@ -150,7 +150,9 @@ impl Hands {
         let (reach, abort) = (self.reach.clone(), self.abort.clone());
         let flights = Arc::clone(&self.flights);
         self.spawn(async move {
+            crash::point("attempt");
             let outcome = reach.send(&send, flight, abort).await;
+            crash::point("sent");
             flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
             reach.answer(Event::Sent { attempt, outcome });
         });
@@ -182,6 +184,7 @@ impl Hands {
                     Err(Trouble { reason: "there is no token".into(), refusal: None })
                 }
             };
+            crash::point("listed");
             reach.answer(Event::Listed { account, listing });
         });
     }

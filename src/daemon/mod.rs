@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::crash;
 use crate::engine::{Engine, Input};
 use crate::ledger::LedgerError;
 use crate::planner::{
@@ -197,9 +198,11 @@ impl Session {
         let step = self.engine.step(self.clock.now(), inputs)?;
         for effect in step.effects {
             tracing::trace!(?effect, "out");
+            crash::point("effect");
             self.begin(effect);
         }
         for notice in &step.notices {
+            crash::point("notice");
             say(Said::Notice(notice), &self.engine);
         }
         self.crowded.extend(listed);

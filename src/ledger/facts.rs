@@ -262,7 +262,11 @@ impl Ledger {
     /// What an earlier run left behind.
     pub fn remembered(&self) -> Result<Remembered> {
         let sql = "SELECT a.id, c.hash, u.account_id, d.path, p.name, p.folder_id, a.name, c.size,
-                          a.opened_at, a.skew_ms, a.looks, u.failures, u.doubts, a.took_ms,
+                          a.opened_at, a.skew_ms, a.looks, u.failures, u.doubts,
+                          -- A crash was over when the next run began, however often it is
+                          -- started after that.
+                          coalesce(a.took_ms, (SELECT min(r.started_at) FROM run r
+                                               WHERE r.id > a.run_id) - a.opened_at),
                           (SELECT count(*) FROM upload n WHERE n.account_id = u.account_id
                              AND n.asset_id IS NOT NULL
                              AND n.uploaded_at >= coalesce(a.sent_at, a.opened_at))

@@ -18,6 +18,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::crash;
 use crate::planner::{AccountId, FolderId, Wall};
 
 pub use views::{AttemptRow, Filter, Row, State};
@@ -158,6 +159,7 @@ impl Ledger {
         pid: u32,
         now: Wall,
     ) -> Result<Ledger, LedgerError> {
+        crash::point("opening");
         prepare(&db)?;
         migrate(&mut db, path)?;
         remember_server(&db, base_url)?;
@@ -176,6 +178,7 @@ impl Ledger {
             (pid, now.0, env!("CARGO_PKG_VERSION")),
         )?;
         self.run = self.db.last_insert_rowid();
+        crash::point("opened");
         Ok(())
     }
 
@@ -289,7 +292,9 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), LedgerError> {
         let transaction = db.transaction_with_behavior(behavior)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", index as i64 + 1)?;
+        crash::point("migrating");
         transaction.commit()?;
+        crash::point("migrated");
     }
     Ok(())
 }

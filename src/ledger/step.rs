@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Ledger, LedgerError};
+use crate::crash;
 use crate::planner::sabotage::{self, Bug};
 use crate::planner::{AccountId, Fingerprint, FolderId, IgnoredBy, Wall, Write};
 
@@ -30,7 +31,10 @@ impl Ledger {
     /// # Errors
     /// If the ledger cannot be written; nothing of the step is kept then.
     pub fn commit_step(&self) -> Result<()> {
-        Ok(self.db.execute_batch("COMMIT")?)
+        crash::point("commit");
+        self.db.execute_batch("COMMIT")?;
+        crash::point("committed");
+        Ok(())
     }
 
     /// Forgets the step.

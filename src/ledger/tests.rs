@@ -5,6 +5,7 @@ mod merge;
 mod opening;
 mod queue;
 mod reading;
+mod torn;
 mod wishes;
 
 use std::path::{Path, PathBuf};

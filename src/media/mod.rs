@@ -12,6 +12,8 @@ mod avi;
 mod ebml;
 mod flac;
 mod flv;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod gif;
 mod jpeg;
 mod mp4;
@@ -159,6 +161,13 @@ fn shortfall(what: &str, promised: u64, there: u64) -> String {
         (much, little) = (format!("{promised} bytes"), format!("{there} bytes"));
     }
     format!("{what} promises {much}, {little} are there")
+}
+
+/// The four letters that name a part of a file, or other words where they are none.
+fn letters<'a>(kind: &'a [u8; 4], otherwise: &'static str) -> &'a str {
+    let plain = kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    let name = std::str::from_utf8(kind).unwrap_or_default().trim_end();
+    if plain && !name.is_empty() { name } else { otherwise }
 }
 
 /// `units` of a clock that ticks `per_second` times a second, in milliseconds; none below one.

@@ -157,8 +157,8 @@ impl Layout {
                 return Completeness::CannotTell;
             }
             let there = size.saturating_sub(cut.body);
-            let name = String::from_utf8_lossy(&cut.kind).trim_end().to_owned();
-            return incomplete(shortfall(&name, end - cut.body, there));
+            let name = super::letters(&cut.kind, "a box");
+            return incomplete(shortfall(name, end - cut.body, there));
         }
         if self.unfinished {
             return Completeness::CannotTell;

@@ -112,9 +112,9 @@ pub(super) fn completeness(
     }
     let incomplete = |reason| Completeness::Incomplete { reason };
     if let Some(cut) = chunks.iter().find(|chunk| chunk.end() > size) {
-        let name = String::from_utf8_lossy(&cut.kind);
+        let name = super::letters(&cut.kind, "a chunk");
         let there = size.saturating_sub(cut.at);
-        return incomplete(shortfall(name.trim_end(), cut.len, there));
+        return incomplete(shortfall(name, cut.len, there));
     }
     if all_chunks && !has_data {
         return incomplete(shortfall("the header", promised, size));

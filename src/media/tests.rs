@@ -10,10 +10,9 @@ mod sound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use super::source::{BYTE_LIMIT, READ_LIMIT};
 use super::*;
 
 fn corpus_dir() -> PathBuf {
@@ -32,48 +31,13 @@ fn corpus() -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// A file in memory that counts what is read of it.
-struct Counting<'a> {
-    file: Cursor<&'a [u8]>,
-    bytes: u64,
-    seeks: u32,
-    end: u64,
-}
-
-impl<'a> Counting<'a> {
-    fn new(bytes: &'a [u8]) -> Counting<'a> {
-        Counting { file: Cursor::new(bytes), bytes: 0, seeks: 0, end: 0 }
-    }
-}
-
-impl Read for Counting<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        self.bytes += read as u64;
-        self.end = self.end.max(self.file.position());
-        Ok(read)
-    }
-}
-
-impl Seek for Counting<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.seeks += 1;
-        self.file.seek(to)
-    }
-}
-
 /// Inspects `bytes` and checks that the inspection stayed within its bounds.
 fn look(name: &str, bytes: &[u8]) -> Inspection {
     look_sized(name, bytes, bytes.len() as u64)
 }
 
 fn look_sized(name: &str, bytes: &[u8], size: u64) -> Inspection {
-    let mut file = Counting::new(bytes);
-    let inspection = inspect(&mut file, size, OsStr::new(name)).unwrap();
-    assert!(file.bytes <= BYTE_LIMIT, "{name}: {} bytes", file.bytes);
-    assert!(file.seeks <= READ_LIMIT, "{name}: {} seeks", file.seeks);
-    assert!(file.end <= size, "{name}: read past the expected size");
-    inspection
+    fuzzed::look(name, bytes, size)
 }
 
 fn facts(name: &str, bytes: &[u8]) -> Facts {

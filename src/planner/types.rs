@@ -308,7 +308,7 @@ pub struct OpenAttempt {
     pub failures: u32,
     /// Doubts in a row of the upload so far.
     pub doubts: u32,
-    /// How long the body took, if its end was seen.
+    /// How long the body took if its end was seen, else how long it can have taken at most.
     pub took_ms: Option<i64>,
     /// Assets stored on the account since.
     pub newer: u32,

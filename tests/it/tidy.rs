@@ -25,7 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
 const ADAPTERS: &[&str] = &["scan", "watch", "media", "api", "sandbox", "ledger"];
 
 /// What an adapter may import: the planner's types and the leaves.
-const LEAVES: &[&str] = &["planner", "hash", "secret", "text", "stamp", "rules", "config"];
+const LEAVES: &[&str] = &["planner", "hash", "secret", "text", "stamp", "crash", "rules", "config"];
 
 /// The most lines of production in one file.
 const LINES_MOST: usize = 520;

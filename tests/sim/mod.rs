@@ -7,7 +7,7 @@ mod check;
 mod disk;
 mod hands;
 mod jobs;
-mod rng;
+pub(crate) mod rng;
 mod server;
 mod users;
 mod worlds;

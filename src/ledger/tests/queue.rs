@@ -7,12 +7,12 @@ use super::*;
 use crate::planner::{Ask, IgnoredBy, PathRow, PathStatus, UploadState};
 
 /// What a write is made from: which kind, and which of a few paths, contents, accounts, folders.
-type Draw = (u8, u8, u8, u8, u8);
+pub(super) type Draw = (u8, u8, u8, u8, u8);
 
 const PATHS: [&str; 4] = ["/d/a.png", "/d/b.png", "/e/a.png", "/p.png"];
 
 /// A drawn write, if the planner could make it as things stand.
-fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
+pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
     let (kind, at, id, account, folder) = draw;
     let at = PATHS[usize::from(at)];
     let row: Option<PathRow> = ledger.path_row(Path::new(at)).unwrap();

@@ -320,3 +320,18 @@ fn held_uploads_have_claims_on_every_account_that_may_be_theirs() {
     assert_eq!(book.ledger.held(AccountId(2)).unwrap(), []);
     assert_eq!(book.ledger.held(nameless).unwrap(), claims);
 }
+
+#[test]
+fn an_attempt_of_a_crash_took_at_most_until_the_next_run_began_however_many_come_after() {
+    let mut book = Book::new();
+    book.step(&[link("/d/a.png", 1, 1), attempt(1, "/d/a.png", key(1, 1))]);
+    let took_ms = |book: &Book| book.ledger.remembered().unwrap().open[0].took_ms;
+    assert_eq!(took_ms(&book), None);
+    for (pid, later_ms) in [(8, 700), (9, 90_000)] {
+        book.ledger.begin_run(pid, NOW.plus(later_ms)).unwrap();
+        assert_eq!(took_ms(&book), Some(700));
+    }
+    let (attempt, reason) = (AttemptId(1), "lost".into());
+    book.step(&[Write::Doubt { attempt, status: None, reason, took_ms: 30 }]);
+    assert_eq!(took_ms(&book), Some(30), "its end was seen");
+}

@@ -152,10 +152,16 @@ impl Daemon {
         std::mem::take(&mut self.events)
     }
 
-    /// Ends it as a power cut does.
-    pub fn kill(mut self) {
+    /// Ends it as a power cut does. Gives what it said on stderr.
+    pub fn kill(mut self) -> Vec<String> {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if let Line::Err(line) = line {
+                self.told.push(line);
+            }
+        }
+        std::mem::take(&mut self.told)
     }
 }
 

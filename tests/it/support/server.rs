@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use taxiway::sandbox::{Asset, Call, Fault, Options, RequestRecord, Sandbox};
+use taxiway::sandbox::{Asset, Call, Counter, Fault, Options, RequestRecord, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -109,6 +109,11 @@ impl Server {
     /// How many of a call came.
     pub fn calls(&self, call: Call) -> u64 {
         self.sandbox().requests().counters.get(&call).map_or(0, |counter| counter.total)
+    }
+
+    /// How the requests of a call ended.
+    pub fn counters(&self, call: Call) -> Counter {
+        self.sandbox().requests().counters.get(&call).cloned().unwrap_or_default()
     }
 
     /// How many uploads were begun.
