@@ -174,7 +174,8 @@ impl Ledger {
     ) -> Result<()> {
         let mut after = 0;
         loop {
-            let page = self.page(filter, running, after, PAGE)?;
+            let page = self.page(filter, running, after, PAGE);
+            let page = page.map_err(|error| self.name_in(error))?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
