@@ -123,9 +123,11 @@ fn way_back(ledger: &Path) -> String {
     };
     // A log that stayed would be replayed into the backup.
     let log = log_of(ledger);
-    let damaged = [(ledger, aside(ledger)), (&log, log_of(&aside(ledger)))];
-    let there = damaged.iter().filter(|(from, _)| from.exists());
-    let moves = there.map(|(from, to)| format!("mv {} {}", name_word(from), name_word(to)));
+    let with_pages = log.metadata().is_ok_and(|log| log.len() > 0);
+    let damaged =
+        [(ledger, aside(ledger), ledger.exists()), (&log, log_of(&aside(ledger)), with_pages)];
+    let there = damaged.iter().filter(|(.., there)| *there);
+    let moves = there.map(|(from, to, _)| format!("mv {} {}", name_word(from), name_word(to)));
     let moves: String = moves.map(|command| command + " && ").collect();
     format!(
         "stop taxiway, then: cd {} && {moves}cp {} {}; and for what was uploaded since: taxiway \

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use super::LedgerError;
@@ -56,8 +57,16 @@ pub(super) fn look_at_log(ledger: &Path) -> Result<LastEnd, LedgerError> {
     }
 }
 
-/// Checks pages until the time is over.
+/// Checks pages until the time is over. The log stays where it is if they are damaged: the next
+/// start looks again, and who salvages the ledger has what was committed last.
 pub(super) fn check_pages(db: &Connection) -> Result<(), LedgerError> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    look_at_pages(db)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}
+
+fn look_at_pages(db: &Connection) -> Result<(), LedgerError> {
     let interrupt = db.get_interrupt_handle();
     let (done, wait) = channel::<()>();
     let found = std::thread::scope(|scope| {

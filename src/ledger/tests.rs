@@ -1,9 +1,11 @@
 //! The ledger over real files, and its invariants under writes in any order.
 
+mod damage;
 mod merge;
 mod opening;
 mod queue;
 mod reading;
+mod upgrade;
 mod verify;
 
 use std::path::{Path, PathBuf};
