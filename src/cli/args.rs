@@ -70,7 +70,7 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
-    /// Verify and copy the ledger
+    /// Verify, copy, export and import the ledger
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,

@@ -8,6 +8,7 @@
 
 mod backup;
 mod error;
+mod exchange;
 mod facts;
 mod opening;
 mod step;
@@ -28,6 +29,7 @@ use opening::LastEnd;
 
 pub use backup::BackupError;
 pub use error::LedgerError;
+pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use verify::{Fault, Totals};
 pub use views::{AttemptRow, Filter, Row, State};
 

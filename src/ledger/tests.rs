@@ -1,6 +1,7 @@
 //! The ledger over real files, and its invariants under writes in any order.
 
 mod damage;
+mod exchange;
 mod merge;
 mod opening;
 mod queue;

@@ -14,4 +14,16 @@ pub enum LedgerCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print every upload, one JSON object a line
+    Export {
+        /// Print CSV, with a header; of the paths that hold a content only the first
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// Merge what another ledger exported into this one
+    Import {
+        /// JSON lines or CSV; - is stdin
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }

@@ -2,6 +2,9 @@
 
 mod args;
 mod backup;
+mod export;
+mod import;
+mod records;
 mod verify;
 
 use crate::daemon::lock;
@@ -16,6 +19,8 @@ pub fn ledger(common: &Common, command: LedgerCommand) -> Result<Exit, Failure> 
     match command {
         LedgerCommand::Verify => verify::verify(common),
         LedgerCommand::Backup { file } => backup::backup(common, &file),
+        LedgerCommand::Export { csv } => export::export(common, csv),
+        LedgerCommand::Import { file } => import::import(common, &file),
     }
 }
 
