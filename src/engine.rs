@@ -88,13 +88,13 @@ impl Engine {
                     return if acted { Ok(step) } else { Err(no_commit()) };
                 }
                 if writes > 0 {
-                    self.ledger.commit_step()?;
+                    self.ledger.commit_step().map_err(|error| self.ledger.name_in(error))?;
                 }
                 Ok(step)
             }
             Err(error) => {
                 self.ledger.abandon_step();
-                Err(error)
+                Err(self.ledger.name_in(error))
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::config::{BadValue, Email, parse_duration};
 use crate::ledger::State;
 use crate::sandbox::Fault;
 
+use super::ledger::LedgerCommand;
+
 /// Uploads each file of a folder once to Runway through useapi.net, and remembers its assetId.
 #[derive(Debug, Parser)]
 #[command(name = "taxiway", version, propagate_version = true, max_term_width = 100)]
@@ -68,6 +70,11 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
+    /// Verify, copy, export and import the ledger
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
     /// Run a local server that behaves as the documented API
     Sandbox(SandboxArgs),
     /// Show where the configuration is, what it says, and whether it is sound

@@ -8,6 +8,7 @@ mod args;
 mod config;
 mod events;
 mod ids;
+mod ledger;
 mod list;
 mod output;
 mod push;
@@ -95,6 +96,8 @@ impl From<LedgerError> for Failure {
             LedgerError::OtherServer { .. } => Exit::Config,
             LedgerError::Newer { .. }
             | LedgerError::Damaged { .. }
+            | LedgerError::StrayLog { .. }
+            | LedgerError::NoCopy { .. }
             | LedgerError::Sqlite(_)
             | LedgerError::OldSqlite(_) => Exit::Ledger,
         };
@@ -169,6 +172,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Push(args) => push::push(&common, args),
         Command::Id(args) => ids::id(&common, &args),
         Command::Ls(args) => list::ls(&common, &args),
+        Command::Ledger { command } => ledger::ledger(&common, command),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
         Command::Config { command } => config::config(&common, &command),
     }

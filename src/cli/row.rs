@@ -156,7 +156,8 @@ fn reason(row: &Row) -> Option<String> {
     }
 }
 
-fn quoted(cell: &str) -> String {
+/// A cell of CSV (RFC 4180).
+pub fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

@@ -23,6 +23,8 @@ pub enum Role {
     Daemon,
     /// Uploads some files and ends.
     Push,
+    /// Changes the ledger itself and ends.
+    Upkeep,
 }
 
 /// Why the state directory cannot be had.
@@ -33,7 +35,7 @@ pub enum LockError {
     Held {
         /// The holder's process id; 0 if it could not be read.
         pid: u32,
-        /// "another taxiway" or "a push".
+        /// "another taxiway", "a push" or "an upkeep of the ledger".
         what: &'static str,
         /// The holder watches folders: it will not end by itself.
         daemon: bool,
@@ -137,6 +139,7 @@ fn sign(file: &mut File, role: Role) -> io::Result<()> {
     let role = match role {
         Role::Daemon => "run",
         Role::Push => "push",
+        Role::Upkeep => "ledger",
     };
     file.set_len(0)?;
     file.rewind()?;
@@ -157,8 +160,11 @@ fn holder(file: &mut File, directory: &Path) -> LockError {
     let read = file.rewind().and_then(|()| file.take(64).read_to_string(&mut text));
     let mut words = text.split_whitespace();
     let pid = words.next().filter(|_| read.is_ok()).and_then(|pid| pid.parse().ok()).unwrap_or(0);
-    let daemon = words.next() != Some("push");
-    let what = if daemon { "another taxiway" } else { "a push" };
+    let (what, daemon) = match words.next() {
+        Some("push") => ("a push", false),
+        Some("ledger") => ("an upkeep of the ledger", false),
+        Some(_) | None => ("another taxiway", true),
+    };
     LockError::Held { pid, what, daemon, directory: shown(directory) }
 }
 

@@ -6,13 +6,18 @@
 //! - the schema is the number of migrations applied; a newer one is refused;
 //! - there is one writer, and readers open read-only.
 
+mod backup;
+mod error;
+mod exchange;
 mod facts;
+mod opening;
 mod step;
 mod uploads;
+mod verify;
 mod views;
 mod wishes;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -20,7 +25,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::crash;
 use crate::planner::{AccountId, FolderId, Wall};
+use crate::text::shown;
 
+use opening::LastEnd;
+
+pub use backup::BackupError;
+pub use error::LedgerError;
+pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
+pub use verify::{Fault, Totals};
 pub use views::{AttemptRow, Filter, Row, State};
 
 /// The schema, step by step. Append only.
@@ -31,61 +43,6 @@ const MIGRATIONS: [&str; 2] = [
 
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
-
-/// What goes wrong with a ledger. None of it is about one file.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file was written by a later version.
-    #[error("{path} was written by a newer taxiway (schema {found}, this one knows {known})")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// Ours.
-        known: usize,
-    },
-    /// The ledger remembers another server.
-    #[error("this ledger belongs to {remembered}, not to {asked}")]
-    OtherServer {
-        /// The base URL it was made with.
-        remembered: String,
-        /// The base URL it was opened with.
-        asked: String,
-    },
-    /// The file is no SQLite database, or a damaged one.
-    #[error("the ledger {path} is damaged: {source}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// SQLite could not do what it was asked.
-    #[error("the ledger cannot be written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The SQLite that this program was linked with is too old.
-    #[error("SQLite {0} can damage a ledger; 3.51.3 or later is needed")]
-    OldSqlite(&'static str),
-}
-
-impl LedgerError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match self {
-            LedgerError::Newer { .. } => "install the newer taxiway again".into(),
-            LedgerError::OtherServer { remembered, .. } => format!(
-                "set base_url = \"{remembered}\", or use another --state-dir for the other server"
-            ),
-            LedgerError::Damaged { path, .. } => format!(
-                "stop taxiway, keep a copy of {}, and put a backup of it in its place",
-                path.display()
-            ),
-            LedgerError::Sqlite(_) => "check that the disk is not full: df -h".into(),
-            LedgerError::OldSqlite(_) => "build taxiway with its bundled SQLite".into(),
-        }
-    }
-}
 
 /// The ledger, opened for writing or for reading.
 #[derive(Debug)]
@@ -103,8 +60,16 @@ impl Ledger {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(LedgerError::OldSqlite(rusqlite::version()));
         }
-        let db = Connection::open(path)?;
-        Ledger::begin(db, path, base_url, pid, now).map_err(|error| name_damage(error, path))
+        let last_end = opening::look_at_log(path)?;
+        let open = || {
+            let db = Connection::open(path)?;
+            prepare(&db)?;
+            if last_end == LastEnd::Cut {
+                opening::check_pages(&db)?;
+            }
+            Ledger::begin(db, Some(path), base_url, pid, now)
+        };
+        open().map_err(|error| error.of(path))
     }
 
     /// A ledger in memory, for dry runs and simulations: the same code, no disk.
@@ -113,7 +78,8 @@ impl Ledger {
     /// See [`LedgerError`].
     pub fn in_memory(base_url: &str, now: Wall) -> Result<Ledger, LedgerError> {
         let db = Connection::open_in_memory()?;
-        Ledger::begin(db, Path::new(":memory:"), base_url, 0, now)
+        prepare(&db)?;
+        Ledger::begin(db, None, base_url, 0, now)
     }
 
     /// Opens the ledger for reading; none if there is no such file, or nothing in it yet because
@@ -122,6 +88,7 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn read(path: &Path) -> Result<Option<Ledger>, LedgerError> {
+        opening::look_at_log(path)?;
         if !path.exists() {
             return Ok(None);
         }
@@ -135,7 +102,7 @@ impl Ledger {
             let run = newest_run(&db)?;
             Ok(Some(Ledger { db, run }))
         };
-        open().map_err(|error| name_damage(error, path))
+        open().map_err(|error| error.of(path))
     }
 
     /// A copy of the ledger in memory, for a run that must leave no trace.
@@ -149,18 +116,18 @@ impl Ledger {
             copy.run_to_completion(1_000, Duration::ZERO, None)?;
         }
         prepare(&db)?;
+        migrate(&mut db, None)?;
         Ok(Ledger { db, run: self.run })
     }
 
     fn begin(
         mut db: Connection,
-        path: &Path,
+        path: Option<&Path>,
         base_url: &str,
         pid: u32,
         now: Wall,
     ) -> Result<Ledger, LedgerError> {
         crash::point("opening");
-        prepare(&db)?;
         migrate(&mut db, path)?;
         remember_server(&db, base_url)?;
         let mut ledger = Ledger { db, run: 0 };
@@ -284,9 +251,14 @@ fn check_schema(db: &Connection, path: &Path) -> Result<usize, LedgerError> {
     }
 }
 
-/// Each migration is one transaction together with the number that says it was applied.
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), LedgerError> {
-    let applied = check_schema(db, path)?;
+/// Each migration is one transaction together with the number that says it was applied. What is
+/// in the file already is copied first.
+fn migrate(db: &mut Connection, path: Option<&Path>) -> Result<(), LedgerError> {
+    let applied = check_schema(db, path.unwrap_or(Path::new(":memory:")))?;
+    if let Some(path) = path.filter(|_| applied > 0 && applied < MIGRATIONS.len()) {
+        let copy = backup::keep_older(db, path, MIGRATIONS.len())?;
+        tracing::info!("the ledger as the older version left it is kept: {}", shown(&copy));
+    }
     for (index, sql) in MIGRATIONS.iter().enumerate().skip(applied) {
         let behavior = rusqlite::TransactionBehavior::Immediate;
         let transaction = db.transaction_with_behavior(behavior)?;
@@ -316,18 +288,6 @@ fn remember_server(db: &Connection, base_url: &str) -> Result<(), LedgerError> {
 
 fn newest_run(db: &Connection) -> Result<i64, LedgerError> {
     Ok(db.query_row("SELECT coalesce(max(id), 0) FROM run", [], |row| row.get(0))?)
-}
-
-fn name_damage(error: LedgerError, path: &Path) -> LedgerError {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    match error {
-        LedgerError::Sqlite(source)
-            if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) =>
-        {
-            LedgerError::Damaged { path: path.into(), source }
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl State {
         }
     }
 
-    fn parse(word: &str) -> State {
+    pub(super) fn parse(word: &str) -> State {
         State::ALL.into_iter().find(|state| state.as_str() == word).unwrap_or(State::Settling)
     }
 }
@@ -142,19 +142,23 @@ pub struct Filter {
     pub with_gone: bool,
 }
 
-/// A path's state in SQL. `?1` says whether the newest run holds the lock.
-const STATE: &str = "CASE p.status
-    WHEN 'settling' THEN 'settling'
-    WHEN 'failed' THEN 'failed'
-    WHEN 'linked' THEN CASE
+/// An upload's state in SQL. `?1` says whether the newest run holds the lock.
+pub(super) const UPLOAD_STATE: &str = "CASE
         WHEN u.asset_id IS NOT NULL THEN 'uploaded'
         WHEN u.failed_at IS NOT NULL THEN 'failed'
         WHEN u.held_at IS NOT NULL THEN 'held'
         ELSE coalesce((SELECT CASE
                 WHEN a.sent_at IS NULL AND ?1 AND a.run_id = (SELECT max(id) FROM run)
                 THEN 'uploading' ELSE 'unknown' END
-            FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL), 'queued') END
-    ELSE 'ignored' END";
+            FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL), 'queued') END";
+
+/// A path's state in SQL.
+fn state_sql() -> String {
+    format!(
+        "CASE p.status WHEN 'settling' THEN 'settling' WHEN 'failed' THEN 'failed'
+             WHEN 'linked' THEN {UPLOAD_STATE} ELSE 'ignored' END"
+    )
+}
 
 const FROM: &str = "FROM path p JOIN directory d ON d.id = p.directory_id
     LEFT JOIN content c ON c.id = p.content_id LEFT JOIN upload u ON u.id = p.upload_id
@@ -174,7 +178,8 @@ impl Ledger {
     ) -> Result<()> {
         let mut after = 0;
         loop {
-            let page = self.page(filter, running, after, PAGE)?;
+            let page = self.page(filter, running, after, PAGE);
+            let page = page.map_err(|error| self.name_in(error))?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
@@ -197,8 +202,9 @@ impl Ledger {
         } else {
             format!("AND p.folder_id IN ({folders})")
         };
+        let state = state_sql();
         let sql = format!(
-            "SELECT p.id, d.path, p.name, p.folder_id, {STATE}, t.email, c.hash, p.size,
+            "SELECT p.id, d.path, p.name, p.folder_id, {state}, t.email, c.hash, p.size,
                     c.media_type, c.width, c.height, c.duration_ms, u.asset_id, u.asset_url,
                     u.name, p.seen_at, u.uploaded_at,
                     (SELECT count(*) FROM attempt a WHERE a.upload_id = u.id),
@@ -228,8 +234,9 @@ impl Ledger {
     /// left to send.
     pub fn counts(&self, folders: &[FolderId], running: bool) -> Result<([u64; 8], u64)> {
         let list = folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",");
+        let state = state_sql();
         let sql = format!(
-            "SELECT {STATE} AS state, count(*), sum(p.size) {FROM}
+            "SELECT {state} AS state, count(*), sum(p.size) {FROM}
              WHERE p.gone_at IS NULL AND p.folder_id IN ({list}) GROUP BY state"
         );
         let mut counts = [0; 8];

@@ -348,8 +348,7 @@ fn a_damaged_ledger() {
     for arguments in [&["run", "--once"][..], &["run"], &["ls"], &["id", "folder/a.gif"]] {
         taxiway.run(arguments).exits(74).tells(
             "error: the ledger ~/state/taxiway/ledger.sqlite3 is damaged: file is not a database\n\
-             hint: stop taxiway, keep a copy of ~/state/taxiway/ledger.sqlite3, and put a backup \
-             of it in its place\n",
+             hint: taxiway ledger rebuild\n",
         );
     }
     assert_eq!(server.requests(), 0);

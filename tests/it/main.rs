@@ -10,6 +10,7 @@ mod errors;
 mod faults;
 mod help;
 mod ids;
+mod ledger;
 mod ls;
 mod memory;
 mod push;

@@ -56,6 +56,10 @@ impl World {
             return Err("not running at the end".into());
         };
         let ledger = engine.ledger();
+        let faults = ledger.verify().map_err(|error| error.to_string())?;
+        if !faults.is_empty() {
+            return Err(format!("the ledger is not sound: {faults:?}"));
+        }
         for (path, file) in &self.disk.files {
             if let Some(folder) = self.folder_of(path).map(|folder| folder.id) {
                 let email = self.email_of_folder(folder);

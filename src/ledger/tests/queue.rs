@@ -55,9 +55,11 @@ pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<W
             attempt(*attempts, at, upload_key)
         }
         15 => close(mine?, AttemptEnd::NotSent),
-        16 if state != UploadState::Absent => uploaded(upload_key, &format!("{id}-{}", account.0)),
-        17 if wanted => fail(upload_key),
-        18 if wanted => hold(upload_key),
+        16 if state != UploadState::Absent && mine.is_none() => {
+            uploaded(upload_key, &format!("{id}-{}", account.0))
+        }
+        17 if wanted && mine.is_none() => fail(upload_key),
+        18 if wanted && mine.is_none() => hold(upload_key),
         19 | 20 if state != UploadState::Absent => {
             Write::Requeue { key: upload_key, reason: "again".into() }
         }
@@ -71,9 +73,18 @@ pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<W
         22 => {
             let accounts = ledger.accounts().unwrap();
             let from = accounts.iter().find(|(_, email)| email.is_none())?.0;
+            // What is on its way to one of two that may be the same is on neither, and not on its
+            // way to the other.
             let clash = open.iter().any(|one| {
-                let twin = UploadKey { account, ..one.key };
-                one.key.account == from && open.iter().any(|other| other.key == twin)
+                let pair = [from, account];
+                let twin = pair.into_iter().find(|other| *other != one.key.account);
+                let twin = twin.map(|account| UploadKey { account, ..one.key });
+                let ended = |twin| {
+                    let state = ledger.upload_state(&twin).unwrap();
+                    !matches!(state, UploadState::Absent | UploadState::Wanted)
+                };
+                pair.contains(&one.key.account)
+                    && twin.is_some_and(|twin| ended(twin) || open.iter().any(|o| o.key == twin))
             });
             (from != account && !clash).then_some(Write::MergeAccount { from, into: account })?
         }

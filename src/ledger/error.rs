@@ -1,0 +1,174 @@
+//! What goes wrong with a ledger, and the way back.
+//!
+//! Owns:
+//! - whatever SQLite calls corrupt is damage, wherever it shows, and damage is never written about
+//!   as a full disk.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+
+use super::backup;
+use crate::text::{shell_word, shown};
+
+/// What goes wrong with a ledger. None of it is about one file.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file was written by a later version.
+    #[error("{path} was written by a newer taxiway (schema {found}, this one knows {known})")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: usize,
+    },
+    /// The ledger remembers another server.
+    #[error("this ledger belongs to {remembered}, not to {asked}")]
+    OtherServer {
+        /// The base URL it was made with.
+        remembered: String,
+        /// The base URL it was opened with.
+        asked: String,
+    },
+    /// The file is no SQLite database, or a damaged one.
+    #[error("the ledger {}is damaged: {what}", named(.path.as_deref()))]
+    Damaged {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
+        /// What SQLite says, or what does not fit.
+        what: String,
+    },
+    /// A write-ahead log lies beside the file that was not written for it.
+    #[error("the ledger {} was put in its place, and {} is the log of another", shown(.path), shown(.log))]
+    StrayLog {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
+    /// No copy can be made of a ledger whose schema is to be changed.
+    #[error("the ledger {} is as an older taxiway left it and cannot be copied before it is changed: {why}", shown(.path))]
+    NoCopy {
+        /// The file; nothing of it was changed.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// SQLite could not do what it was asked.
+    #[error("the ledger cannot be written: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+    /// The SQLite that this program was linked with is too old.
+    #[error("SQLite {0} can damage a ledger; 3.51.3 or later is needed")]
+    OldSqlite(&'static str),
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> LedgerError {
+        use rusqlite::Error as E;
+        let corrupt = matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase));
+        // Columns hold what we wrote; what cannot be read back as that was written by no taxiway.
+        let nonsense = matches!(
+            error,
+            E::InvalidColumnType(..)
+                | E::FromSqlConversionFailure(..)
+                | E::IntegralValueOutOfRange(..)
+                | E::Utf8Error(..)
+        );
+        if corrupt || nonsense {
+            LedgerError::Damaged { path: None, what: error.to_string() }
+        } else {
+            LedgerError::Sqlite(error)
+        }
+    }
+}
+
+impl LedgerError {
+    /// The same error, which names the file where it did not yet.
+    pub(super) fn of(self, file: &Path) -> LedgerError {
+        match self {
+            LedgerError::Damaged { path: None, what } => {
+                LedgerError::Damaged { path: Some(file.to_owned()), what }
+            }
+            other => other,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            LedgerError::Newer { .. } => "install the newer taxiway again".into(),
+            LedgerError::OtherServer { remembered, .. } => format!(
+                "set base_url = \"{remembered}\", or use another --state-dir for the other server"
+            ),
+            LedgerError::Damaged { path: Some(path), .. } => way_back(path),
+            LedgerError::Damaged { path: None, .. } => "taxiway ledger verify".into(),
+            LedgerError::StrayLog { log, .. } => {
+                format!("mv {} {}", shell_word(log), shell_word(aside(log)))
+            }
+            LedgerError::NoCopy { path, .. } => {
+                format!("make room for a second one: df -h {}", shell_word(directory(path)))
+            }
+            LedgerError::Sqlite(_) => "check that the disk is not full: df -h".into(),
+            LedgerError::OldSqlite(_) => "build taxiway with its bundled SQLite".into(),
+        }
+    }
+}
+
+/// What to type to have a sound ledger again.
+fn way_back(ledger: &Path) -> String {
+    let Some(copy) = backup::newest_beside(ledger) else {
+        return "taxiway ledger rebuild".into();
+    };
+    // A log that stayed would be replayed into the backup.
+    let log = log_of(ledger);
+    let with_pages = log.metadata().is_ok_and(|log| log.len() > 0);
+    let damaged =
+        [(ledger, aside(ledger), ledger.exists()), (&log, log_of(&aside(ledger)), with_pages)];
+    let there = damaged.iter().filter(|(.., there)| *there);
+    let moves = there.map(|(from, to, _)| format!("mv {} {}", name_word(from), name_word(to)));
+    let moves: String = moves.map(|command| command + " && ").collect();
+    format!(
+        "stop taxiway, then: cd {} && {moves}cp {} {}; and for what was uploaded since: taxiway \
+         ledger adopt",
+        shell_word(directory(ledger)),
+        name_word(&copy),
+        name_word(ledger)
+    )
+}
+
+/// The write-ahead log of a ledger.
+pub(super) fn log_of(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, "-wal")
+}
+
+/// A name that is free, for what must not stay where it is.
+fn aside(path: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| with_suffix(path, &format!(".damaged-{number}")));
+    let mut names = std::iter::once(with_suffix(path, ".damaged")).chain(numbered);
+    names.find(|name| !name.exists()).unwrap_or_default()
+}
+
+/// The path with something behind its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(suffix);
+    longer.into()
+}
+
+/// The directory of a file.
+pub(super) fn directory(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn name_word(path: &Path) -> String {
+    shell_word(path.file_name().unwrap_or_default())
+}
+
+fn named(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!("{} ", shown(path)))
+}
