@@ -11,8 +11,8 @@ pub(super) type Draw = (u8, u8, u8, u8, u8);
 
 const PATHS: [&str; 4] = ["/d/a.png", "/d/b.png", "/e/a.png", "/p.png"];
 
-/// A drawn write, if the planner could make it as things stand.
-pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Write> {
+/// Drawn writes of one step, if the planner could make them as things stand.
+pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<Vec<Write>> {
     let (kind, at, id, account, folder) = draw;
     let at = PATHS[usize::from(at)];
     let row: Option<PathRow> = ledger.path_row(Path::new(at)).unwrap();
@@ -55,8 +55,19 @@ pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<W
             attempt(*attempts, at, upload_key)
         }
         15 => close(mine?, AttemptEnd::NotSent),
-        16 if state != UploadState::Absent && mine.is_none() => {
-            uploaded(upload_key, &format!("{id}-{}", account.0))
+        16 if state != UploadState::Absent => {
+            *attempts += 1;
+            let uploaded = uploaded(upload_key, &format!("{id}-{}-{attempts}", account.0));
+            let sql = "SELECT count(*) FROM attempt a JOIN upload u ON u.id = a.upload_id
+                       JOIN content c ON c.id = u.content_id
+                       WHERE c.hash = ?1 AND u.account_id = ?2";
+            let tried = (upload_key.hash.0, account.0);
+            let tried: i64 = ledger.db.query_row(sql, tried, |row| row.get(0)).unwrap();
+            return match mine {
+                Some(mine) => Some(vec![close(mine, AttemptEnd::Stored), uploaded]),
+                // What was taken over from elsewhere has no attempts.
+                None => (tried == 0).then(|| vec![uploaded]),
+            };
         }
         17 if wanted && mine.is_none() => fail(upload_key),
         18 if wanted && mine.is_none() => hold(upload_key),
@@ -93,13 +104,14 @@ pub(super) fn write(ledger: &Ledger, draw: Draw, attempts: &mut i64) -> Option<W
         }
         24 if matches!(state, UploadState::Uploaded { .. }) => Write::Forget { key: upload_key },
         25 if matches!(state, UploadState::Held { .. }) => {
-            let asset = asset(&format!("{id}-{}", account.0));
+            *attempts += 1;
+            let asset = asset(&format!("{id}-{}-{attempts}", account.0));
             Write::Resolved { key: upload_key, asset }
         }
         26 => Write::TryAllAgain,
         _ => return None,
     };
-    Some(write)
+    Some(vec![write])
 }
 
 #[test]
@@ -118,8 +130,8 @@ fn a_row_is_queued_if_and_only_if_its_upload_could_be_sent() {
         ledger.account(None).unwrap();
         let mut attempts = 0;
         for draw in draws {
-            if let Some(write) = write(&ledger, draw, &mut attempts) {
-                step_at(&ledger, NOW, &[write]);
+            if let Some(writes) = write(&ledger, draw, &mut attempts) {
+                step_at(&ledger, NOW, &writes);
                 check(&ledger);
             }
         }

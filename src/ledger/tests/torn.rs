@@ -97,7 +97,8 @@ fn moments(rng: &mut Rng) -> Vec<Moment> {
     while all.len() <= STEPS {
         ledger.begin_step().unwrap();
         for _ in 0..1 + rng.below(6) {
-            if let Some(write) = queue::write(&ledger, draw(rng), &mut attempts) {
+            let writes = queue::write(&ledger, draw(rng), &mut attempts);
+            for write in writes.into_iter().flatten() {
                 ledger.apply(&write, NOW).unwrap();
             }
         }
@@ -120,7 +121,7 @@ fn moments(rng: &mut Rng) -> Vec<Moment> {
 
 fn draw(rng: &mut Rng) -> Draw {
     let mut below = |most| rng.below(most) as u8;
-    (below(22), below(4), 1 + below(3), below(3), below(3))
+    (below(27), below(4), 1 + below(3), below(3), below(3))
 }
 
 /// The first byte that differs, and the end of the last frame that has one.
