@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::sim::rng::Rng;
 
@@ -156,8 +157,10 @@ fn what_chance_makes_of_the_corpus_finds_every_promise_kept() {
 
 fn mutate(target: &Target) {
     let corpus: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, bytes)| bytes).collect();
-    let rng = &mut Rng(7);
-    for _ in 0..MUTATIONS {
+    let (mut left, until, rng) = endurance();
+    let rng = &mut Rng(rng);
+    while left > 0 || until.is_some_and(|until| Instant::now() < until) {
+        left = left.saturating_sub(1);
         let mut bytes = rng.pick(&corpus).clone();
         for _ in 0..1 + rng.below(5) {
             change(&mut bytes, target, &corpus, rng);
@@ -169,6 +172,14 @@ fn mutate(target: &Target) {
             panic!("{}: see above; the input is in {}", target.name, file.display());
         }
     }
+}
+
+/// So many inputs, or until when; and the seed. `TAXIWAY_FUZZ` asks for minutes of new ones.
+fn endurance() -> (usize, Option<Instant>, u64) {
+    let Ok(minutes) = std::env::var("TAXIWAY_FUZZ") else { return (MUTATIONS, None, 7) };
+    let minutes: u64 = minutes.parse().expect("TAXIWAY_FUZZ is a number of minutes");
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
+    (0, Some(Instant::now() + Duration::from_secs(60 * minutes)), now)
 }
 
 /// One change somewhere; near the start more often, because headers are there.

@@ -74,7 +74,7 @@ fn read_metadata(source: &mut Source<'_>, body: &[u8], facts: &mut Facts) -> Ste
             (b"width", Some(value)) => width = whole_number(value),
             (b"height", Some(value)) => height = whole_number(value),
             (b"duration", Some(seconds)) if seconds > 0.0 && seconds < 1e7 => {
-                facts.duration_ms = Some((seconds * 1000.0).round() as u64);
+                facts.duration_ms = Some((seconds * 1000.0).round() as u64).filter(|ms| *ms > 0);
             }
             (b"filesize", Some(value)) if value == source.size() as f64 => {
                 if last_tag_is_closed(source)? {
