@@ -20,7 +20,7 @@ mod retry;
 pub(crate) mod sabotage;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 mod uploads;
 

@@ -257,6 +257,7 @@ impl World {
                 self.scan_step(folder, stack, incomplete, inputs);
             }
         }
+        self.tell_disk();
         Ok(())
     }
 }

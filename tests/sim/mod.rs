@@ -9,6 +9,7 @@ mod hands;
 mod jobs;
 pub(crate) mod rng;
 mod server;
+mod story;
 mod users;
 mod worlds;
 
@@ -77,6 +78,8 @@ pub struct World {
     token_reads: u64,
     /// What happened how often, to see that no world is idle.
     counts: Counts,
+    /// The same as a story of the planner.
+    story: Option<story::Story>,
     /// What happened, if somebody wants to know.
     trace: Option<Vec<String>>,
     pub crashes: u64,
@@ -106,6 +109,7 @@ pub type Counts = BTreeMap<&'static str, u64>;
 pub struct Report {
     pub wrong: Option<String>,
     pub trace: Vec<String>,
+    pub story: Vec<String>,
     pub steps: u64,
     pub crashes: u64,
     pub stored: u64,
@@ -116,6 +120,9 @@ pub struct Report {
 pub fn run(seed: u64, traced: bool) -> Report {
     let mut world = World::new(seed);
     world.trace = traced.then(Vec::new);
+    if traced {
+        world.begin_story();
+    }
     let wrong = world.live().err();
     Report {
         wrong,
@@ -123,6 +130,7 @@ pub fn run(seed: u64, traced: bool) -> Report {
         crashes: world.crashes,
         stored: world.server.assets.len() as u64,
         counts: world.counts,
+        story: world.story.map(|story| story.lines).unwrap_or_default(),
         trace: world.trace.unwrap_or_default(),
     }
 }
@@ -175,6 +183,7 @@ impl World {
             former: BTreeSet::new(),
             token_reads: 0,
             counts: Counts::new(),
+            story: None,
             trace: None,
             crashes: 0,
             steps: 0,
@@ -279,6 +288,9 @@ impl World {
         self.token_reads += 1;
         let engine = Engine::new(ledger, limits, policies, self.now).map_err(|e| e.to_string())?;
         self.engine = Some(engine);
+        if self.token_reads > 1 {
+            self.tell_restart();
+        }
         self.step(Vec::new())
     }
 
@@ -332,6 +344,7 @@ impl World {
 
     fn step(&mut self, inputs: Vec<Input>) -> Result<(), String> {
         self.steps += 1;
+        self.tell_inputs(&inputs);
         for input in &inputs {
             self.note(|| format!("{input:?}"));
         }

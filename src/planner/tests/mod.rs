@@ -36,6 +36,8 @@ mod wishes;
 mod words;
 mod world;
 
+pub(crate) use world::tell;
+
 /// Plays a story again and compares.
 fn story(text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -47,7 +47,7 @@ pub(super) struct World {
 
 /// Tells a story anew from its `given`, `>` and `~` lines: what follows from a `>` line is told,
 /// what follows from a `~` line is not.
-pub(super) fn tell(lines: &[&str]) -> Vec<String> {
+pub(crate) fn tell(lines: &[&str]) -> Vec<String> {
     let mut told = Vec::new();
     let mut given = Given::usual();
     let mut world: Option<World> = None;
@@ -199,6 +199,9 @@ impl World {
             }
             ["sent", attempt, how @ ..] => {
                 let attempt = AttemptId(number(Some(attempt)));
+                if !self.book.attempts.get(&attempt).is_some_and(|attempt| attempt.open) {
+                    return nobody_asked();
+                }
                 let outcome = self.outcome(attempt, how);
                 self.step(vec![Event::Sent { attempt, outcome }])
             }
@@ -316,7 +319,7 @@ impl World {
 
     fn read(&mut self, path: &str) -> Vec<String> {
         let path = place(path);
-        let asked = self.reads.remove(&path).expect("a file that was to be read");
+        let Some(asked) = self.reads.remove(&path) else { return nobody_asked() };
         let result = self.identity(&path, asked);
         self.step(vec![Event::Identified { path, result }])
     }
@@ -324,8 +327,9 @@ impl World {
     /// The reading ended before what happened since.
     fn read_early(&mut self, path: &str) -> Vec<String> {
         let path = place(path);
-        self.reads.remove(&path).expect("a file that was to be read");
-        let result = self.early.remove(&path).expect("a file that was to be read");
+        let (Some(_), Some(result)) = (self.reads.remove(&path), self.early.remove(&path)) else {
+            return nobody_asked();
+        };
         self.step(vec![Event::Identified { path, result }])
     }
 
@@ -551,6 +555,11 @@ impl World {
         step.effects.extend(plan.effects);
         step.notices.extend(plan.notices);
     }
+}
+
+/// A line that does not follow from the story so far.
+fn nobody_asked() -> Vec<String> {
+    vec!["nobody asked for that".into()]
 }
 
 /// What one step came to.
