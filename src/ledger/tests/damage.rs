@@ -134,7 +134,7 @@ fn values_that_no_taxiway_writes_are_damage_too() {
 fn the_newest_sound_copy_is_the_way_back() {
     let book = Book::new();
     let beside = |name: &str| book.directory.path().join(name);
-    for name in ["old.sqlite3", "new copy", "newer", "ledger.sqlite3.damaged"] {
+    for name in ["old.sqlite3", "new copy", "newer", "copy of nonsense", "ledger.sqlite3.damaged"] {
         // Times of files are as coarse as a tick of the system's clock.
         let at =
             std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(name.len() as u64);
@@ -147,8 +147,12 @@ fn the_newest_sound_copy_is_the_way_back() {
     let beside = |name: &str| directory.path().join(name);
     let file = beside("ledger.sqlite3");
     std::fs::write(&file, "no database ".repeat(500)).unwrap();
-    // Of 5, 8 and 11 letters; the last is of no use.
+    // The newest four are of no use: no database, one page of nonsense, another's, set aside.
     std::fs::write(beside("old.sqlite3"), "no database").unwrap();
+    spoil(&beside("copy of nonsense"), "decision");
+    let other = rusqlite::Connection::open(beside("another's")).unwrap();
+    other.execute_batch("CREATE TABLE t (a); PRAGMA user_version = 1").unwrap();
+    other.close().unwrap();
     let error = open(&file).unwrap_err();
     let hint = format!(
         "stop taxiway, then: cd {} && mv ledger.sqlite3 ledger.sqlite3.damaged-2 && cp 'new copy' \
