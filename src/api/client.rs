@@ -103,6 +103,8 @@ pub enum ClientError {
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) assets: Url,
+    /// The base URL is on this machine.
+    pub(super) loopback: bool,
     pub(super) stall_timeout: Duration,
     pub(super) answer_timeout: Duration,
     pub(super) facts: MediaFacts,
@@ -117,6 +119,7 @@ impl Client {
         Ok(Client {
             http,
             assets: base.assets,
+            loopback: base.loopback,
             stall_timeout: options.stall_timeout,
             answer_timeout: options.answer_timeout,
             facts: options.facts,
@@ -130,6 +133,14 @@ impl Client {
             query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let mut url = self.assets.clone();
         url.set_query(Some(&pairs.join("&")));
+        url
+    }
+
+    /// The address of one asset. The documented form has `:` and `@` as they are.
+    pub(super) fn asset_url(&self, asset_id: &str) -> Url {
+        let id = encoded(asset_id).replace("%3A", ":").replace("%40", "@");
+        let mut url = self.assets.clone();
+        url.set_path(&format!("{}{id}", self.assets.path()));
         url
     }
 }
@@ -220,7 +231,7 @@ impl Base {
     }
 }
 
-fn loopback(host: &str) -> bool {
+pub(super) fn loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }

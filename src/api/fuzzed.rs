@@ -122,7 +122,8 @@ fn misleads(c: char) -> bool {
 fn list_of(body: &[u8]) {
     let Ok(entries) = serde_json::from_slice::<Vec<Entry>>(body) else { return };
     let most = entries.len();
-    let assets: Vec<_> = entries.iter().filter_map(list::asset).collect();
+    let assets: Vec<_> =
+        entries.iter().filter_map(list::offered).map(|offer| offer.listed).collect();
     assert!(assets.len() <= most);
     for listed in &assets {
         assert!(!listed.asset.asset_id.contains(char::is_whitespace));

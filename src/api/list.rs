@@ -16,7 +16,7 @@ use super::client::{Client, Token};
 use super::verdict::{self, Answer};
 use super::wire::{Entry, Listed};
 use super::{send, words};
-use crate::planner::{Asset, ListedAsset, Listing, Now, Trouble, Wall};
+use crate::planner::{Asset, ListedAsset, Listing, MediaKind, Now, Offered, Trouble, Wall};
 
 /// Assets on a page.
 const PAGE: usize = 50;
@@ -26,6 +26,13 @@ const LAST_OFFSET: usize = 1_000;
 const PAGE_MOST: usize = 8 * 1024 * 1024;
 /// How long one page may take.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a list ended.
+struct End {
+    /// The last page was short.
+    reached: bool,
+    server_time: Option<Wall>,
+}
 
 impl Client {
     /// Reads every page of an account's list. `now` is read when the first page is asked for.
@@ -37,20 +44,45 @@ impl Client {
     ) -> Result<Listing, Trouble> {
         let mut listing =
             Listing { assets: Vec::new(), reached_end: false, server_time: None, asked: now() };
+        let (assets, end) = self.pages(token, email).await?;
+        listing.assets = assets.into_iter().map(|asset| asset.listed).collect();
+        listing.reached_end = end.reached;
+        listing.server_time = end.server_time;
+        Ok(listing)
+    }
+
+    /// Reads every page of an account's list, for pairing: with the kind of each asset. True if
+    /// older assets than these do not exist in this list.
+    pub async fn inventory(
+        &self,
+        token: &Token,
+        email: Option<&str>,
+    ) -> Result<(Vec<Offered>, bool), Trouble> {
+        let (assets, end) = self.pages(token, email).await?;
+        Ok((assets, end.reached))
+    }
+
+    async fn pages(
+        &self,
+        token: &Token,
+        email: Option<&str>,
+    ) -> Result<(Vec<Offered>, End), Trouble> {
+        let mut assets = Vec::new();
+        let mut end = End { reached: false, server_time: None };
         let mut seen = HashSet::new();
         for offset in (0..=LAST_OFFSET).step_by(PAGE) {
             let (answer, entries) = self.page(token, email, offset).await?;
             if offset == 0 {
-                listing.server_time = answer.date.as_deref().and_then(verdict::http_date);
+                end.server_time = answer.date.as_deref().and_then(verdict::http_date);
             }
-            listing.reached_end = entries.len() < PAGE;
-            let assets = entries.iter().filter_map(asset);
-            listing.assets.extend(assets.filter(|asset| seen.insert(asset.asset.asset_id.clone())));
-            if listing.reached_end {
+            end.reached = entries.len() < PAGE;
+            let found = entries.iter().filter_map(offered);
+            assets.extend(found.filter(|found| seen.insert(found.listed.asset.asset_id.clone())));
+            if end.reached {
                 break;
             }
         }
-        Ok(listing)
+        Ok((assets, end))
     }
 
     async fn page(
@@ -86,27 +118,31 @@ impl Client {
     }
 }
 
-fn trouble(error: &reqwest::Error) -> Trouble {
+pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
     let reason = if error.is_connect() {
         words::of_connect(error, error.is_timeout())
     } else if error.is_timeout() {
-        format!("the list of assets took longer than {} s", PAGE_TIMEOUT.as_secs())
+        format!("no whole answer within {} s", PAGE_TIMEOUT.as_secs())
     } else {
         words::of_error(error)
     };
     Trouble { reason, refusal: None }
 }
 
-pub(super) fn asset(entry: &Entry) -> Option<ListedAsset> {
-    let listed: &Listed = match entry {
-        Entry::Asset(listed) => listed,
-        Entry::Other(_) => return None,
-    };
+pub(super) fn offered(entry: &Entry) -> Option<Offered> {
+    match entry {
+        Entry::Asset(listed) => asset(listed),
+        Entry::Other(_) => None,
+    }
+}
+
+/// An asset as a list shows it; none if it has no assetId that later calls take.
+pub(super) fn asset(listed: &Listed) -> Option<Offered> {
     let created_at = listed.created_at.text().and_then(|text| {
         let stamp: jiff::Timestamp = text.parse().ok()?;
         Some(Wall(stamp.as_millisecond()))
     });
-    Some(ListedAsset {
+    let asset = ListedAsset {
         asset: Asset {
             asset_id: listed.asset_id.asset_id()?.to_owned(),
             url: listed.url.text().map(str::to_owned),
@@ -115,5 +151,7 @@ pub(super) fn asset(entry: &Entry) -> Option<ListedAsset> {
         size: listed.file_size.whole_number(),
         created_at,
         is_user_upload: listed.is_user_upload.flag().unwrap_or(true),
-    })
+    };
+    let kind = listed.media_type.text().and_then(MediaKind::parse);
+    Some(Offered { listed: asset, kind })
 }

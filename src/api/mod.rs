@@ -1,4 +1,5 @@
-//! The API of useapi.net for Runway: one file sent, one account's assets listed.
+//! The API of useapi.net for Runway: one file sent, one account's assets listed, one asset asked
+//! after or its bytes compared.
 //!
 //! Owns:
 //! - reqwest has one door, this directory, and the token goes to the base URL only;
@@ -7,6 +8,7 @@
 //! - the last bytes of a file leave only after all of its bytes proved to be the ones asked for;
 //! - expected trouble is a value; only a client that cannot be built is an error.
 
+mod assets;
 mod body;
 mod client;
 mod flow;
@@ -22,6 +24,7 @@ mod verdict;
 mod wire;
 mod words;
 
+pub use assets::Presence;
 pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
 pub use rate::Rate;
 pub use send::SendControl;

@@ -47,6 +47,8 @@ pub(super) struct Listed {
     pub url: Loose,
     /// Bytes; lists call it so.
     pub file_size: Loose,
+    /// `image`, `video` or `audio`.
+    pub media_type: Loose,
     /// Uploaded by a person.
     pub is_user_upload: Loose,
 }

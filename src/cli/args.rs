@@ -70,7 +70,7 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
-    /// Verify, copy, export and import the ledger
+    /// Verify, copy, export, import and rebuild the ledger, and pair it with the server
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,

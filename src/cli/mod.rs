@@ -96,6 +96,7 @@ impl From<LedgerError> for Failure {
             LedgerError::OtherServer { .. } => Exit::Config,
             LedgerError::Newer { .. }
             | LedgerError::Damaged { .. }
+            | LedgerError::HalfRebuilt { .. }
             | LedgerError::StrayLog { .. }
             | LedgerError::NoCopy { .. }
             | LedgerError::Sqlite(_)

@@ -151,7 +151,8 @@ fn passes(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Sqlite(_))
 }
 
-fn kept_out(config: &Config) -> Vec<PathBuf> {
+/// What is never ours, wherever it lies.
+pub(super) fn kept_out(config: &Config) -> Vec<PathBuf> {
     let state = &config.state_dir;
     vec![state.canonicalize().unwrap_or_else(|_| state.clone())]
 }

@@ -26,7 +26,7 @@ use crate::planner::{
 
 pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
-pub use identify::{content_hash, sent_name};
+pub use identify::{content_hash, identify, sent_name};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
 
 /// Messages taken into one step at most.

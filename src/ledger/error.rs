@@ -56,6 +56,14 @@ pub enum LedgerError {
         /// In words.
         why: String,
     },
+    /// A rebuild was cut short, and cannot be finished.
+    #[error("the rebuilt ledger cannot take the place of {}: {source}", shown(.path))]
+    HalfRebuilt {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// SQLite could not do what it was asked.
     #[error("the ledger cannot be written: {0}")]
     Sqlite(#[source] rusqlite::Error),
@@ -109,6 +117,9 @@ impl LedgerError {
             }
             LedgerError::NoCopy { path, .. } => {
                 format!("make room for a second one: df -h {}", shell_word(directory(path)))
+            }
+            LedgerError::HalfRebuilt { path, .. } => {
+                format!("see who may write there: ls -ld {}", shell_word(directory(path)))
             }
             LedgerError::Sqlite(_) => "check that the disk is not full: df -h".into(),
             LedgerError::OldSqlite(_) => "build taxiway with its bundled SQLite".into(),

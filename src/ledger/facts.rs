@@ -347,7 +347,8 @@ fn path_row(row: &Row<'_>) -> rusqlite::Result<(OsString, PathRow)> {
     Ok((name, PathRow { folder, fingerprint: fingerprint(row, 4)?, certain, gone, status }))
 }
 
-fn content(row: &Row<'_>) -> rusqlite::Result<Content> {
+/// A content from six columns: hash, size, type, width, height, duration.
+pub(super) fn content(row: &Row<'_>) -> rusqlite::Result<Content> {
     let media_type: String = row.get(2)?;
     let unknown =
         || rusqlite::Error::InvalidColumnType(2, media_type.clone(), rusqlite::types::Type::Text);

@@ -6,11 +6,14 @@
 //! - the schema is the number of migrations applied; a newer one is refused;
 //! - there is one writer, and readers open read-only.
 
+mod adopt;
+mod assets;
 mod backup;
 mod error;
 mod exchange;
 mod facts;
 mod opening;
+pub mod salvage;
 mod step;
 mod uploads;
 mod verify;
@@ -29,6 +32,8 @@ use crate::text::shown;
 
 use opening::LastEnd;
 
+pub use adopt::{Adoption, HoldingPath, OpenUpload};
+pub use assets::StoredUpload;
 pub use backup::BackupError;
 pub use error::LedgerError;
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
@@ -60,6 +65,8 @@ impl Ledger {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(LedgerError::OldSqlite(rusqlite::version()));
         }
+        salvage::finish(path, &now.0.to_string())
+            .map_err(|source| LedgerError::HalfRebuilt { path: path.into(), source })?;
         let last_end = opening::look_at_log(path)?;
         let open = || {
             let db = Connection::open(path)?;

@@ -149,7 +149,7 @@ impl Ledger {
     }
 
     /// The directory's row, made with those above it if there is none.
-    fn ensure_directory(&self, path: &Path) -> Result<i64> {
+    pub(super) fn ensure_directory(&self, path: &Path) -> Result<i64> {
         let key = bytes(path.as_os_str());
         let mut known = self.db.prepare_cached("SELECT id FROM directory WHERE path = ?1")?;
         if let Some(id) = known.query_row([key], |row| row.get(0)).optional()? {

@@ -39,7 +39,13 @@ impl Ledger {
     }
 
     /// Adds a decision to the history of every path of an upload.
-    fn tell_paths(&self, upload: i64, now: Wall, kind: &str, detail: &str) -> Result<()> {
+    pub(super) fn tell_paths(
+        &self,
+        upload: i64,
+        now: Wall,
+        kind: &str,
+        detail: &str,
+    ) -> Result<()> {
         let sql = "INSERT INTO decision (path_id, at, kind, detail)
                    SELECT id, ?2, ?3, ?4 FROM path WHERE upload_id = ?1";
         self.execute(sql, params![upload, now.0, kind, detail])

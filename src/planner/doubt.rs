@@ -234,7 +234,7 @@ fn keeps_names(listing: &Listing, facts: &Facts) -> bool {
 }
 
 /// Equal, or equal once the extension of either is taken away.
-fn same_name(listed: Option<&str>, sent: &str) -> bool {
+pub(super) fn same_name(listed: Option<&str>, sent: &str) -> bool {
     let Some(listed) = listed else { return false };
     listed == sent || stem(listed) == sent || listed == stem(sent)
 }

@@ -16,6 +16,7 @@ pub mod filter;
 mod lookups;
 mod media_type;
 mod message;
+pub mod pairing;
 mod retry;
 pub(crate) mod sabotage;
 mod settle;
@@ -29,7 +30,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use doubt::LOOKS_MS;
 pub use media_type::MediaType;
 pub use message::*;
+pub use pairing::{MediaKind, Offered};
 pub use retry::{Cause, Gate, Passage, SERVER_DELAY_CAP_MS, UPLOAD_CAP_MS};
+pub use settle::certain;
 pub use types::*;
 
 use doubt::Doubt;

@@ -111,6 +111,8 @@ pub(super) enum ListFault {
     Blind,
     /// `fileSize` is missing.
     NoSize,
+    /// `url` is missing.
+    NoUrl,
     /// Names are not those sent.
     Rename(Rename),
 }

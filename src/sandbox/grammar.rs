@@ -77,11 +77,12 @@ fn kind(name: &str, value: &Value<'_>, options: &mut Options<'_>) -> Result<Kind
         "clock" => Kind::Clock(value.signed_time()?),
         "list-lag" => Kind::List(ListFault::Lag(value.time()?)),
         "list-rename" => Kind::List(ListFault::Rename(rename(value)?)),
-        "list-reorder" | "list-blind" | "list-no-size" => {
+        "list-reorder" | "list-blind" | "list-no-size" | "list-no-url" => {
             value.none()?;
             Kind::List(match name {
                 "list-reorder" => ListFault::Reorder,
                 "list-blind" => ListFault::Blind,
+                "list-no-url" => ListFault::NoUrl,
                 _ => ListFault::NoSize,
             })
         }
@@ -187,7 +188,9 @@ fn calls(kind: &Kind, options: &mut Options<'_>) -> Result<Vec<Call>, String> {
         Kind::ResetAfter(_) | Kind::StallAfter(_) | Kind::Bandwidth(_) | Kind::MaxSize(_) => {
             (true, &[Upload])
         }
-        Kind::List(ListFault::NoSize | ListFault::Rename(_)) => (true, &[List, Asset]),
+        Kind::List(ListFault::NoSize | ListFault::NoUrl | ListFault::Rename(_)) => {
+            (true, &[List, Asset])
+        }
         Kind::List(ListFault::Lag(_) | ListFault::Reorder | ListFault::Blind) => (true, &[List]),
         Kind::Clock(_) => (true, &[]),
         Kind::SlowAnswer(_) => (false, &[Upload]),

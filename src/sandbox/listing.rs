@@ -87,7 +87,9 @@ impl ListRule {
                 let age_ms = u128::try_from(now_ms - asset.created_at_ms).unwrap_or(0);
                 age_ms < lag.as_millis()
             }
-            ListFault::Reorder | ListFault::NoSize | ListFault::Rename(_) => false,
+            ListFault::Reorder | ListFault::NoSize | ListFault::NoUrl | ListFault::Rename(_) => {
+                false
+            }
         };
         hides && self.concerns(asset)
     }

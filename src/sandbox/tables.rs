@@ -25,7 +25,7 @@ const fn row(spelling: &'static str, example: &'static str, meaning: &'static st
 /// `incomplete`), the delay (`slow-answer`), the clock (`clock`); each list fault is a slot of its
 /// own. A body fault that fires leaves the answer's slot alone. A request that the API would
 /// refuse anyway (400, 401, 404, 405) is refused as ever and counts for no fault.
-pub const FAULTS: [SpecDoc; 19] = [
+pub const FAULTS: [SpecDoc; 20] = [
     row(
         "reset-after=BYTES",
         "reset-after=64KiB",
@@ -88,6 +88,7 @@ pub const FAULTS: [SpecDoc; 19] = [
     ),
     row("list-blind", "list-blind", "uploads are not listed"),
     row("list-no-size", "list-no-size", "fileSize is missing, in the list and in GET of one asset"),
+    row("list-no-url", "list-no-url", "url is missing, in the list and in GET of one asset"),
     row(
         "list-rename=HOW",
         "list-rename=extension",

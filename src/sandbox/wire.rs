@@ -56,9 +56,11 @@ pub(super) fn listed(asset: &Asset, origin: &str, rules: &[ListRule]) -> Value {
     let url = url(asset, origin);
     let mut name = asset.name.clone();
     let mut size = Some(asset.size);
+    let mut has_url = true;
     for rule in rules.iter().filter(|rule| rule.concerns(asset)) {
         match rule.fault {
             ListFault::NoSize => size = None,
+            ListFault::NoUrl => has_url = false,
             ListFault::Rename(how) => name = renamed(&name, extension(&asset.content_type), how),
             ListFault::Lag(_) | ListFault::Reorder | ListFault::Blind => {}
         }
@@ -86,8 +88,9 @@ pub(super) fn listed(asset: &Asset, origin: &str, rules: &[ListRule]) -> Value {
         "parentAssetGroupId": null,
         "favorite": false,
     });
-    if let (Some(size), Some(fields)) = (size, value.as_object_mut()) {
-        fields.insert("fileSize".to_owned(), json!(size));
+    if let Some(fields) = value.as_object_mut() {
+        fields.extend(size.map(|size| ("fileSize".to_owned(), json!(size))));
+        fields.retain(|name, _| has_url || name != "url");
     }
     value
 }

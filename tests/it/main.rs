@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod adopt;
 mod corpus;
 mod crash;
 mod errors;
@@ -14,6 +15,7 @@ mod ledger;
 mod ls;
 mod memory;
 mod push;
+mod rebuild;
 mod run;
 mod samples;
 mod soak;

@@ -1,6 +1,7 @@
 //! Uploads and lists over real HTTP, against scripted servers on loopback.
 
 mod answers;
+mod assets;
 mod broken;
 mod lists;
 mod server;

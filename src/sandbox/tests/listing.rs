@@ -139,6 +139,10 @@ async fn sizes_and_names_can_be_missing_or_changed() {
         assert_eq!(shown.get("fileSize").and_then(Value::as_u64), size);
         assert!(ground.list().await.contains(&shown));
     }
+    ground.set_faults(&["list-no-url,name=cat"]);
+    let shown = ground.list().await;
+    let urls: Vec<bool> = shown.iter().map(|asset| asset["url"].is_string()).collect();
+    assert_eq!(urls, [true, false]);
     ground.set_faults(&["list-rename=stem"]);
     assert_eq!(ground.listed_names().await, ["dog", "cat"]);
     ground.set_faults(&["list-rename=suffix"]);

@@ -126,6 +126,23 @@ impl Server {
         self.sandbox().requests().uploads_open
     }
 
+    /// Deletes an asset, as its owner does.
+    #[track_caller]
+    pub fn delete(&self, asset_id: &str) {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(self.address).expect("a connection");
+        let path = format!("/v1/runwayml/assets/{asset_id}");
+        let token = super::TOKEN;
+        let head = format!(
+            "DELETE {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+             connection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
     /// The latest requests.
     pub fn log(&self) -> Vec<RequestRecord> {
         self.sandbox().requests().requests
