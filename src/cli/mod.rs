@@ -11,10 +11,10 @@ mod ids;
 mod list;
 mod output;
 mod push;
-mod row;
 mod run;
 mod sandbox;
 mod session;
+mod wishes;
 
 use std::ffi::OsString;
 
@@ -24,6 +24,7 @@ use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
 use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
+use crate::row;
 use crate::secret::TokenError;
 
 use args::{Args, Command, Common};
@@ -169,6 +170,9 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Push(args) => push::push(&common, args),
         Command::Id(args) => ids::id(&common, &args),
         Command::Ls(args) => list::ls(&common, &args),
+        Command::Retry(args) => wishes::retry(&common, args),
+        Command::Resolve(args) => wishes::resolve(&common, args),
+        Command::Forget(args) => wishes::forget(&common, args),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
         Command::Config { command } => config::config(&common, &command),
     }

@@ -10,6 +10,7 @@ mod eyes;
 mod hands;
 mod identify;
 pub mod lock;
+mod named;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::planner::{
 pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, sent_name};
+pub use named::{keyed, known_or_read, resolved};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
 
 /// Messages taken into one step at most.

@@ -7,6 +7,7 @@
 //! - there is one writer, and readers open read-only.
 
 mod facts;
+mod history;
 mod step;
 mod uploads;
 mod views;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::planner::{AccountId, FolderId, Wall};
 
+pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use views::{AttemptRow, Filter, Row, State};
 
 /// The schema, step by step. Append only.

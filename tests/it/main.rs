@@ -19,3 +19,4 @@ mod stops;
 mod support;
 mod tidy;
 mod watching;
+mod wishes;
