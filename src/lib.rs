@@ -43,7 +43,8 @@
 //! - [`api`]: the client: one file sent, one list read, the meaning of every answer.
 //!
 //! Edges: people, programs, the machine.
-//! - [`control`]: what is asked about files: judged, granted in one step, answered.
+//! - [`control`]: what is asked about files: judged, granted in one step, answered; and the
+//!   whole history of one.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.

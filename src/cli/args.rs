@@ -70,6 +70,8 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
+    /// Tell the whole history of a file, and what comes next
+    Why(WhyArgs),
     /// Try failed files again
     Retry(RetryArgs),
     /// Say what became of a held file: whether it is on Runway
@@ -153,6 +155,13 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WhyArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -14,6 +14,7 @@ mod push;
 mod run;
 mod sandbox;
 mod session;
+mod why;
 mod wishes;
 
 use std::ffi::OsString;
@@ -170,6 +171,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Push(args) => push::push(&common, args),
         Command::Id(args) => ids::id(&common, &args),
         Command::Ls(args) => list::ls(&common, &args),
+        Command::Why(args) => why::why(&common, &args),
         Command::Retry(args) => wishes::retry(&common, args),
         Command::Resolve(args) => wishes::resolve(&common, args),
         Command::Forget(args) => wishes::forget(&common, args),

@@ -261,13 +261,14 @@ fn exit_of(refusal: &Refusal) -> Exit {
     known.into_iter().find(|exit| *exit as u8 == refusal.exit).unwrap_or(Exit::Later)
 }
 
-fn failure(common: &Common, refusal: Refusal) -> Failure {
+/// A refusal as an error of this command.
+pub fn failure(common: &Common, refusal: Refusal) -> Failure {
     let exit = exit_of(&refusal);
     Failure::new(exit, refusal.error, retold(common, &refusal.hint))
 }
 
 /// A hint to type in, for the same configuration and ledger as this command's.
-fn retold(common: &Common, hint: &str) -> String {
+pub fn retold(common: &Common, hint: &str) -> String {
     match hint.strip_prefix("taxiway ") {
         Some(command) => again(common, command),
         None => hint.to_owned(),

@@ -13,8 +13,10 @@ mod alone;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod why;
 mod wish;
 
 pub use alone::grant;
 pub use refusal::Refusal;
+pub use why::{Next, absence, decided_by, history_json, next};
 pub use wish::{Answer, Judged, Verdict, Wish, asset};

@@ -19,4 +19,5 @@ mod stops;
 mod support;
 mod tidy;
 mod watching;
+mod why;
 mod wishes;
