@@ -43,8 +43,8 @@
 //! - [`api`]: the client: one file sent, one list read, the meaning of every answer.
 //!
 //! Edges: people, programs, the machine.
-//! - [`control`]: what is asked about files: judged, granted in one step, answered; and the
-//!   whole history of one.
+//! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
+//!   history of one; and the socket over which a running daemon is asked.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
@@ -65,8 +65,9 @@
 //! | `daemon`, `control`, `cli` | everything; nobody imports `cli`, and `daemon` not `control` |
 //!
 //! An outside crate that does I/O has one door: notify in `watch`, ignore in `rules`, rusqlite in
-//! `ledger`, reqwest in `api`, axum in `sandbox`, clap in `cli`. The first line of the table is
-//! checked by `.ci/run`, which compiles the planner alone; the others by whoever reads a change.
+//! `ledger`, reqwest in `api`, axum in `sandbox` and `control`, clap in `cli`. The first line of
+//! the table is checked by `.ci/run`, which compiles the planner alone; the others by whoever reads
+//! a change.
 //!
 //! # What always holds
 //!

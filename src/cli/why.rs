@@ -32,7 +32,7 @@ pub fn why(common: &Common, args: &WhyArgs) -> Result<Exit, Failure> {
     };
     let Some(history) = history else {
         let refusal = absence(&loaded.config, &path);
-        let message = format!("{} {}", shown(&args.file), refusal.words_of(&path));
+        let message = refusal.about(&path, &args.file);
         return Err(Failure { message, ..wishes::failure(common, refusal) });
     };
     if common.json {

@@ -6,12 +6,12 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::config::{Config, Flags};
-use crate::control::{Answer, Refusal, Wish, grant};
+use crate::control::{self, Answer, ClientError, Place, Refusal, Wish, grant};
 use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
 use crate::daemon::{Clock, keyed, limits};
 use crate::ledger::Ledger;
@@ -24,6 +24,9 @@ use super::{Exit, Failure, again, load, output};
 
 /// How long a push is waited for.
 const PUSH_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a daemon that has the lock and does not listen is waited for.
+const DAEMON_PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs `taxiway retry`.
 pub fn retry(common: &Common, args: RetryArgs) -> Result<Exit, Failure> {
@@ -109,16 +112,33 @@ fn agreed(words: &str) -> Result<bool, Failure> {
 
 /// Has a wish granted: by the daemon that has the ledger, else here.
 fn ask(common: &Common, wish: &Wish) -> Result<Vec<Answer>, Failure> {
-    let (loaded, _) = load(common, Flags::default())?;
+    let (loaded, environment) = load(common, Flags::default())?;
     let config = loaded.config;
     if !ledger_path(&config.state_dir).exists() {
         // A wish about nothing makes no ledger.
         let judged = wish.judge(None, false)?;
         return Ok(judged.answers(None, false)?);
     }
-    match Lock::take(&config.state_dir, Role::Wish, PUSH_PATIENCE) {
-        Ok(lock) => ask_here(common, &config, &lock, wish),
-        Err(held) => Err(occupied(held)),
+    let until = Instant::now() + DAEMON_PATIENCE;
+    loop {
+        let held = match Lock::take(&config.state_dir, Role::Wish, PUSH_PATIENCE) {
+            Ok(lock) => return ask_here(common, &config, &lock, wish),
+            Err(held) => held,
+        };
+        if !matches!(held, LockError::Held { daemon: true, .. }) {
+            return Err(occupied(held));
+        }
+        let place = Place::of(&config.state_dir, environment.runtime_dir.as_deref());
+        match control::ask(&place, wish) {
+            Ok(answers) => return Ok(answers),
+            // It has just begun, or is about to end.
+            Err(ClientError::Nobody(_)) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(ClientError::Nobody(_)) => return Err(held.into()),
+            Err(error @ ClientError::NoAnswer(_)) => {
+                let hint = again(common, "ls");
+                return Err(Failure::new(Exit::Later, error.to_string(), hint));
+            }
+        }
     }
 }
 
@@ -128,16 +148,11 @@ fn ask_here(
     lock: &Lock,
     wish: &Wish,
 ) -> Result<Vec<Answer>, Failure> {
-    let known = Ledger::read(&lock.ledger_path())?;
-    let judged = wish.judge(known.as_ref(), false)?;
-    if judged.commands.is_empty() {
-        return Ok(judged.answers(known.as_ref(), false)?);
-    }
-    drop(known);
     let base_url = config.api.base_url.as_str();
     let server = if common.sandbox { SANDBOX_SERVER } else { base_url };
     let now = Clock::start().now();
     let ledger = Ledger::open(&lock.ledger_path(), server, std::process::id(), now.wall)?;
+    let judged = wish.judge(Some(&ledger), false)?;
     let ledger = grant(ledger, limits(config), judged.commands.clone(), now)?;
     Ok(judged.answers(Some(&ledger), false)?)
 }
@@ -166,7 +181,7 @@ impl Files {
 
     /// A refusal's words, about the file as it was given.
     fn words(&self, index: usize, refusal: &Refusal) -> String {
-        format!("{} {}", shown(&self.given[index]), refusal.words_of(&self.paths[index]))
+        refusal.about(&self.paths[index], &self.given[index])
     }
 
     /// Prints a line a file that says what is so now, and gives an error if there is one.

@@ -27,6 +27,20 @@ pub struct Refusal {
 /// What kind of no it is: HTTP status and exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum No {
+    /// The request itself makes no sense.
+    Senseless,
+    /// No such request.
+    Nowhere,
+    /// A request of another method.
+    OtherMethod,
+    /// Its body does not come.
+    TooSlow,
+    /// Its body is too large.
+    TooLarge,
+    /// The daemon cannot at this moment.
+    NotNow,
+    /// The daemon cannot.
+    Broken,
     /// The ledger does not have it.
     Unknown,
     /// It stands otherwise.
@@ -38,6 +52,13 @@ pub(super) enum No {
 impl Refusal {
     pub(super) fn new(no: No, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
         let (status, exit) = match no {
+            No::Senseless => (400, 2),
+            No::Nowhere => (404, 2),
+            No::OtherMethod => (405, 2),
+            No::TooSlow => (408, 75),
+            No::TooLarge => (413, 2),
+            No::NotNow => (503, 75),
+            No::Broken => (500, 74),
             No::Unknown => (404, 1),
             No::OtherState => (409, 1),
             No::Unconfirmed => (428, 2),
@@ -61,9 +82,11 @@ impl Refusal {
         self.status == 428
     }
 
-    /// The words after the path that they begin with; all of them if they do not.
-    pub fn words_of(&self, path: &Path) -> &str {
-        let words = self.error.strip_prefix(&shown(path)).and_then(|rest| rest.strip_prefix(' '));
-        words.unwrap_or(&self.error)
+    /// The error, about the file as a person gave it, if it is about that file.
+    pub fn about(&self, path: &Path, given: &Path) -> String {
+        match self.error.strip_prefix(&shown(path)) {
+            Some(words) if words.starts_with(' ') => format!("{}{words}", shown(given)),
+            Some(_) | None => self.error.clone(),
+        }
     }
 }

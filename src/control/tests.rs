@@ -1,4 +1,6 @@
-//! Wishes over a real ledger, without a daemon.
+//! Wishes over a real ledger, without a daemon; and, in `socket`, over the control socket.
+
+mod socket;
 
 use std::path::{Path, PathBuf};
 
@@ -89,7 +91,7 @@ fn forget(path: &str, email: Option<&str>, yes: bool) -> Wish {
 }
 
 /// Grants a wish, and says how each file stands, or why not.
-fn ask(ledger: Ledger, wish: &Wish) -> (Ledger, Vec<String>) {
+fn settle(ledger: Ledger, wish: &Wish) -> (Ledger, Vec<String>) {
     let judged = wish.judge(Some(&ledger), false).unwrap();
     let ledger = grant(ledger, Limits::default(), judged.commands.clone(), NOW).unwrap();
     let answers = judged.answers(Some(&ledger), false).unwrap();
@@ -107,7 +109,7 @@ fn ask(ledger: Ledger, wish: &Wish) -> (Ledger, Vec<String>) {
 
 #[track_caller]
 fn answers(ledger: Ledger, wish: &Wish, expected: &[&str]) -> Ledger {
-    let (ledger, answers) = ask(ledger, wish);
+    let (ledger, answers) = settle(ledger, wish);
     assert_eq!(answers, expected);
     ledger
 }
@@ -115,7 +117,11 @@ fn answers(ledger: Ledger, wish: &Wish, expected: &[&str]) -> Ledger {
 #[test]
 fn nothing_is_begun_that_nobody_would_carry_out() {
     let ledger = book(&[("/d/failed.png", 1), ("/d/queued.png", 2), ("/d/held.png", 3)]);
-    write(&ledger, &[fail(1), hold(3)]);
+    // A push is nobody's folder's: an engine without folders would begin with it.
+    let Write::Link { content, .. } = link("", 4) else { unreachable!("a link") };
+    let (path, account) = (shared("/pushed.png"), key(4).account);
+    let pushed = Write::PushLink { path, content, account, name: "pushed.png".into() };
+    write(&ledger, &[fail(1), hold(3), pushed]);
     let wishes = [retry("/d/failed.png"), Wish::RetryAll, resolve("/d/held.png", None)];
     let mut commands = Vec::new();
     for wish in &wishes {
@@ -190,7 +196,7 @@ fn what_is_asked_of_several_files_is_judged_file_by_file() {
     let ledger = book(&[("/d/f.png", 1), ("/d/u.png", 2)]);
     write(&ledger, &[fail(1), uploaded(2)]);
     let paths: Vec<PathBuf> = ["/d/u.png", "/d/f.png", "/d/f.png"].map(PathBuf::from).into();
-    let (_, answers) = ask(ledger, &Wish::Retry { paths });
+    let (_, answers) = settle(ledger, &Wish::Retry { paths });
     assert!(answers[0].starts_with("409 /d/u.png"), "{answers:?}");
     assert_eq!(answers[1..], ["queued", "queued"]);
 }

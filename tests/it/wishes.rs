@@ -1,5 +1,6 @@
 //! `retry`, `resolve` and `forget`: what a person asks for, without a daemon.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Server, Taxiway, have, media, picture, section, write};
@@ -126,6 +127,28 @@ fn a_file_that_failed_by_itself_is_looked_at_again() {
     said.prints("folder/a.png: to be looked at again\n");
     assert_eq!(taxiway.state(&file), "settling");
     assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn a_file_that_can_be_read_again_is_looked_at_again() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    let file = taxiway.path("folder/a.gif");
+    write(&file, &picture(1, 1_000));
+    let set = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    set(0o000);
+    let Some(run) = taxiway.unprivileged(&["run", "--once", "-q"]) else { return };
+    taxiway.finish(run, b"").exits(1);
+    set(0o644);
+    let told = |arguments: &[&str]| {
+        taxiway.finish(taxiway.unprivileged(arguments).expect("as before"), b"").exits(0)
+    };
+    told(&["retry", "folder/a.gif"]).prints("folder/a.gif: to be looked at again\n").tells("");
+    assert_eq!(taxiway.state(&file), "settling");
+    told(&["run", "--once", "-q"]);
+    assert_eq!(taxiway.state(&file), "uploaded");
 }
 
 #[test]
