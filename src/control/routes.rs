@@ -10,7 +10,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -69,8 +69,8 @@ impl App {
         };
         let session = self.session().await;
         let (reply, granted) = oneshot::channel();
-        let sent = session.map(|session| session.send(Message::Ask(commands, reply)));
-        if !matches!(sent, Some(Ok(()))) {
+        let ask = Message::Ask(commands, reply);
+        if !session.is_some_and(|session| session.send(ask).is_ok()) {
             return Err(not_now());
         }
         match timeout(GRANT_PATIENCE, granted).await {
@@ -106,14 +106,7 @@ const HINT: &str = "taxiway --help";
 const AGAIN: &str = "say it again in a moment";
 
 async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, Refusal> {
-    let body = match timeout(app.patience, to_bytes(body, BODY_MOST)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            let words = format!("the body is cut off, or has more than {BODY_MOST} bytes");
-            return Err(Refusal::new(No::TooLarge, words, HINT));
-        }
-        Err(_) => return Err(Refusal::new(No::TooSlow, "the body does not come", HINT)),
-    };
+    let body = whole(body, app.patience).await?;
     let judged = blocking(&app, move |app| {
         let wish: Wish = wire::wish(call, &body)?;
         let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
@@ -128,6 +121,22 @@ async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, R
         judged.answers(ledger.as_ref(), true).map_err(unreadable)
     })
     .await
+}
+
+/// A body, if it comes soon and is no larger than it may be.
+async fn whole(body: Body, patience: Duration) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let words = format!("the body is cut off, or has more than {BODY_MOST} bytes");
+        Refusal::new(No::TooLarge, words, HINT)
+    };
+    if body.size_hint().lower() > BODY_MOST as u64 {
+        return Err(too_large());
+    }
+    match timeout(patience, to_bytes(body, BODY_MOST)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(Refusal::new(No::TooSlow, "the body does not come", HINT)),
+    }
 }
 
 async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
