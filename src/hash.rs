@@ -88,6 +88,11 @@ pub fn hash_file(
     }
 }
 
+/// The BLAKE3-256 hash of what is in memory.
+pub fn hash_of(bytes: &[u8]) -> [u8; 32] {
+    *blake3::hash(bytes).as_bytes()
+}
+
 fn chunk_len(left: u64) -> usize {
     usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
 }

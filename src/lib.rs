@@ -43,11 +43,14 @@
 //! - [`api`]: the client: one file sent, one list read, the meaning of every answer.
 //!
 //! Edges: people, programs, the machine.
+//! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
+//!   history of one; and the socket over which a running daemon is asked.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
+//! - [`row`]: a row of the ledger as programs read it.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
@@ -59,11 +62,13 @@
 //! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `engine` | `planner`, `ledger` |
-//! | `daemon`, `cli` | everything; nobody imports `cli` |
+//! | `row` | the ledger and the planner's types |
+//! | `daemon`, `control`, `cli` | everything; nobody imports `cli`, and `daemon` not `control` |
 //!
 //! An outside crate that does I/O has one door: notify in `watch`, ignore in `rules`, rusqlite in
-//! `ledger`, reqwest in `api`, axum in `sandbox`, clap in `cli`. The first line of the table is
-//! checked by `.ci/run`, which compiles the planner alone; the others by whoever reads a change.
+//! `ledger`, reqwest in `api`, axum in `sandbox` and `control`, clap in `cli`. The first line of
+//! the table is checked by `.ci/run`, which compiles the planner alone; the others by whoever reads
+//! a change.
 //!
 //! # What always holds
 //!
@@ -88,6 +93,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod crash;
 pub mod daemon;
 pub mod engine;
@@ -97,6 +103,7 @@ pub mod hash;
 pub mod ledger;
 pub mod media;
 pub mod planner;
+pub mod row;
 pub mod rules;
 pub mod sandbox;
 pub mod scan;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::config::{BadValue, Email, parse_duration};
+use crate::control::asset;
 use crate::ledger::State;
+use crate::planner::Asset;
 use crate::sandbox::Fault;
 
 use super::ledger::LedgerCommand;
@@ -70,6 +72,14 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
+    /// Tell the whole history of a file, and what comes next
+    Why(WhyArgs),
+    /// Try failed files again
+    Retry(RetryArgs),
+    /// Say what became of a held file: whether it is on Runway
+    Resolve(ResolveArgs),
+    /// Have a file's content count as never uploaded
+    Forget(ForgetArgs),
     /// Verify, copy, export, import and rebuild the ledger, and pair it with the server
     Ledger {
         #[command(subcommand)]
@@ -152,6 +162,50 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WhyArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RetryArgs {
+    /// The files
+    #[arg(value_name = "FILE", required_unless_present = "all")]
+    pub files: Vec<PathBuf>,
+    /// Everything that failed
+    #[arg(long, conflicts_with = "files")]
+    pub all: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("became").required(true))]
+pub struct ResolveArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// It is on Runway, as this asset
+    #[arg(long, value_name = "ASSETID", value_parser = asset, group = "became")]
+    pub uploaded: Option<Asset>,
+    /// It is not on Runway: send it again
+    #[arg(long, group = "became")]
+    pub retry: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ForgetArgs {
+    /// A file that holds the content
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only on this account
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<Email>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,13 +1,12 @@
 //! `taxiway id`: the assetId of a content, from the ledger alone.
 
-use std::path::{Path, PathBuf};
-
 use crate::config::Flags;
-use crate::daemon::content_hash;
 use crate::daemon::lock::ledger_path;
 use crate::ledger::Ledger;
-use crate::planner::{ContentHash, Look};
-use crate::{scan, text};
+use crate::planner::ContentHash;
+use crate::text;
+
+pub use crate::daemon::{known_or_read, resolved};
 
 use super::args::{Common, IdArgs};
 use super::{Exit, Failure, load, output};
@@ -61,27 +60,4 @@ pub fn asset_of(
     let mut assets = ledger.assets_of(hash)?.into_iter();
     let asset = assets.find(|(account, _)| email.is_none() || account.as_deref() == email);
     Ok(asset.map(|(_, asset_id)| asset_id))
-}
-
-/// The content of a file: what the ledger knows of its unchanged path, else by reading it.
-pub fn known_or_read(ledger: Option<&Ledger>, file: &Path) -> std::io::Result<ContentHash> {
-    if let (Some(ledger), Ok(path)) = (ledger, resolved(file))
-        && let (Ok(Some(row)), Look::File(stat)) =
-            (ledger.path_row(&path), scan::look_by_name(&path))
-    {
-        let sure = row.certain && !row.gone && row.fingerprint == stat.fingerprint;
-        if sure && let Ok(Some(hash)) = ledger.known_content(&path) {
-            return Ok(hash);
-        }
-    }
-    content_hash(file)
-}
-
-/// The path as it is keyed in the ledger: the parent resolved, the name as it was given.
-pub fn resolved(file: &Path) -> std::io::Result<PathBuf> {
-    let absolute = std::path::absolute(file)?;
-    match (absolute.parent(), absolute.file_name()) {
-        (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
-        (_, _) => absolute.canonicalize(),
-    }
 }

@@ -12,10 +12,11 @@ mod ledger;
 mod list;
 mod output;
 mod push;
-mod row;
 mod run;
 mod sandbox;
 mod session;
+mod why;
+mod wishes;
 
 use std::ffi::OsString;
 
@@ -25,6 +26,7 @@ use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
 use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
+use crate::row;
 use crate::secret::TokenError;
 
 use args::{Args, Command, Common};
@@ -174,6 +176,10 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Id(args) => ids::id(&common, &args),
         Command::Ls(args) => list::ls(&common, &args),
         Command::Ledger { command } => ledger::ledger(&common, command),
+        Command::Why(args) => why::why(&common, &args),
+        Command::Retry(args) => wishes::retry(&common, args),
+        Command::Resolve(args) => wishes::resolve(&common, args),
+        Command::Forget(args) => wishes::forget(&common, args),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
         Command::Config { command } => config::config(&common, &command),
     }

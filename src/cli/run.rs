@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Environment, Flags};
+use crate::control::{Place, Server};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
     Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Task, dry_means,
@@ -18,7 +19,7 @@ use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
 use super::row::RowFields;
-use super::session::{Key, Server, verdict};
+use super::session::{self, Key, verdict};
 use super::{Exit, Failure, events, load, output};
 
 /// First pause after the ledger could not be written; doubled up to the last.
@@ -53,16 +54,16 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
         return dry_run(common, &config);
     }
     let key = Key::find(&config, &environment, common.sandbox)?;
-    let source = key.source();
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
-    let server = Server::open(&config, common.sandbox)?;
+    let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
-    let ended = live(common, &config, &server, key, &lock, &task, &source);
+    let control = listen(&config, &environment);
+    let ended = live(common, &config, &server, key, &lock, control.as_ref(), &task);
     server.close();
     ended
 }
 
-fn greet(common: &Common, config: &Config, server: &Server) {
+fn greet(common: &Common, config: &Config, server: &session::Server) {
     if common.quiet > 0 || common.json {
         return;
     }
@@ -78,12 +79,13 @@ fn greet(common: &Common, config: &Config, server: &Server) {
 fn live(
     common: &Common,
     config: &Config,
-    server: &Server,
+    server: &session::Server,
     key: Key,
     lock: &Lock,
+    control: Option<&Server>,
     task: &Task,
-    source: &str,
 ) -> Result<Exit, Failure> {
+    let source = key.source();
     let (token, changed) = key.watch();
     let (token, changed) = (std::sync::Arc::new(token), std::rc::Rc::new(RefCell::new(changed)));
     let stop = Stop::listen()?;
@@ -121,6 +123,9 @@ fn live(
         let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
         let ask = Box::new(move || (changed.borrow_mut())());
         let (session, out) = Session::start(engine, sights, means, clock, ask)?;
+        if let Some(control) = control {
+            control.tell(out.clone());
+        }
         stop.tell(out);
         if !std::mem::replace(&mut greeted, true) {
             greet(common, config, server);
@@ -139,9 +144,22 @@ fn live(
             }
             (ended, Some(engine)) => {
                 announce(common, &clock, "stopped");
-                return finish(common, task, &ended, &engine, &folders, source);
+                return finish(common, task, &ended, &engine, &folders, &source);
             }
             (_, None) => return Ok(Exit::Well),
+        }
+    }
+}
+
+/// Opens the control socket. Files are uploaded also without it.
+fn listen(config: &Config, environment: &Environment) -> Option<Server> {
+    let place = Place::of(&config.state_dir, environment.runtime_dir.as_deref());
+    match Server::start(config, place) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            let why = crate::text::reason(&error);
+            tracing::warn!("no control socket: {why}; retry, resolve and forget find nobody");
+            None
         }
     }
 }

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use directories::{ProjectDirs, UserDirs};
+use directories::{BaseDirs, ProjectDirs, UserDirs};
 
 use super::types::Email;
 use crate::secret;
@@ -31,6 +31,8 @@ pub struct Environment {
     pub config_dir: Option<PathBuf>,
     /// The directory for the state, if nothing else is said.
     pub state_dir: Option<PathBuf>,
+    /// The user's directory for sockets, where the system has one.
+    pub runtime_dir: Option<PathBuf>,
     /// What relative paths of flags and variables are relative to.
     pub current_dir: Option<PathBuf>,
 }
@@ -60,6 +62,7 @@ impl Environment {
             // Platforms without a place for state keep it with the data.
             state_dir: places
                 .map(|places| places.state_dir().unwrap_or(places.data_dir()).to_owned()),
+            runtime_dir: BaseDirs::new().and_then(|base| base.runtime_dir().map(Path::to_owned)),
             current_dir: std::env::current_dir().ok(),
         }
     }
@@ -84,6 +87,7 @@ impl fmt::Debug for Environment {
             .field("home", &self.home)
             .field("config_dir", &self.config_dir)
             .field("state_dir", &self.state_dir)
+            .field("runtime_dir", &self.runtime_dir)
             .field("current_dir", &self.current_dir)
             .finish()
     }

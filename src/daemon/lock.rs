@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use crate::scan;
 use crate::text::{self, shown};
 
-/// A holder takes the lock, then signs it; hardly ever is it seen in between.
-const SIGNED_WITHIN: Duration = Duration::from_secs(5);
+/// Longer than any holder is seen that takes the lock and has not signed it yet, or that has it
+/// only for a step.
+const FLEETING: Duration = Duration::from_secs(5);
 
 /// What a holder of the lock does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,30 @@ pub enum Role {
     Push,
     /// Changes the ledger itself and ends.
     Upkeep,
+    /// Grants what a person asks for, and ends at once.
+    Wish,
+}
+
+impl Role {
+    /// The word that signs the lock.
+    fn word(self) -> &'static str {
+        match self {
+            Role::Daemon => "run",
+            Role::Push => "push",
+            Role::Upkeep => "ledger",
+            Role::Wish => "wish",
+        }
+    }
+
+    /// What holds the lock, in words.
+    fn holder(self) -> &'static str {
+        match self {
+            Role::Daemon => "another taxiway",
+            Role::Push => "a push",
+            Role::Upkeep => "an upkeep of the ledger",
+            Role::Wish => "another command",
+        }
+    }
 }
 
 /// Why the state directory cannot be had.
@@ -35,7 +60,7 @@ pub enum LockError {
     Held {
         /// The holder's process id; 0 if it could not be read.
         pid: u32,
-        /// "another taxiway", "a push" or "an upkeep of the ledger".
+        /// "another taxiway", "a push", "an upkeep of the ledger" or "another command".
         what: &'static str,
         /// The holder watches folders: it will not end by itself.
         daemon: bool,
@@ -61,7 +86,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, and waits for it as long as `patience` if a push has it.
+    /// Takes the lock, and waits for it as long as `patience` if a push has it. A command that
+    /// ends at once is waited for anyway.
     ///
     /// # Errors
     /// See [`LockError`].
@@ -77,10 +103,14 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(unusable(text::reason(&error))),
                 Err(TryLockError::WouldBlock) => {}
             }
-            let held = holder(&mut file, directory);
-            let unsigned = !signed(&held) && began.elapsed() < SIGNED_WITHIN;
-            let daemon = matches!(held, LockError::Held { daemon: true, .. });
-            if !unsigned && (daemon || Instant::now() >= until) {
+            let (role, held) = holder(&mut file, directory);
+            let fleeting = role == Role::Wish || !signed(&held);
+            let waits = match role {
+                _ if fleeting && began.elapsed() < FLEETING => true,
+                Role::Daemon => false,
+                Role::Push | Role::Upkeep | Role::Wish => Instant::now() < until,
+            };
+            if !waits {
                 return Err(held);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -110,7 +140,7 @@ pub fn is_held(directory: &Path) -> bool {
 pub fn held_by(directory: &Path) -> Option<LockError> {
     let mut file = File::open(directory.join("lock")).ok()?;
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Some(holder(&mut file, directory)),
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file, directory).1),
         Ok(()) | Err(TryLockError::Error(_)) => None,
     }
 }
@@ -136,14 +166,9 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn sign(file: &mut File, role: Role) -> io::Result<()> {
-    let role = match role {
-        Role::Daemon => "run",
-        Role::Push => "push",
-        Role::Upkeep => "ledger",
-    };
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(format!("{} {role}\n", std::process::id()).as_bytes())
+    file.write_all(format!("{} {}\n", std::process::id(), role.word()).as_bytes())
 }
 
 /// Whether the holder has said who it is; else what was read is nothing yet, or the words of an
@@ -155,17 +180,17 @@ fn signed(held: &LockError) -> bool {
     pid.is_some_and(alive)
 }
 
-fn holder(file: &mut File, directory: &Path) -> LockError {
+fn holder(file: &mut File, directory: &Path) -> (Role, LockError) {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.take(64).read_to_string(&mut text));
     let mut words = text.split_whitespace();
     let pid = words.next().filter(|_| read.is_ok()).and_then(|pid| pid.parse().ok()).unwrap_or(0);
-    let (what, daemon) = match words.next() {
-        Some("push") => ("a push", false),
-        Some("ledger") => ("an upkeep of the ledger", false),
-        Some(_) | None => ("another taxiway", true),
-    };
-    LockError::Held { pid, what, daemon, directory: shown(directory) }
+    let word = words.next();
+    let role =
+        [Role::Push, Role::Upkeep, Role::Wish].into_iter().find(|role| word == Some(role.word()));
+    let role = role.unwrap_or(Role::Daemon);
+    let (what, daemon) = (role.holder(), role == Role::Daemon);
+    (role, LockError::Held { pid, what, daemon, directory: shown(directory) })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod eyes;
 mod hands;
 mod identify;
 pub mod lock;
+mod named;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -20,13 +21,14 @@ use crate::crash;
 use crate::engine::{Engine, Input};
 use crate::ledger::LedgerError;
 use crate::planner::{
-    Cause, DirectoryListing, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath,
-    Wall,
+    Cause, Command, DirectoryListing, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest,
+    SharedPath, Wall,
 };
 
 pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, identify, sent_name};
+pub use named::{keyed, known_or_read, resolved};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
 
 /// Messages taken into one step at most.
@@ -45,9 +47,15 @@ pub enum Message {
     Event(Event),
     /// A walk listed a stretch of a directory.
     Listing(DirectoryListing),
+    /// A person asks for something; all of it goes into one step, and is answered when that
+    /// is on disk. If it never will be, the reply is dropped.
+    Ask(Vec<Command>, Reply),
     /// A person, or the system, wants the run to end.
     Stop,
 }
+
+/// Where an answer goes.
+pub type Reply = tokio::sync::oneshot::Sender<()>;
 
 /// Both clocks, as the machine gives them.
 #[derive(Debug, Clone, Copy)]
@@ -155,10 +163,10 @@ impl Session {
         let deadline = task.timeout.map(|timeout| Instant::now() + timeout);
         let pushes = task.pushes.iter().cloned();
         let pushes = pushes.map(|(path, push)| Input::Event(Event::Pushed { path, push }));
-        let mut inputs: Vec<Input> = pushes.collect();
+        let mut next = Incoming { inputs: pushes.collect(), ..Incoming::default() };
         let mut idle = false;
         loop {
-            self.step(std::mem::take(&mut inputs), say)?;
+            self.step(std::mem::take(&mut next), say)?;
             let rest = self.rest();
             if task.once && !rest.moving {
                 return Ok(Ended::AtRest);
@@ -171,8 +179,8 @@ impl Session {
                 self.stop(say)?;
                 return Ok(Ended::TimedOut);
             }
-            if self.wait(deadline, &mut inputs) {
-                self.step(std::mem::take(&mut inputs), say)?;
+            if self.wait(deadline, &mut next) {
+                self.step(std::mem::take(&mut next), say)?;
                 self.stop(say)?;
                 return Ok(Ended::Stopped);
             }
@@ -184,7 +192,8 @@ impl Session {
     }
 
     /// One step, and its effects begun.
-    fn step(&mut self, inputs: Vec<Input>, say: &mut Say<'_>) -> Result<(), LedgerError> {
+    fn step(&mut self, incoming: Incoming, say: &mut Say<'_>) -> Result<(), LedgerError> {
+        let Incoming { inputs, replies } = incoming;
         let listed: Vec<FolderId> = inputs
             .iter()
             .filter_map(|input| match input {
@@ -204,6 +213,10 @@ impl Session {
         for notice in &step.notices {
             crash::point("notice");
             say(Said::Notice(notice), &self.engine);
+        }
+        for reply in replies {
+            // Whoever asked may have gone away meanwhile.
+            let _ = reply.send(());
         }
         self.crowded.extend(listed);
         self.let_walks_go_on();
@@ -246,7 +259,7 @@ impl Session {
     }
 
     /// Waits for the next thing to happen. True if the run is to end.
-    fn wait(&mut self, deadline: Option<Instant>, inputs: &mut Vec<Input>) -> bool {
+    fn wait(&mut self, deadline: Option<Instant>, next: &mut Incoming) -> bool {
         let now = self.clock.now();
         let timer = self.engine.timeout(now).map(|(at, _why)| at.since(now.mono).max(0) as u64);
         let timer = timer.map(Duration::from_millis);
@@ -258,18 +271,18 @@ impl Session {
         };
         let mut stop = false;
         match first {
-            Ok(message) => stop |= take(message, inputs),
+            Ok(message) => stop |= next.take(message),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return true,
         }
-        while inputs.len() < STEP_MOST {
+        while next.inputs.len() < STEP_MOST {
             match self.inbox.try_recv() {
-                Ok(message) => stop |= take(message, inputs),
+                Ok(message) => stop |= next.take(message),
                 Err(_) => break,
             }
         }
         if self.token_is_refused() && (self.token_changed)() {
-            inputs.push(Input::Event(Event::TokenChanged));
+            next.inputs.push(Input::Event(Event::TokenChanged));
         }
         stop
     }
@@ -281,16 +294,17 @@ impl Session {
 
     /// Begins nothing more, and waits for what is out.
     fn stop(&mut self, say: &mut Say<'_>) -> Result<(), LedgerError> {
-        self.step(vec![Input::Event(Event::Stopping)], say)?;
+        let inputs = vec![Input::Event(Event::Stopping)];
+        self.step(Incoming { inputs, ..Incoming::default() }, say)?;
         self.hands.abort();
         let until = Instant::now() + hands::ABORT_GRACE + STOP_SLACK;
         while !self.engine.planner().grounded() {
             let left = until.saturating_duration_since(Instant::now());
             match self.inbox.recv_timeout(left) {
                 Ok(message) => {
-                    let mut inputs = Vec::new();
-                    take(message, &mut inputs);
-                    self.step(inputs, say)?;
+                    let mut next = Incoming::default();
+                    next.take(message);
+                    self.step(next, say)?;
                 }
                 Err(_) => break,
             }
@@ -299,12 +313,26 @@ impl Session {
     }
 }
 
-/// Takes a message into the next step. True if it is a stop.
-fn take(message: Message, inputs: &mut Vec<Input>) -> bool {
-    match message {
-        Message::Event(event) => inputs.push(Input::Event(event)),
-        Message::Listing(listing) => inputs.push(Input::Listing(listing)),
-        Message::Stop => return true,
+/// What goes into the next step, and who waits for it.
+#[derive(Debug, Default)]
+struct Incoming {
+    inputs: Vec<Input>,
+    replies: Vec<Reply>,
+}
+
+impl Incoming {
+    /// Takes a message in. True if it is a stop.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Event(event) => self.inputs.push(Input::Event(event)),
+            Message::Listing(listing) => self.inputs.push(Input::Listing(listing)),
+            Message::Ask(commands, reply) => {
+                let events = commands.into_iter().map(Event::Asked);
+                self.inputs.extend(events.map(Input::Event));
+                self.replies.push(reply);
+            }
+            Message::Stop => return true,
+        }
+        false
     }
-    false
 }

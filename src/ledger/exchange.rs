@@ -202,7 +202,7 @@ impl Ledger {
             Some(Standing { open: true, .. }) => return Ok(Taken::Conflict(Conflict::Open)),
             Some(_) | None => {}
         }
-        if let Some(conflict) = self.owner_of(&foreign.asset.asset_id)? {
+        if let Some(conflict) = self.claimed(&foreign.asset.asset_id)? {
             return Ok(Taken::Conflict(conflict));
         }
         let account = match account {
@@ -245,7 +245,7 @@ impl Ledger {
     }
 
     /// Whose an asset is, or was.
-    fn owner_of(&self, asset_id: &str) -> Result<Option<Conflict>> {
+    fn claimed(&self, asset_id: &str) -> Result<Option<Conflict>> {
         let sql = "SELECT c.hash, t.email FROM upload u JOIN content c ON c.id = u.content_id
                    JOIN account t ON t.id = u.account_id WHERE u.asset_id = ?1";
         let mut found = self.db.prepare_cached(sql)?;

@@ -302,7 +302,7 @@ pub(super) fn hash(bytes: Vec<u8>) -> rusqlite::Result<ContentHash> {
 }
 
 /// The state of an upload from four columns: assetId, failed, held, reason.
-fn upload_state(row: &Row<'_>, at: usize) -> rusqlite::Result<UploadState> {
+pub(super) fn upload_state(row: &Row<'_>, at: usize) -> rusqlite::Result<UploadState> {
     let reason: Option<String> = row.get(at + 3)?;
     let reason = reason.unwrap_or_default();
     if let Some(asset_id) = row.get(at)? {

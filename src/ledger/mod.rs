@@ -12,6 +12,7 @@ mod backup;
 mod error;
 mod exchange;
 mod facts;
+mod history;
 mod opening;
 pub mod salvage;
 mod step;
@@ -37,6 +38,7 @@ pub use assets::StoredUpload;
 pub use backup::BackupError;
 pub use error::LedgerError;
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
+pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use verify::{Fault, Totals};
 pub use views::{AttemptRow, Filter, Row, State};
 

@@ -164,6 +164,19 @@ const FROM: &str = "FROM path p JOIN directory d ON d.id = p.directory_id
     LEFT JOIN content c ON c.id = p.content_id LEFT JOIN upload u ON u.id = p.upload_id
     LEFT JOIN account t ON t.id = u.account_id";
 
+/// The columns that [`row`] reads, and the tables they come from.
+pub(super) fn select() -> String {
+    let state = state_sql();
+    format!(
+        "SELECT p.id, d.path, p.name, p.folder_id, {state}, t.email, c.hash, p.size,
+                c.media_type, c.width, c.height, c.duration_ms, u.asset_id, u.asset_url,
+                u.name, p.seen_at, u.uploaded_at,
+                (SELECT count(*) FROM attempt a WHERE a.upload_id = u.id),
+                u.next_try_at, coalesce(p.reason, u.reason), p.gone_at
+         {FROM}"
+    )
+}
+
 impl Ledger {
     /// Hands every row to `each`, by row number, until it says stop. `running` says whether a
     /// process holds the lock, which tells `uploading` from `unknown`.
@@ -202,14 +215,9 @@ impl Ledger {
         } else {
             format!("AND p.folder_id IN ({folders})")
         };
-        let state = state_sql();
+        let rows = select();
         let sql = format!(
-            "SELECT p.id, d.path, p.name, p.folder_id, {state}, t.email, c.hash, p.size,
-                    c.media_type, c.width, c.height, c.duration_ms, u.asset_id, u.asset_url,
-                    u.name, p.seen_at, u.uploaded_at,
-                    (SELECT count(*) FROM attempt a WHERE a.upload_id = u.id),
-                    u.next_try_at, coalesce(p.reason, u.reason), p.gone_at
-             {FROM}
+            "{rows}
              WHERE p.id > ?2 AND (?3 IS NULL OR t.email = ?3) {of}
                AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL))
              ORDER BY p.id LIMIT ?5"
@@ -304,7 +312,7 @@ impl Ledger {
     }
 }
 
-fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+pub(super) fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     let wall = |at| row.get::<_, Option<i64>>(at).map(|ms| ms.map(Wall));
     let content: Option<Vec<u8>> = row.get(6)?;
     let state: String = row.get(4)?;

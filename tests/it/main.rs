@@ -5,6 +5,7 @@
 
 mod accounts;
 mod adopt;
+mod control;
 mod corpus;
 mod crash;
 mod errors;
@@ -25,3 +26,5 @@ mod thousand;
 mod tidy;
 mod torture;
 mod watching;
+mod why;
+mod wishes;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
@@ -11,7 +12,7 @@ use std::time::Instant;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Daemon, PATIENCE, Server, TOKEN};
+use super::{Daemon, PATIENCE, Server, TOKEN, have};
 
 /// A home with a configuration and a state of its own, and the program in it.
 pub struct Taxiway {
@@ -109,6 +110,32 @@ impl Taxiway {
         command
     }
 
+    /// The program as somebody who cannot read everything. Root can: then it is another user who
+    /// runs it, and to whom all that is in the home by then is given. None where that cannot be had.
+    pub fn unprivileged(&self, arguments: &[&str]) -> Option<Command> {
+        let plain = self.command(arguments);
+        if !rustix::process::geteuid().is_root() {
+            return Some(plain);
+        }
+        if !have("setpriv") {
+            return None;
+        }
+        let program = self.path("taxiway");
+        if !program.exists() {
+            // Where it was built others may not look.
+            std::fs::copy(plain.get_program(), &program).expect("a copy");
+            let all = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(&program, all).expect("a mode");
+            give_away(&self.root);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
+        command.arg(program).args(arguments).env_clear().current_dir(&self.root);
+        command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Some(command)
+    }
+
     /// Runs the program to its end.
     #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Said {
@@ -196,6 +223,21 @@ impl Taxiway {
         let rows = self.rows();
         let row = rows.iter().find(|row| row["path"] == path.to_string_lossy().as_ref());
         row.and_then(|row| row["state"].as_str()).unwrap_or_default().to_owned()
+    }
+}
+
+/// A user who owns nothing.
+const NOBODY: &str = "65534";
+
+fn give_away(root: &Path) {
+    let nobody = NOBODY.parse().ok();
+    let mut left = vec![root.to_owned()];
+    while let Some(path) = left.pop() {
+        std::os::unix::fs::lchown(&path, nobody, nobody).expect("another owner");
+        if path.is_dir() {
+            let list = std::fs::read_dir(&path).expect("a list");
+            left.extend(list.map(|entry| entry.expect("an entry").path()));
+        }
     }
 }
 

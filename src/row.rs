@@ -1,4 +1,4 @@
-//! A row as `ls` and `push` print it.
+//! A row of the ledger as programs read it: the fields of JSON and CSV, and times.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub struct RowFields {
     hash: Option<String>,
     size: u64,
     media_type: Option<String>,
-    state: &'static str,
+    state: Option<&'static str>,
     asset_id: Option<String>,
     asset_url: Option<String>,
     name: Option<String>,
@@ -45,7 +45,7 @@ impl RowFields {
             hash: row.hash.map(|hash| hash.to_string()),
             size: row.size,
             media_type: row.media_type.clone(),
-            state: row.state.as_str(),
+            state: Some(row.state.as_str()),
             asset_id: row.asset_id.clone(),
             asset_url: row.asset_url.clone(),
             name: row.name.clone(),
@@ -60,8 +60,14 @@ impl RowFields {
         }
     }
 
-    /// The fields of a file that the ledger has no row of.
+    /// The fields of a pushed file that the ledger has no row of.
     pub fn of_unlisted(path: &Path, asset_id: Option<String>, reason: Option<String>) -> RowFields {
+        let state = if asset_id.is_some() { "uploaded" } else { "failed" };
+        RowFields { state: Some(state), asset_id, ..RowFields::of_nothing(path, reason) }
+    }
+
+    /// The fields of a file of which nothing is known but why that is so.
+    pub fn of_nothing(path: &Path, reason: Option<String>) -> RowFields {
         let found = std::fs::metadata(path).ok();
         RowFields {
             schema: 1,
@@ -71,8 +77,8 @@ impl RowFields {
             hash: None,
             size: found.map_or(0, |metadata| metadata.len()),
             media_type: None,
-            state: if asset_id.is_some() { "uploaded" } else { "failed" },
-            asset_id,
+            state: None,
+            asset_id: None,
             asset_url: None,
             name: None,
             width: None,
@@ -107,7 +113,7 @@ impl RowFields {
             text(&self.hash),
             self.size.to_string(),
             text(&self.media_type),
-            self.state.to_owned(),
+            self.state.unwrap_or_default().to_owned(),
             text(&self.asset_id),
             text(&self.asset_url),
             text(&self.name),
@@ -134,9 +140,18 @@ pub fn time(wall: Wall) -> String {
 
 /// A time of day as a person here reads it.
 pub fn time_of_day(wall: Wall) -> String {
+    local(wall, "%H:%M:%S")
+}
+
+/// A day and its time as a person here reads it.
+pub fn day_and_time(wall: Wall) -> String {
+    local(wall, "%Y-%m-%d %H:%M:%S")
+}
+
+fn local(wall: Wall, format: &str) -> String {
     match Timestamp::from_millisecond(wall.0) {
         Ok(time) => {
-            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime(format).to_string()
         }
         Err(_) => String::new(),
     }

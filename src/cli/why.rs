@@ -1,0 +1,201 @@
+//! `taxiway why`: the whole history of one path, for a person.
+//!
+//! Owns:
+//! - it reads and asks nobody, so it works beside a daemon and without one.
+
+use std::time::Duration;
+
+use crate::config::{Flags, duration_text};
+use crate::control::{Next, absence, decided_by, history_json, next};
+use crate::daemon::lock::{is_held, ledger_path};
+use crate::daemon::{Clock, keyed};
+use crate::ledger::{Attempt, Decision, History, Ledger, Row, State};
+use crate::planner::Wall;
+use crate::row::day_and_time;
+use crate::text::{escaped, shown};
+
+use super::args::{Common, WhyArgs};
+use super::{Exit, Failure, load, output, wishes};
+
+/// Other paths with the same content that are named; the rest is counted.
+const COPIES_MOST: usize = 20;
+
+/// Runs the command.
+pub fn why(common: &Common, args: &WhyArgs) -> Result<Exit, Failure> {
+    let (loaded, _) = load(common, Flags::default())?;
+    let directory = &loaded.config.state_dir;
+    let path = keyed(&args.file)?;
+    let running = is_held(directory);
+    let history = match Ledger::read(&ledger_path(directory))? {
+        Some(ledger) => ledger.history(&path, running)?,
+        None => None,
+    };
+    let Some(history) = history else {
+        let refusal = absence(&loaded.config, &path);
+        let message = refusal.about(&path, &args.file);
+        return Err(Failure { message, ..wishes::failure(common, refusal) });
+    };
+    if common.json {
+        output::line(&history_json(&history, running));
+    } else {
+        let mut next = next(&history, running);
+        for command in &mut next.commands {
+            *command = wishes::retold(common, command);
+        }
+        for line in text(&history, &next, Clock::start().now().wall) {
+            output::line(&line);
+        }
+    }
+    output::flush();
+    Ok(Exit::Well)
+}
+
+/// The history, line by line.
+fn text(history: &History, next: &Next, now: Wall) -> Vec<String> {
+    let mut lines = vec![shown(&history.now.path)];
+    for (title, words) in facts(history, next, now) {
+        lines.push(format!("  {title:<9} {words}"));
+    }
+    lines.push(String::new());
+    let story = story(history).into_iter();
+    lines.extend(story.map(|(at, words)| format!("  {}  {words}", day_and_time(at))));
+    if !history.copies.is_empty() {
+        lines.extend([String::new(), "the same content".to_owned()]);
+        lines.extend(history.copies.iter().take(COPIES_MOST).map(copy));
+        let more = history.copies.len().saturating_sub(COPIES_MOST);
+        lines.extend((more > 0).then(|| format!("  and {more} more")));
+    }
+    if !history.former.is_empty() {
+        lines.extend([String::new(), "forgotten, as somebody said".to_owned()]);
+        for former in &history.former {
+            let (from, to) = (day_and_time(former.uploaded_at), day_and_time(former.forgotten_at));
+            lines.push(format!("  {}, uploaded {from}, forgotten {to}", former.asset_id));
+        }
+    }
+    lines
+}
+
+/// What is so now, and what comes next: titles and words.
+fn facts(history: &History, next: &Next, now: Wall) -> Vec<(&'static str, String)> {
+    let row = &history.now;
+    let mut facts = vec![("state", state(row))];
+    facts.extend(row.asset_id.clone().map(|asset_id| ("asset", asset_id)));
+    if let Some(other) = decided_by(history) {
+        facts.push(("sent from", format!("{}, which held the same content", shown(other))));
+    }
+    let on = row.account.clone().or_else(|| {
+        row.hash.map(|_| "the only account; its e-mail is learnt from the first upload".to_owned())
+    });
+    facts.extend(on.map(|account| ("account", account)));
+    facts.extend(content(row).map(|content| ("content", content)));
+    let folder = history.folder.as_deref().map(shown);
+    let folder = folder.unwrap_or_else(|| "none: it was pushed by name".to_owned());
+    facts.push(("folder", folder));
+    if let Some(at) = row.next_try_at.filter(|_| row.state == State::Queued) {
+        facts.push(("next try", format!("{}, {}", day_and_time(at), away(at, now))));
+    }
+    facts.push(("next", next.words.to_owned()));
+    facts.extend(next.commands.iter().map(|command| ("", command.clone())));
+    facts
+}
+
+fn state(row: &Row) -> String {
+    if let Some(at) = row.gone_at {
+        let was = match row.state {
+            State::Uploaded => "it was uploaded",
+            _ => "it was not uploaded",
+        };
+        return format!("not there since {}; {was}", day_and_time(at));
+    }
+    match (row.uploaded_at, &row.reason) {
+        (Some(at), _) => format!("uploaded {}", day_and_time(at)),
+        (None, Some(reason)) => format!("{}: {}", row.state.as_str(), escaped(reason)),
+        (None, None) => row.state.as_str().to_owned(),
+    }
+}
+
+fn content(row: &Row) -> Option<String> {
+    let mut words = row.media_type.clone()?;
+    if let (Some(width), Some(height)) = (row.width, row.height) {
+        words += &format!(", {width} x {height} pixels");
+    }
+    if let Some(ms) = row.duration_ms {
+        words += &format!(", {}.{:03} s", ms / 1_000, ms % 1_000);
+    }
+    Some(format!("{words}, {} bytes", row.size))
+}
+
+/// How far off a time is.
+fn away(at: Wall, now: Wall) -> String {
+    match u64::try_from(at.since(now)) {
+        Ok(ms) if ms >= 1_000 => format!("in {}", duration_text(Duration::from_secs(ms / 1_000))),
+        Ok(_) | Err(_) => "which is now".to_owned(),
+    }
+}
+
+/// What happened, in the order in which it did.
+fn story(history: &History) -> Vec<(Wall, String)> {
+    let row = &history.now;
+    let mut story = vec![(row.seen_at, "seen for the first time".to_owned())];
+    story.extend(history.decisions.iter().map(|decision| (decision.at, decided(decision))));
+    let attempts = (1..).zip(&history.attempts);
+    story.extend(attempts.map(|(n, attempt)| (attempt.opened_at, tried(n, attempt, row))));
+    // What was decided at a moment comes before what was sent at it.
+    story.sort_by_key(|(at, _)| *at);
+    story
+}
+
+fn decided(decision: &Decision) -> String {
+    let detail = escaped(&decision.detail);
+    match decision.kind.as_str() {
+        "settled" => format!("at rest: {detail}"),
+        "relinked" | "back" | "gone" | "retried" => detail,
+        "resolved" => format!("resolved by a person: {detail}"),
+        "forgotten" => format!("forgotten, as a person said: {detail}"),
+        kind => format!("{kind}: {detail}"),
+    }
+}
+
+fn tried(number: usize, attempt: &Attempt, row: &Row) -> String {
+    let mut words = format!("attempt {number}, as {:?}", attempt.name);
+    if attempt.path != row.path {
+        words += &format!(", from {}", shown(&attempt.path));
+    }
+    if !attempt.current {
+        words += ", of what it held before";
+    }
+    if let Some(account) = attempt.account.as_ref().filter(|_| attempt.account != row.account) {
+        words += &format!(", to {account}");
+    }
+    format!("{words}: {}", became(attempt, row.state))
+}
+
+/// What became of an attempt.
+fn became(attempt: &Attempt, state: State) -> String {
+    let detail = escaped(attempt.detail.as_deref().unwrap_or_default());
+    let status = attempt.status.map(|status| format!(" (status {status})")).unwrap_or_default();
+    let lost = format!("sent whole, answer lost{status}");
+    let looked = match attempt.looks {
+        0 => "the account's list was not looked at yet".to_owned(),
+        1 => "the account's list was looked at once".to_owned(),
+        several => format!("the account's list was looked at {several} times"),
+    };
+    match attempt.outcome.as_deref() {
+        Some("stored") => "stored".to_owned(),
+        Some("found") => format!("{lost}, and found in the account's list"),
+        Some("absent") => format!("{lost}, and not in the account's list: not stored"),
+        Some("cannot_tell") => format!("{lost}, and {detail}"),
+        Some("not_sent") => format!("not sent whole: {detail}"),
+        Some("refused") => format!("refused: {detail}"),
+        Some(other) => format!("{other}: {detail}"),
+        None if attempt.sent_at.is_some() => format!("{lost}: {detail}; {looked}"),
+        None if state == State::Uploading => "under way".to_owned(),
+        None => format!("broken off, so that its end is not known; {looked}"),
+    }
+}
+
+fn copy(row: &Row) -> String {
+    let gone = if row.gone_at.is_some() { " (gone)" } else { "" };
+    let account = row.account.as_deref().map(|account| format!(", {account}")).unwrap_or_default();
+    format!("  {}{gone}: {}{account}", shown(&row.path), row.state.as_str())
+}

@@ -1,0 +1,32 @@
+//! What people and programs ask of taxiway while it runs or rests, and how it is answered.
+//!
+//! Owns:
+//! - a wish is judged by what the ledger says, granted in one step of the engine, and answered
+//!   after that step is on disk, whoever grants it;
+//! - what cannot be granted says why, and changes nothing;
+//! - nobody but us reaches the socket, and nothing that a client does hurts the daemon.
+//!
+//! ```text
+//! cli ── Wish ──▶ alone: the lock, one step ──────────────────────────▶ Answer
+//!          └────▶ client ══ socket ══ server: routes ──▶ daemon's loop ──▶ Answer
+//! ```
+
+mod alone;
+mod client;
+mod place;
+mod refusal;
+mod routes;
+mod server;
+#[cfg(test)]
+mod tests;
+mod why;
+mod wire;
+mod wish;
+
+pub use alone::grant;
+pub use client::{ClientError, ask};
+pub use place::Place;
+pub use refusal::Refusal;
+pub use server::Server;
+pub use why::{Next, absence, decided_by, history_json, next};
+pub use wish::{Answer, Judged, Verdict, Wish, asset};

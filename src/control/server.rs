@@ -1,0 +1,209 @@
+//! The daemon's side of the control socket: connections, and what bounds them.
+//!
+//! Owns:
+//! - it has a thread of its own, and nothing that a client does or leaves undone reaches the loop
+//!   but whole wishes: requests are bounded in number, size and time;
+//! - the socket is there while the server is, is ours alone, and what a dead process left in its
+//!   place is taken away by whoever holds the lock.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener as Listener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use super::place::Place;
+use super::routes::{self, App};
+use crate::config::Config;
+use crate::daemon::Message;
+
+/// How long to wait after a failed `accept`, which is nearly always a lack of descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// The most that a request's head may have, in bytes.
+const HEAD_MOST: usize = 16 * 1024;
+/// Files read and ledgers opened at once.
+const BLOCKING_MOST: usize = 4;
+
+/// What bounds a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Connections at once; further ones wait.
+    pub(super) connections: usize,
+    /// How long a head, a body, or the reading of an answer may take.
+    pub(super) patience: Duration,
+    /// How long answers may take that are under way when the server ends.
+    pub(super) grace: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            connections: 32,
+            patience: Duration::from_secs(10),
+            grace: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The control socket, served. Ends when it is dropped, and takes the socket away.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    socket: PathBuf,
+    cancel: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens for questions about the ledger of this configuration. The caller holds its lock.
+    ///
+    /// # Errors
+    /// If the socket cannot be had.
+    pub fn start(config: &Config, place: Place) -> io::Result<Server> {
+        Server::bounded(config, place, Bounds::default())
+    }
+
+    pub(super) fn bounded(config: &Config, place: Place, bounds: Bounds) -> io::Result<Server> {
+        place.prepare()?;
+        let listener = listen(&place.socket)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(BLOCKING_MOST)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            UnixListener::from_std(listener)?
+        };
+        let app = Arc::new(App::new(config.clone(), bounds.patience));
+        let cancel = CancellationToken::new();
+        let serving = serve(listener, Arc::clone(&app), bounds, cancel.clone());
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+            runtime.block_on(serving);
+            runtime.shutdown_background();
+        })?;
+        Ok(Server { app, socket: place.socket, cancel, thread: Some(thread) })
+    }
+
+    /// From now on wishes go to this session.
+    pub fn tell(&self, session: Sender<Message>) {
+        self.app.tell(session);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // First: whoever comes now finds nobody, and asks the lock.
+        let _ = std::fs::remove_file(&self.socket);
+        self.cancel.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Binds the socket, in place of one that nobody listens to any more.
+fn listen(socket: &Path) -> io::Result<Listener> {
+    match std::fs::symlink_metadata(socket) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(socket)?,
+        Ok(_) => {
+            let why = format!("{} is in the way", crate::text::shown(socket));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        Err(_) => {}
+    }
+    let listener = Listener::bind(socket)?;
+    // Until here the directory alone keeps others out, and it is ours.
+    std::fs::set_permissions(socket, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn serve(listener: UnixListener, app: Arc<App>, bounds: Bounds, cancel: CancellationToken) {
+    let router = routes::router(app);
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    loop {
+        let accepted = tokio::select! {
+            () = cancel.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => {
+                let (router, cancel) = (router.clone(), cancel.clone());
+                tasks.spawn(async move {
+                    let _place = place;
+                    connection(stream, router, bounds, cancel).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the control socket cannot accept a connection");
+                sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &UnixListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Serves one request.
+async fn connection(stream: UnixStream, router: Router, bounds: Bounds, cancel: CancellationToken) {
+    let answered = Arc::new(Notify::new());
+    let told = Arc::clone(&answered);
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let (router, told) = (router.clone(), Arc::clone(&told));
+        async move {
+            let response = router.oneshot(request.map(Body::new)).await;
+            told.notify_one();
+            response
+        }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.patience)
+        .max_buf_size(HEAD_MOST)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let unread = async {
+        answered.notified().await;
+        sleep(bounds.patience).await;
+    };
+    tokio::select! {
+        // Clients go away all the time.
+        served = serving.as_mut() => if let Err(error) = served {
+            tracing::debug!(%error, "a connection to the control socket ended early");
+        },
+        () = unread => tracing::debug!("a client of the control socket does not read its answer"),
+        () = cancel.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = timeout(bounds.grace, serving).await;
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The whole history of one path, as programs read it, and what comes next.
+//!
+//! Owns:
+//! - a file that the ledger has never seen is answered with the rule that leaves it out, if one
+//!   does.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::refusal::{No, Refusal};
+use crate::config::Config;
+use crate::ledger::{Attempt, FormerAsset, History, Row, State};
+use crate::planner::filter::Verdict;
+use crate::row::{RowFields, path_hex, time};
+use crate::rules::{EntryKind, IgnoreFile, Rules};
+use crate::text::{shell_word, shown};
+
+/// What happens to a file next, if nobody does anything, and what a person may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// In words.
+    pub words: &'static str,
+    /// What to type, if a person wants something else.
+    pub commands: Vec<String>,
+}
+
+/// What happens next to a file with this history. `running`: a daemon has the ledger.
+pub fn next(history: &History, running: bool) -> Next {
+    let row = &history.now;
+    let word = shell_word(&row.path);
+    let plain = |words| Next { words, commands: Vec::new() };
+    let run = || if running { Vec::new() } else { vec!["taxiway run".to_owned()] };
+    match (row.gone_at, row.state) {
+        (Some(_), State::Uploaded) => {
+            plain("nothing: it is not there; back again with this content, it is not sent again")
+        }
+        (Some(_), _) => plain("nothing: it is not there"),
+        (None, State::Settling) => Next {
+            words: "it is looked at again, until it is at rest and its end is there",
+            commands: run(),
+        },
+        (None, State::Queued) => {
+            Next { words: "it is sent when its turn and its time come", commands: run() }
+        }
+        (None, State::Uploading) => plain("the server's answer is waited for"),
+        (None, State::Unknown) => Next {
+            words: "it is looked for in the account's list, and sent again only if it is not there",
+            commands: run(),
+        },
+        (None, State::Uploaded) => Next {
+            words: "nothing: it is uploaded; other content under this name is another asset",
+            commands: Vec::new(),
+        },
+        (None, State::Failed) if history.failed_itself => Next {
+            words: "it is looked at again when it changes",
+            commands: vec![format!("taxiway retry {word}")],
+        },
+        (None, State::Failed) => Next {
+            words: "nothing, until its content changes or somebody says to try again",
+            commands: vec![format!("taxiway retry {word}")],
+        },
+        (None, State::Held) => Next {
+            words: "nothing, until somebody looks whether it is among the assets on Runway: \
+                    it is there, or it is not",
+            commands: vec![
+                format!("taxiway resolve {word} --uploaded ASSETID"),
+                format!("taxiway resolve {word} --retry"),
+            ],
+        },
+        (None, State::Ignored) => plain("nothing, until the rule or the file changes"),
+    }
+}
+
+/// A history as one JSON object.
+pub fn history_json(history: &History, running: bool) -> String {
+    let Next { words, commands } = next(history, running);
+    let fields = HistoryFields {
+        row: RowFields::of(&history.now),
+        folder: history.folder.as_deref().map(lossy),
+        gone_at: history.now.gone_at.map(time),
+        decided_by: decided_by(history).map(PathFields::of),
+        decisions: history.decisions.iter().map(DecisionFields::of).collect(),
+        tries: history.attempts.iter().map(TryFields::of).collect(),
+        copies: history.copies.iter().map(CopyFields::of).collect(),
+        forgotten: history.former.iter().map(FormerFields::of).collect(),
+        next: words,
+        commands,
+    };
+    // Strings, numbers and nulls: there is nothing in it that has no JSON.
+    serde_json::to_string(&fields).unwrap_or_default()
+}
+
+/// The other path whose upload decided that this one was not sent: it held the same content.
+pub fn decided_by(history: &History) -> Option<&Path> {
+    let path = &history.stored_by()?.path;
+    (*path != history.now.path).then_some(path)
+}
+
+/// Why the ledger has never seen a file.
+pub fn absence(config: &Config, path: &Path) -> Refusal {
+    let word = shell_word(path);
+    let of_file = |words: &str, hint: String| Refusal::of_file(No::Unknown, path, words, hint);
+    let Some(folder) = config.folder_of(path) else {
+        let words = "is not in the ledger, and in no configured folder";
+        return of_file(words, format!("taxiway push {word}"));
+    };
+    let kind = match std::fs::symlink_metadata(path) {
+        Err(_) => return of_file("is not in the ledger, and not there", "taxiway ls".into()),
+        Ok(found) if found.is_dir() => EntryKind::Directory,
+        Ok(found) if found.is_symlink() && !folder.follow_symlinks => EntryKind::Symlink,
+        Ok(_) => EntryKind::File,
+    };
+    let rules = Rules::new(&folder.include, &folder.exclude, folder.hidden, folder.recursive);
+    let relative = path.strip_prefix(&folder.root).unwrap_or(path);
+    let ignore_file = |directory: &Path| IgnoreFile::read(&folder.root.join(directory));
+    let judged = rules.map(|rules| rules.path(relative, kind, ignore_file));
+    match judged {
+        Ok(judged) => match judged.verdict {
+            Verdict::Leave(rule) if judged.at == relative => {
+                of_file(&format!("is ignored: {rule}"), format!("taxiway push {word}"))
+            }
+            Verdict::Leave(rule) => {
+                let directory = shown(&folder.root.join(&judged.at));
+                let words = format!("is ignored: {directory} is left out: {rule}");
+                of_file(&words, format!("taxiway push {word}"))
+            }
+            Verdict::Take if kind == EntryKind::Directory => {
+                let hint = format!("taxiway ls --under {word}");
+                of_file("is a directory, and only files have a history", hint)
+            }
+            Verdict::Take => {
+                let words = "is not in the ledger yet: its folder was not scanned since it came";
+                of_file(words, "taxiway run --once".into())
+            }
+        },
+        Err(_) => of_file("is not in the ledger", "taxiway config check".into()),
+    }
+}
+
+fn lossy(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[derive(Serialize)]
+struct HistoryFields<'a> {
+    #[serde(flatten)]
+    row: RowFields,
+    folder: Option<String>,
+    gone_at: Option<String>,
+    decided_by: Option<PathFields>,
+    decisions: Vec<DecisionFields<'a>>,
+    tries: Vec<TryFields<'a>>,
+    copies: Vec<CopyFields>,
+    forgotten: Vec<FormerFields<'a>>,
+    next: &'static str,
+    commands: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct PathFields {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+}
+
+impl PathFields {
+    fn of(path: &Path) -> PathFields {
+        PathFields { path: lossy(path), path_hex: path_hex(path) }
+    }
+}
+
+#[derive(Serialize)]
+struct DecisionFields<'a> {
+    at: String,
+    decision: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> DecisionFields<'a> {
+    fn of(decision: &'a crate::ledger::Decision) -> DecisionFields<'a> {
+        let (kind, detail) = (&decision.kind, &decision.detail);
+        DecisionFields { at: time(decision.at), decision: kind, detail }
+    }
+}
+
+#[derive(Serialize)]
+struct TryFields<'a> {
+    began_at: String,
+    #[serde(flatten)]
+    path: PathFields,
+    of_content_now: bool,
+    account: Option<&'a str>,
+    name: &'a str,
+    sent_at: Option<String>,
+    looks: u32,
+    status: Option<u16>,
+    outcome: Option<&'a str>,
+    detail: Option<&'a str>,
+    ended_at: Option<String>,
+}
+
+impl<'a> TryFields<'a> {
+    fn of(attempt: &'a Attempt) -> TryFields<'a> {
+        TryFields {
+            began_at: time(attempt.opened_at),
+            path: PathFields::of(&attempt.path),
+            of_content_now: attempt.current,
+            account: attempt.account.as_deref(),
+            name: &attempt.name,
+            sent_at: attempt.sent_at.map(time),
+            looks: attempt.looks,
+            status: attempt.status,
+            outcome: attempt.outcome.as_deref(),
+            detail: attempt.detail.as_deref(),
+            ended_at: attempt.ended_at.map(time),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CopyFields {
+    #[serde(flatten)]
+    path: PathFields,
+    account: Option<String>,
+    state: &'static str,
+    seen_at: String,
+    gone_at: Option<String>,
+}
+
+impl CopyFields {
+    fn of(row: &Row) -> CopyFields {
+        CopyFields {
+            path: PathFields::of(&row.path),
+            account: row.account.clone(),
+            state: row.state.as_str(),
+            seen_at: time(row.seen_at),
+            gone_at: row.gone_at.map(time),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FormerFields<'a> {
+    asset_id: &'a str,
+    name: &'a str,
+    uploaded_at: String,
+    forgotten_at: String,
+}
+
+impl<'a> FormerFields<'a> {
+    fn of(former: &'a FormerAsset) -> FormerFields<'a> {
+        FormerFields {
+            asset_id: &former.asset_id,
+            name: &former.name,
+            uploaded_at: time(former.uploaded_at),
+            forgotten_at: time(former.forgotten_at),
+        }
+    }
+}
