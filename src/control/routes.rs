@@ -70,7 +70,7 @@ impl App {
         let session = self.session().await;
         let (reply, granted) = oneshot::channel();
         let ask = Message::Ask(commands, reply);
-        if !session.is_some_and(|session| session.send(ask).is_ok()) {
+        if session.is_none_or(|session| session.send(ask).is_err()) {
             return Err(not_now());
         }
         match timeout(GRANT_PATIENCE, granted).await {
