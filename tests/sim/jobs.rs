@@ -226,6 +226,9 @@ impl World {
                     self.disk.away.insert(root);
                 } else {
                     self.disk.away.remove(&root);
+                    // The eyes notice that a disk is there again, as they notice any loss.
+                    let folder = self.folders[1].id;
+                    self.after(50, Job::ScanOwed(folder));
                 }
             }
             Job::Stores { email, name, text } => {
