@@ -15,3 +15,6 @@ ALTER TABLE upload ADD COLUMN pushed_at INTEGER;
 UPDATE upload SET pushed_at = wanted_at
 WHERE id IN (SELECT upload_id FROM queue WHERE folder_id = 0
              UNION SELECT upload_id FROM path WHERE folder_id = 0 AND upload_id IS NOT NULL);
+
+-- What was tried with a file is part of its history.
+CREATE INDEX attempt_path ON attempt (path_id);

@@ -48,6 +48,10 @@ const MIGRATIONS: [&str; 2] = [
     include_str!("../../migrations/0002_wishes.sql"),
 ];
 
+/// What a reader of schema 1, which it cannot migrate, sees in place of the later table.
+const NOTHING_FORGOTTEN: &str = "CREATE TEMP TABLE former_asset
+    (asset_id TEXT, upload_id INTEGER, name TEXT, uploaded_at INTEGER, forgotten_at INTEGER)";
+
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -105,8 +109,11 @@ impl Ledger {
         let open = || -> Result<Option<Ledger>, LedgerError> {
             let db = Connection::open_with_flags(path, flags)?;
             db.busy_timeout(Duration::from_secs(5))?;
-            if check_schema(&db, path)? == 0 {
-                return Ok(None);
+            match check_schema(&db, path)? {
+                0 => return Ok(None),
+                // Nothing was forgotten before there was a table for it.
+                1 => db.execute_batch(NOTHING_FORGOTTEN)?,
+                _ => {}
             }
             let run = newest_run(&db)?;
             Ok(Some(Ledger { db, run }))

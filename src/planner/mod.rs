@@ -335,7 +335,8 @@ impl Planner {
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
-        let gates = stopped.then(|| self.gates.next_due(now.mono)).flatten();
+        // One whose time came since the last poll is about to be tried.
+        let gates = stopped.then(|| self.gates.next_try()).flatten();
         let next = [self.next_try, gates].into_iter().flatten().min();
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;

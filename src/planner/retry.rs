@@ -204,6 +204,12 @@ impl Gates {
             .min()
     }
 
+    /// When the next gate may be tried, though that time may have come by now.
+    pub fn next_try(&self) -> Option<Mono> {
+        let gates = self.all.iter().chain(self.accounts.values());
+        gates.filter(|gate| gate.probe.is_none()).filter_map(|gate| gate.until).min()
+    }
+
     /// Whether the time of some gate has come and nothing tries it yet.
     pub fn ready(&self, now: Mono) -> bool {
         let mut gates = self.all.iter().chain(self.accounts.values());

@@ -93,3 +93,19 @@ fn an_open_attempt_and_a_push_move_along() {
     let accounts: Vec<_> = remembered.pushes.iter().map(|(_, push)| push.account).collect();
     assert_eq!(accounts, [AccountId(1)]);
 }
+
+#[test]
+fn what_was_forgotten_and_what_was_pushed_move_along() {
+    let case = Case::new();
+    let nameless = case.nameless();
+    step_at(&case.book.ledger, NOW, &[uploaded(nameless, "x1"), Write::Forget { key: nameless }]);
+    case.merge();
+    let named = number(
+        &case.book.ledger,
+        "SELECT count(*) FROM former_asset f
+        JOIN upload u ON u.id = f.upload_id JOIN account t ON t.id = u.account_id
+        WHERE t.email IS NOT NULL",
+    );
+    assert_eq!(named, 1);
+    check(&case.book.ledger);
+}

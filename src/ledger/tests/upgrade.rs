@@ -117,3 +117,21 @@ fn a_reader_reads_it_as_it_is_and_a_dry_run_migrates_its_own_copy() {
     assert_eq!(number(&copy, "PRAGMA user_version"), MIGRATIONS.len() as i64);
     assert_eq!(number(&reader, "PRAGMA user_version"), 1);
 }
+
+#[test]
+fn a_reader_of_schema_1_can_tell_every_history() {
+    let (_directory, file) = older("ledger.sqlite3");
+    let ledger = Ledger::read(&file).unwrap().unwrap();
+    let mut paths = Vec::new();
+    let all = super::super::Filter { with_gone: true, ..Default::default() };
+    let each = |row: super::super::Row| {
+        paths.push(row.path);
+        std::ops::ControlFlow::Continue(())
+    };
+    ledger.each_row(&all, false, each).unwrap();
+    assert!(paths.len() > 5, "{paths:?}");
+    for path in paths {
+        assert!(ledger.history(&path, false).unwrap().is_some(), "{path:?}");
+    }
+    assert_eq!(ledger.owner_of("user:1-runwayml:a@b.c-asset:none").unwrap(), None);
+}

@@ -18,7 +18,7 @@
 //! - `list a x1=cat.png:10@-1h` account a's list has been read (`nothing`, `short`, `offline`);
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
-//! - `state cat.png`, `rest`, `timeout` ask.
+//! - `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.
 
 mod accounts;
 mod answers;

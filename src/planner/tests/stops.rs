@@ -509,3 +509,21 @@ fn a_stop_that_stops_nothing_is_not_waited_for() {
         ",
     );
 }
+
+#[test]
+fn a_stop_whose_time_has_just_come_is_no_rest() {
+    story(
+        "
+        ~ arrive a.png A:1
+        > sent 1 429 2s
+            write close 1 refused: 429: 2s
+            write retry A on a in 2s (0 failures, 0 doubts): 429: 2s
+            say stopped a (rate), next try in 2s: 429: 2s
+            say retry a.png in 2s: 429: 2s
+        > rest 1s
+            it is moving, next in 1s
+        > rest 3s
+            it is moving, next in -1s
+        ",
+    );
+}

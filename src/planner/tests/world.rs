@@ -235,13 +235,17 @@ impl World {
                 Vec::new()
             }
             ["state", path] => vec![self.state(&place(path))],
-            ["rest"] => {
-                let stopped = self.planner.stopped_lanes(self.now);
+            ["rest", after @ ..] => {
+                // Time may pass between a step and the question.
+                let later_ms = after.first().map_or(0, |after| time(after));
+                let (wall, mono) = (self.now.wall.plus(later_ms), self.now.mono.plus(later_ms));
+                let now = Now { wall, mono };
+                let stopped = self.planner.stopped_lanes(now);
                 let stopped = stopped
                     .iter()
                     .any(|(folder, account)| !self.book.queue(*folder, *account).is_empty());
-                let Rest { moving, done, next } = self.planner.rest(self.now, 60_000, stopped);
-                let next = next.map(|at| words::duration(at.since(self.now.mono)));
+                let Rest { moving, done, next } = self.planner.rest(now, 60_000, stopped);
+                let next = next.map(|at| words::duration(at.since(now.mono)));
                 let next = next.map(|next| format!(", next in {next}")).unwrap_or_default();
                 let is = |what, yes| if yes { what } else { "" };
                 let words =
