@@ -18,3 +18,12 @@ WHERE id IN (SELECT upload_id FROM queue WHERE folder_id = 0
 
 -- What was tried with a file is part of its history.
 CREATE INDEX attempt_path ON attempt (path_id);
+
+-- Pauses that the server asked for: of one account, or of all (0). A start keeps to them.
+CREATE TABLE stop (
+    account_id INTEGER PRIMARY KEY,
+    cause      TEXT NOT NULL CHECK (cause IN ('rate', 'server')),
+    reason     TEXT NOT NULL,
+    tries      INTEGER NOT NULL,
+    until_at   INTEGER NOT NULL
+) STRICT;

@@ -33,14 +33,17 @@
 //! Brain: what is to be done, and what was.
 //! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `uploads` (one
 //!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
-//!   everyone), `filter` (names that are never ours), `types` and `message` (the nouns).
+//!   everyone), `commands` (what a person asks for), `pairing` (which asset is which content),
+//!   `filter` (names that are never ours), `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
-//! - [`ledger`]: all SQL; the schema is in `migrations/`.
+//! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads` and `wishes` write;
+//!   `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
+//!   `salvage` are its upkeep.
 //!
 //! Hands: what is done.
 //! - [`hash`]: one pass over a file, and its content.
 //! - [`media`]: type, facts and completeness, by small parsers of our own.
-//! - [`api`]: the client: one file sent, one list read, the meaning of every answer.
+//! - [`api`]: the client: one file sent, one list read, one asset asked after, the meaning of every answer.
 //!
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
@@ -88,7 +91,7 @@
 //! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
 //!
 //! The simulator in `tests/sim` runs the real engine over real SQLite through thousands of random
-//! worlds, and knows a list of deliberate bugs, `planner::sabotage::Bug`, that it must notice.
+//! worlds. A list of deliberate bugs, `planner::sabotage::Bug`, names for each the test that notices.
 
 pub mod api;
 pub mod cli;

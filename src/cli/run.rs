@@ -314,8 +314,13 @@ fn dry_run(common: &Common, config: &Config) -> Result<Exit, Failure> {
 }
 
 /// What an earlier run left in doubt would be looked up first; without the network it stays so.
+/// A pause that the server asked for says nothing of what would happen after it.
 fn hold_doubts(ledger: &Ledger, now: crate::planner::Wall) -> Result<(), LedgerError> {
-    for open in ledger.remembered()?.open {
+    let remembered = ledger.remembered()?;
+    for stop in remembered.stops {
+        ledger.apply(&Write::Resumed { account: stop.account }, now)?;
+    }
+    for open in remembered.open {
         let detail = String::new();
         let (attempt, end) = (open.attempt, AttemptEnd::CannotTell);
         ledger.apply(&Write::CloseAttempt { attempt, end, status: None, detail }, now)?;

@@ -13,9 +13,9 @@ use super::step::{bytes, join, name_of, split};
 use super::{Ledger, LedgerError};
 use crate::planner::sabotage::{self, Bug};
 use crate::planner::{
-    AccountId, Ask, AttemptId, Candidate, Content, ContentHash, Fingerprint, FolderId, IgnoredBy,
-    MediaType, Offer, OpenAttempt, PathRow, PathStatus, Push, Remembered, SharedPath,
-    UPLOAD_CAP_MS, UploadKey, UploadState, Wall,
+    AccountId, Ask, AttemptId, Candidate, Cause, Content, ContentHash, Fingerprint, FolderId,
+    IgnoredBy, MediaType, Offer, OpenAttempt, PathRow, PathStatus, Push, Remembered, SharedPath,
+    Stop, UPLOAD_CAP_MS, UploadKey, UploadState, Wall,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -290,7 +290,27 @@ impl Ledger {
             .collect::<std::result::Result<_, _>>()?;
         let last = "SELECT coalesce(max(id), 0) FROM attempt";
         let last_attempt = self.db.query_row(last, [], |row| row.get(0))?;
-        Ok(Remembered { open, pushes, last_attempt })
+        Ok(Remembered { open, pushes, last_attempt, stops: self.stops()? })
+    }
+
+    /// What an earlier run stopped until a certain time.
+    fn stops(&self) -> Result<Vec<Stop>> {
+        let sql = "SELECT account_id, cause, reason, tries, until_at FROM stop ORDER BY account_id";
+        let mut found = self.db.prepare_cached(sql)?;
+        let rows = found.query_map([], |row| {
+            let account: i64 = row.get(0)?;
+            let word: String = row.get(1)?;
+            let unknown =
+                || rusqlite::Error::InvalidColumnType(1, word.clone(), rusqlite::types::Type::Text);
+            Ok(Stop {
+                account: (account != 0).then_some(AccountId(account)),
+                cause: Cause::parse(&word).ok_or_else(unknown)?,
+                reason: row.get(2)?,
+                tries: row.get(3)?,
+                until: Wall(row.get(4)?),
+            })
+        })?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 }
 

@@ -129,6 +129,17 @@ impl Ledger {
                 let sql = "UPDATE account SET email = ?2 WHERE id = ?1";
                 self.execute(sql, params![account.0, email])
             }
+            Write::Stopped(stop) => {
+                let sql = "INSERT OR REPLACE INTO stop (account_id, cause, reason, tries, until_at)
+                           VALUES (?1, ?2, ?3, ?4, ?5)";
+                let account = stop.account.map_or(0, |account| account.0);
+                let cause = stop.cause.as_str();
+                self.execute(sql, params![account, cause, stop.reason, stop.tries, stop.until.0])
+            }
+            Write::Resumed { account } => {
+                let account = account.map_or(0, |account| account.0);
+                self.execute("DELETE FROM stop WHERE account_id = ?1", [account])
+            }
             Write::MergeAccount { from, into } => self.merge_account(*from, *into),
             Write::Scanned { folder } => {
                 let sql = "UPDATE folder SET first_scan_at = coalesce(first_scan_at, ?2)

@@ -210,6 +210,11 @@ impl Ledger {
             "UPDATE OR REPLACE push SET account_id = ?2 WHERE account_id = ?1",
             [from, into],
         )?;
+        self.execute(
+            "UPDATE OR IGNORE stop SET account_id = ?2 WHERE account_id = ?1",
+            [from, into],
+        )?;
+        self.execute("DELETE FROM stop WHERE account_id = ?1", [from])?;
         let sql = "UPDATE meta SET value = ?2 WHERE key = 'default_account' AND value = ?1";
         self.execute(sql, [from.to_string(), into.to_string()])?;
         self.execute("DELETE FROM account WHERE id = ?1", [from])

@@ -9,7 +9,7 @@ use super::doubt::Doubt;
 use super::message::{
     AttemptEnd, Effect, Facts, NotSent, Notice, Outcome, Plan, Refusal, RefusalKind, Trouble, Write,
 };
-use super::retry::{Cause, Closed, FAILURES_MOST, Gate, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
+use super::retry::{Cause, Closed, FAILURES_MOST, SAME_REFUSAL_MOST, STUMBLES_MOST, Tried};
 use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Asset, AttemptId, FolderId, Now, PathRow, Push, SharedPath, UploadKey, Wall,
@@ -281,13 +281,6 @@ impl Planner {
             self.flights.iter().filter(|(_, flight)| stopped(flight)).map(|(id, _)| *id).collect();
         if !attempts.is_empty() {
             plan.effects.push(Effect::Withdraw { attempts });
-        }
-    }
-
-    fn gate(&self, account: Option<AccountId>) -> Option<&Gate> {
-        match account {
-            Some(account) => self.gates.accounts().find(|(id, _)| *id == account).map(|(_, g)| g),
-            None => self.gates.all(),
         }
     }
 

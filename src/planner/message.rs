@@ -9,6 +9,7 @@ mod event;
 mod notice;
 mod write;
 
+use super::retry::Cause;
 use super::types::{
     AccountId, AttemptId, Candidate, Content, Fingerprint, FolderId, OpenAttempt, Push, SharedPath,
     Wall,
@@ -94,6 +95,23 @@ pub struct Remembered {
     pub pushes: Vec<(SharedPath, Push)>,
     /// The number of the last attempt.
     pub last_attempt: i64,
+    /// What stopped uploads until a certain time.
+    pub stops: Vec<Stop>,
+}
+
+/// A stop as it is kept, so that a restart asks nobody before the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Whose; none means everybody's.
+    pub account: Option<AccountId>,
+    /// Why.
+    pub cause: Cause,
+    /// In words.
+    pub reason: String,
+    /// How often it was met in a row.
+    pub tries: u32,
+    /// Not before.
+    pub until: Wall,
 }
 
 /// What the planner would like to choose from.

@@ -20,6 +20,7 @@ pub mod pairing;
 mod retry;
 pub(crate) mod sabotage;
 mod settle;
+mod stops;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;
@@ -151,6 +152,8 @@ pub struct Planner {
     flights: BTreeMap<AttemptId, Flight>,
     doubts: BTreeMap<AttemptId, Doubt>,
     gates: Gates,
+    /// The stops as they are written down.
+    kept_stops: BTreeMap<Option<AccountId>, (Cause, Mono)>,
     streaks: Streaks,
     jitter: Jitter,
     last_attempt: i64,
@@ -200,6 +203,7 @@ impl Planner {
             flights: BTreeMap::new(),
             doubts: BTreeMap::new(),
             gates: Gates::default(),
+            kept_stops: BTreeMap::new(),
             streaks: Streaks::default(),
             last_attempt: remembered.last_attempt,
             token: 0,
@@ -217,6 +221,7 @@ impl Planner {
                 planner.doubts.insert(doubt.attempt, doubt);
             }
         }
+        planner.restore_stops(remembered.stops, now);
         let pushes = remembered.pushes.into_iter();
         for (path, push) in pushes.filter(|_| !sabotage::on(sabotage::Bug::ForgetPushes)) {
             planner.push(now, path, push);
@@ -264,6 +269,7 @@ impl Planner {
                 plan.effects.push(Effect::Withdraw { attempts });
             }
         }
+        self.keep_stops(now, &mut plan);
         plan
     }
 

@@ -92,6 +92,33 @@ impl Cause {
         }
     }
 
+    /// Whether it is kept across a restart: what the server asked for, by its word or by its
+    /// errors. Whoever starts anew after something was mended wants to see it tried, once.
+    pub fn is_kept(self) -> bool {
+        match self {
+            Cause::Rate | Cause::Server => true,
+            Cause::Token
+            | Cause::Subscription
+            | Cause::Account
+            | Cause::Refused
+            | Cause::Offline => false,
+        }
+    }
+
+    /// The cause of this word.
+    pub fn parse(word: &str) -> Option<Cause> {
+        let all = [
+            Cause::Token,
+            Cause::Subscription,
+            Cause::Account,
+            Cause::Rate,
+            Cause::Refused,
+            Cause::Server,
+            Cause::Offline,
+        ];
+        all.into_iter().find(|cause| cause.as_str() == word)
+    }
+
     /// The word that `status` shows.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -170,6 +197,22 @@ impl Gates {
     /// The gates of single accounts that are closed.
     pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Gate)> {
         self.accounts.iter().map(|(account, gate)| (*account, gate))
+    }
+
+    /// A stop that an earlier run left behind.
+    pub fn restore(&mut self, account: Option<AccountId>, gate: Gate) {
+        match account {
+            Some(account) => drop(self.accounts.insert(account, gate)),
+            None => self.all = Some(gate),
+        }
+    }
+
+    /// The stops that are kept across a restart, and until when.
+    pub fn kept(&self) -> BTreeMap<Option<AccountId>, (Cause, Mono)> {
+        let all = self.all.iter().map(|gate| (None, gate));
+        let accounts = self.accounts.iter().map(|(id, gate)| (Some(*id), gate));
+        let kept = all.chain(accounts).filter(|(_, gate)| gate.cause.is_kept());
+        kept.filter_map(|(account, gate)| Some((account, (gate.cause, gate.until?)))).collect()
     }
 
     /// How much may go through to one account now.

@@ -96,6 +96,8 @@ bugs! {
     ForgetNewToken => "a_new_token_that_changes_nothing",
     /// A pause that the server asks for is not kept.
     IgnoreServerDelay => "a_pause_that_is_not_kept",
+    /// A stop ends with the process.
+    ForgetStops => "stops_that_end_with_the_process",
     /// The same refusal, however often, is about the files.
     IgnoreSameRefusals => "a_refusing_account_that_fails_its_files",
     /// Server errors stop nobody.

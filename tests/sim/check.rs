@@ -161,6 +161,10 @@ impl World {
             State::Failed if self.person => self.server.impossible.contains(&text.hash()),
             State::Failed => often || self.server.refused.contains(&text.hash()),
             State::Held if self.person => false,
+            // A list that lacks what a person deleted looks blind.
+            State::Held if reason.ends_with("it must show") => {
+                lists_badly || self.server.assets.iter().any(|stored| stored.deleted)
+            }
             State::Held => lists_badly || often || reason.ends_with("is held"),
             _ => false,
         }

@@ -36,6 +36,8 @@ const NO_RESCAN_MS: i64 = 30 * 86_400_000;
 /// A refusal of the token is met by what is in flight and by one that asks again, at every start
 /// and at every change of the token, and by nothing else.
 const REFUSALS_MOST: u64 = 8;
+/// Longer than any look at a list that lags, and than the pause between two scans.
+const QUIET_MS: i64 = 150_000;
 /// How often a person comes by when trouble is over.
 const VISITS_MOST: u32 = 3;
 
@@ -201,7 +203,7 @@ impl World {
         self.end_trouble();
         self.come_to_rest()?;
         for _ in 0..VISITS_MOST {
-            if self.person {
+            if self.person && self.needs_person() {
                 let wishes = self.tidy_up();
                 self.step(wishes)?;
                 self.come_to_rest()?;
@@ -214,7 +216,7 @@ impl World {
         let calm = self.now.mono;
         let limit = calm.plus(PATIENCE_MS);
         while self.now.mono < limit {
-            let quiet = self.now.mono.since(calm) > 300_000;
+            let quiet = self.now.mono.since(calm) > QUIET_MS;
             let rest = self.engine.as_ref().map(|engine| engine.rest(self.now, PATIENCE_MS));
             if quiet && rest.is_some_and(|rest| rest.done) {
                 break;

@@ -285,6 +285,12 @@ impl World {
         });
     }
 
+    /// Something failed or is held, or nobody looked yet.
+    pub(super) fn needs_person(&self) -> bool {
+        let needs = |row: &Row| matches!(row.state, State::Failed | State::Held);
+        self.rows().iter().any(needs)
+    }
+
     /// When trouble is over a person may come by and see to what needs one.
     pub(super) fn tidy_up(&mut self) -> Vec<Input> {
         let held = self.rows().into_iter().filter(|row| row.state == State::Held);

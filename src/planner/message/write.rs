@@ -4,6 +4,7 @@ use super::super::types::{
     AccountId, Asset, AttemptId, Content, Fingerprint, FolderId, IgnoredBy, Push, SharedPath,
     UploadKey, Wall,
 };
+use super::Stop;
 
 /// A fact to write down. All writes of one step are one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +210,13 @@ pub enum Write {
         key: UploadKey,
         /// In words.
         reason: String,
+    },
+    /// Uploads are stopped until a certain time, or for longer than before.
+    Stopped(Stop),
+    /// They are not any more.
+    Resumed {
+        /// Whose; none means everybody's.
+        account: Option<AccountId>,
     },
     /// A failed or held upload is wanted after all, as if it had never been tried.
     TryAgain {

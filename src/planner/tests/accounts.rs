@@ -164,9 +164,12 @@ fn an_account_that_turns_out_to_be_another_keeps_its_upload_in_flight() {
             do list ?
         > list ? b/x1=cat.png:10
             write account 2 is account 1
+            write account 2 may go on
+            write stop b (rate) in -1s
         > sent 3 stored x2
             write close 3 stored
             write F on b is x2
+            write b may go on
             write open 4: D on b as dog.png
             do send 4: dog.png to b@x
             say resumed b

@@ -62,6 +62,7 @@ pub(super) struct Book {
     pushes: Vec<(SharedPath, Push)>,
     /// AssetIds that were forgotten, and the names they were sent under.
     former: Vec<(String, String)>,
+    stops: BTreeMap<Option<AccountId>, Stop>,
 }
 
 impl Upload {
@@ -287,6 +288,7 @@ impl Book {
         Remembered {
             open: open.collect(),
             pushes: self.pushes.clone(),
+            stops: self.stops.values().cloned().collect(),
             last_attempt: self.attempts.keys().last().map_or(0, |id| id.0),
         }
     }
@@ -345,6 +347,12 @@ impl Book {
             }
             Write::NameAccount { account, email } => {
                 self.accounts.insert(account, Some(email));
+            }
+            Write::Stopped(stop) => {
+                self.stops.insert(stop.account, stop);
+            }
+            Write::Resumed { account } => {
+                self.stops.remove(&account);
             }
             Write::MergeAccount { from, into } => self.merge(from, into),
             Write::Scanned { .. } => {}

@@ -13,6 +13,8 @@ macro_rules! stories_catch {
 }
 
 stories_catch! {
+    stops_that_end_with_the_process: ForgetStops
+        by stops::a_pause_that_the_server_asked_for_holds_across_a_restart,
     fingerprints_that_are_always_believed: AlwaysCertain
         by contents::a_fingerprint_too_fresh_to_be_relied_on_is_taken_again_once,
     torn_reads_that_are_believed: BelieveTornRead

@@ -254,6 +254,7 @@ fn a_try_that_is_far_off_is_left_for_another_time() {
         > sent 1 429 10min
             write close 1 refused: 429: 10min
             write retry A on a in 10min (0 failures, 0 doubts): 429: 10min
+            write stop a (rate) in 10min
             say stopped a (rate), next try in 10min: 429: 10min
             say retry cat.png in 10min: 429: 10min
         > rest

@@ -208,6 +208,7 @@ fn all_pushes_go_before_any_folder() {
         > sent 3 stored x1
             write close 3 stored
             write A on a is x1
+            write a may go on
             write open 4: B on a as b.png
             write open 5: Y on a as busy1.png
             do send 4: /out/b.png to a@x

@@ -268,6 +268,7 @@ pub(super) fn a_server_that_asks_to_slow_down_gets_the_pause_it_asks_for() {
         > sent 1 429 30s
             write close 1 refused: 429: 30s
             write retry A on a in 30s (0 failures, 0 doubts): 429: 30s
+            write stop a (rate) in 30s
             say stopped a (rate), next try in 30s: 429: 30s
             say retry a.png in 30s: 429: 30s
         > +29s
@@ -278,6 +279,7 @@ pub(super) fn a_server_that_asks_to_slow_down_gets_the_pause_it_asks_for() {
         > sent 2 stored x1
             write close 2 stored
             write A on a is x1
+            write a may go on
             say resumed a
             say uploaded a.png: x1
         ",
@@ -293,6 +295,7 @@ fn an_upload_under_way_that_ends_well_does_not_shorten_that_pause() {
         > sent 1 429 30s
             write close 1 refused: 429: 30s
             write retry A on a in 30s (0 failures, 0 doubts): 429: 30s
+            write stop a (rate) in 30s
             do withdraw 2
             say stopped a (rate), next try in 30s: 429: 30s
             say retry a.png in 30s: 429: 30s
@@ -375,6 +378,7 @@ pub(super) fn three_server_errors_in_a_row_leave_one_probe_at_a_time() {
             say unknown b.png: answered 502
         > sent 3 502
             write doubt 3: answered 502
+            write stop all (server) in 0.705s
             do withdraw 4
             say stopped all (server), next try in 0.705s: answered 502
             say unknown c.png: answered 502
@@ -394,6 +398,7 @@ pub(super) fn three_server_errors_in_a_row_leave_one_probe_at_a_time() {
         > sent 5 stored x5
             write close 5 stored
             write D on a is x5
+            write all may go on
             write open 6: E on a as e.png
             do send 6: e.png to a@x
             say resumed all
@@ -469,6 +474,7 @@ fn three_connections_that_break_on_different_files_are_the_servers_fault() {
         > sent 3 broken
             write close 3 not_sent: connection reset
             write retry C on a in 0.854s (1 failures, 0 doubts): connection reset
+            write stop all (server) in 0.372s
             say stopped all (server), next try in 0.372s: connection reset
             say retry c.png in 0.854s: connection reset
         > rest
@@ -480,6 +486,7 @@ fn three_connections_that_break_on_different_files_are_the_servers_fault() {
         > sent 4 stored x4
             write close 4 stored
             write B on a is x4
+            write all may go on
             write open 5: C on a as c.png
             write open 6: A on a as a.png
             do send 5: c.png to a@x
@@ -518,12 +525,68 @@ fn a_stop_whose_time_has_just_come_is_no_rest() {
         > sent 1 429 2s
             write close 1 refused: 429: 2s
             write retry A on a in 2s (0 failures, 0 doubts): 429: 2s
+            write stop a (rate) in 2s
             say stopped a (rate), next try in 2s: 429: 2s
             say retry a.png in 2s: 429: 2s
         > rest 1s
             it is moving, next in 1s
         > rest 3s
             it is moving, next in -1s
+        ",
+    );
+}
+
+#[test]
+pub(super) fn a_pause_that_the_server_asked_for_holds_across_a_restart() {
+    story(
+        "
+        ~ arrive a.png A:1
+        ~ arrive b.png B:2
+        > sent 1 429 10min
+            write close 1 refused: 429: 10min
+            write retry A on a in 10min (0 failures, 0 doubts): 429: 10min
+            write stop a (rate) in 10min
+            do withdraw 2
+            say stopped a (rate), next try in 10min: 429: 10min
+            say retry a.png in 10min: 429: 10min
+        > sent 2 withdrawn
+            write close 2 not_sent: taken back unsent
+        > +1min
+        > restart
+            do scan 1
+        ~ scan 1
+        > timeout
+            in 9min: a stop is to be tried
+        > +8min
+        > +1min
+            write open 3: A on a as a.png
+            do send 3: a.png to a@x
+            say uploading a.png
+        > sent 3 stored x3
+            write close 3 stored
+            write A on a is x3
+            write a may go on
+            write open 4: B on a as b.png
+            do send 4: b.png to a@x
+            say resumed a
+            say uploaded a.png: x3
+            say uploading b.png
+        ",
+    );
+}
+
+#[test]
+fn a_kept_stop_further_ahead_than_any_pause_counts_as_come() {
+    story(
+        "
+        ~ arrive a.png A:1
+        ~ sent 1 429 10min
+        ~ clock -24h
+        > restart
+            write open 2: A on a as a.png
+            do scan 1
+            do send 2: a.png to a@x
+            say uploading a.png
         ",
     );
 }

@@ -94,6 +94,14 @@ impl Words<'_> {
             Write::MergeAccount { from, into } => {
                 format!("account {} is account {}", from.0, into.0)
             }
+            Write::Stopped(Stop { account, cause, until, .. }) => {
+                let of = account.map_or("all".into(), |account| self.account(account));
+                format!("stop {of} ({}){}", cause.as_str(), self.when(Some(*until)))
+            }
+            Write::Resumed { account } => {
+                let of = account.map_or("all".into(), |account| self.account(account));
+                format!("{of} may go on")
+            }
             Write::Scanned { folder } => format!("folder {} was scanned", folder.0),
             attempt => self.of_attempt(attempt),
         }
