@@ -220,6 +220,23 @@ impl Ledger {
         Ok(row)
     }
 
+    /// As new, for another world: what SQLite has learnt of the statements stays.
+    #[cfg(test)]
+    pub(crate) fn emptied(self) -> Result<Ledger, LedgerError> {
+        self.fill_disk(false)?;
+        self.db.execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             BEGIN;
+             DELETE FROM stop; DELETE FROM former_asset; DELETE FROM push; DELETE FROM decision;
+             DELETE FROM attempt; DELETE FROM queue; DELETE FROM path; DELETE FROM upload;
+             DELETE FROM content; DELETE FROM directory; DELETE FROM account; DELETE FROM run;
+             DELETE FROM folder WHERE id <> 0; DELETE FROM meta WHERE key <> 'base_url';
+             COMMIT;
+             PRAGMA foreign_keys = ON;",
+        )?;
+        Ok(Ledger { run: 0, ..self })
+    }
+
     /// The simulator's full disk: the file cannot grow, or can again.
     #[cfg(test)]
     pub(crate) fn fill_disk(&self, full: bool) -> Result<(), LedgerError> {
