@@ -270,7 +270,6 @@ fn facts_of(command: &Command, ledger: &Ledger, facts: &mut Facts) -> Result<(),
         Command::Found { key, asset } => {
             facts.upload = Some(ledger.upload_state(key)?);
             facts.taken = ledger.sent_name(&asset.asset_id)?.is_some();
-            facts.asset_account = ledger.account_of_email(asset.email().as_deref())?;
         }
         Command::NotFound { key } | Command::Forget { key } => {
             facts.upload = Some(ledger.upload_state(key)?);

@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 /// What every command takes.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub struct Common {
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE")]

@@ -8,6 +8,7 @@ use crate::planner::{Notice, SharedPath, Wall};
 use crate::text::shown;
 
 use super::row::{RowFields, path_hex, time, time_of_day};
+use super::session::remedy;
 
 /// The event as a JSON object; none for what is no event.
 pub fn json(said: Said<'_>, engine: &Engine, now: Wall) -> Option<Value> {
@@ -133,7 +134,7 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
 }
 
 /// The event as a line for a person; none for what would only be noise.
-pub fn human(said: Said<'_>, engine: &Engine, now: Wall) -> Option<String> {
+pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option<String> {
     let line = match said {
         Said::Idle => {
             return Some(format!("all done as of {}", time_of_day(now)));
@@ -162,10 +163,13 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall) -> Option<String> {
             Notice::FolderAway { reason, .. } => format!("away      {reason}"),
             Notice::FolderBack(folder) => format!("back      {}", root(engine, *folder)),
             Notice::Scanned { incomplete: Some(reason), .. } => format!("scanned   {reason}"),
-            Notice::AccountStopped { until, reason, .. } => match until {
-                Some(at) => format!("stopped   {reason}; next try {}", time_of_day(*at)),
-                None => format!("stopped   {reason}"),
-            },
+            Notice::AccountStopped { account, cause, until, reason } => {
+                let of = account.and_then(|id| email(engine, id));
+                let of = of.map(|email| format!("{email}: ")).unwrap_or_default();
+                let next = until.map(|at| format!("; next try {}", time_of_day(at)));
+                let (_, hint) = remedy(*cause, source);
+                format!("stopped   {of}{reason}{}\nhint: {hint}", next.unwrap_or_default())
+            }
             Notice::AccountResumed { .. } => "resumed   uploads go on".to_owned(),
             Notice::Seen(_)
             | Notice::Gone(_)

@@ -159,9 +159,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => return usage(&error, json),
     };
     output::start_log(&args.common);
+    let common = args.common.clone();
     match dispatch(args) {
         Ok(exit) => exit as u8,
-        Err(failure) => {
+        Err(mut failure) => {
+            failure.hint = placed(&common, failure.hint);
             output::failure(&failure, json);
             failure.exit as u8
         }
@@ -219,6 +221,14 @@ fn wrong_usage(text: &str, kind: clap::error::ErrorKind) -> Failure {
     let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
     let help = format!("{} --help", words.collect::<Vec<_>>().join(" "));
     Failure::new(Exit::Usage, message, tip.map_or(help, str::to_owned))
+}
+
+/// A hint that begins with a command which knows nothing of the flags of this one.
+fn placed(common: &Common, hint: String) -> String {
+    match hint.strip_prefix("taxiway ") {
+        Some(command) if !command.starts_with("--") => again(common, command),
+        Some(_) | None => hint,
+    }
 }
 
 /// A command that asks the same configuration and ledger as this one.

@@ -130,7 +130,7 @@ fn live(
         if !std::mem::replace(&mut greeted, true) {
             greet(common, config, server);
         }
-        let mut say = speaker(common, &clock, task.once);
+        let mut say = speaker(common, &clock, task.once, source.to_owned());
         announce(common, &clock, "started");
         let (ended, engine) = session.run(task, &mut say);
         match (ended, engine) {
@@ -175,7 +175,12 @@ pub(super) fn kept_out(config: &Config) -> Vec<PathBuf> {
     vec![state.canonicalize().unwrap_or_else(|_| state.clone())]
 }
 
-fn speaker(common: &Common, clock: &Clock, once: bool) -> impl FnMut(Said<'_>, &Engine) + use<> {
+fn speaker(
+    common: &Common,
+    clock: &Clock,
+    once: bool,
+    source: String,
+) -> impl FnMut(Said<'_>, &Engine) + use<> {
     let (json, quiet, clock) = (common.json, common.quiet > 0, *clock);
     let mut hinted = once;
     move |said, engine| {
@@ -185,7 +190,7 @@ fn speaker(common: &Common, clock: &Clock, once: bool) -> impl FnMut(Said<'_>, &
                 output::line(&event.to_string());
                 output::flush();
             }
-        } else if !quiet && let Some(line) = events::human(said, engine, now) {
+        } else if !quiet && let Some(line) = events::human(said, engine, now, &source) {
             output::tell(&line);
             if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");

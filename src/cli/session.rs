@@ -166,7 +166,14 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
 }
 
 fn stopped(gate: &Gate, source: &str) -> (Exit, Failure) {
-    let (exit, hint) = match gate.cause {
+    let (exit, hint) = remedy(gate.cause, source);
+    let message = format!("uploads are stopped: {}", text::escaped(&gate.reason));
+    (exit, Failure::new(exit, message, hint))
+}
+
+/// What to do about a stop.
+pub fn remedy(cause: Cause, source: &str) -> (Exit, String) {
+    match cause {
         Cause::Token => {
             (Exit::Stopped, format!("put the new token where this one came from: {source}"))
         }
@@ -177,7 +184,5 @@ fn stopped(gate: &Gate, source: &str) -> (Exit, Failure) {
         }
         Cause::Rate | Cause::Server => (Exit::Later, "try again later".to_owned()),
         Cause::Offline => (Exit::Later, "check the network, then run again".to_owned()),
-    };
-    let message = format!("uploads are stopped: {}", text::escaped(&gate.reason));
-    (exit, Failure::new(exit, message, hint))
+    }
 }

@@ -189,6 +189,13 @@ impl Ledger {
                               OR (o.failed_at IS NOT NULL AND upload.held_at IS NULL))";
             self.execute(sql, [old, kept])?;
             self.execute("UPDATE attempt SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
+            // Both are on the server: the one that is not kept must be taken for nobody's.
+            let double = "INSERT OR IGNORE INTO former_asset
+                              (asset_id, upload_id, name, uploaded_at, forgotten_at)
+                          SELECT o.asset_id, k.id, o.name, o.uploaded_at, k.uploaded_at
+                          FROM upload o, upload k WHERE o.id = ?1 AND k.id = ?2
+                            AND o.asset_id IS NOT NULL AND o.asset_id <> k.asset_id";
+            self.execute(double, [old, kept])?;
             let former = "UPDATE former_asset SET upload_id = ?2 WHERE upload_id = ?1";
             self.execute(former, [old, kept])?;
             let pushed = "UPDATE upload SET pushed_at = coalesce(pushed_at,

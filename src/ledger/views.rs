@@ -164,6 +164,13 @@ const FROM: &str = "FROM path p JOIN directory d ON d.id = p.directory_id
     LEFT JOIN content c ON c.id = p.content_id LEFT JOIN upload u ON u.id = p.upload_id
     LEFT JOIN account t ON t.id = u.account_id";
 
+/// Why a path stands as it does: its own words, else those of the attempt that is open, else those
+/// of its upload, which are out of date while one is.
+const REASON: &str = "coalesce(p.reason, CASE
+    WHEN EXISTS (SELECT 1 FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL)
+    THEN (SELECT a.detail FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL)
+    ELSE u.reason END)";
+
 /// The columns that [`row`] reads, and the tables they come from.
 pub(super) fn select() -> String {
     let state = state_sql();
@@ -172,7 +179,7 @@ pub(super) fn select() -> String {
                 c.media_type, c.width, c.height, c.duration_ms, u.asset_id, u.asset_url,
                 u.name, p.seen_at, u.uploaded_at,
                 (SELECT count(*) FROM attempt a WHERE a.upload_id = u.id),
-                u.next_try_at, coalesce(p.reason, u.reason), p.gone_at
+                u.next_try_at, {REASON}, p.gone_at
          {FROM}"
     )
 }

@@ -25,11 +25,8 @@ impl Planner {
                 if !held || taken {
                     return;
                 }
-                let email = asset.email();
+                // What a person types names no account: the next answer or list will.
                 plan.writes.push(Write::Resolved { key, asset });
-                if let Some(email) = email {
-                    self.learn(key.account, email, facts.asset_account, plan);
-                }
                 self.hungry = true;
             }
             Command::NotFound { key } => {

@@ -63,6 +63,9 @@ impl Planner {
             }
         };
         self.is_online(plan);
+        if token == Some(self.token) {
+            self.gates.token_works();
+        }
         if let Some(server_time) = listing.server_time {
             self.skew_ms = Some(server_time.since(listing.asked.wall));
         }

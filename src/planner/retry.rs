@@ -367,6 +367,11 @@ impl Gates {
         }
     }
 
+    /// The token was good for something: that it was refused once meant nothing.
+    pub fn token_works(&mut self) {
+        self.all.take_if(|gate| gate.unconfirmed && gate.cause == Cause::Token);
+    }
+
     /// The token changed: a refused one no longer stops anybody. True if one did.
     pub fn token_changed(&mut self) -> bool {
         let refused = self.all.take_if(|gate| gate.cause == Cause::Token);

@@ -116,7 +116,7 @@ impl World {
             return Err(format!("{path:?} is for {email}, the ledger says {row:?}"));
         }
         let reason = row.reason.as_deref().unwrap_or_default();
-        self.is_delivered(text, row.state, reason)
+        self.is_delivered(text, row.state, reason, self.person)
             .then_some(())
             .ok_or_else(|| format!("{path:?} was not delivered: {row:?}"))
     }
@@ -141,14 +141,18 @@ impl World {
             UploadState::Held { reason } => (State::Held, reason),
             UploadState::Absent | UploadState::Wanted => (State::Queued, String::new()),
         };
-        self.is_delivered(text, state, &reason)
+        // What was pushed to a second account since is shown as that one's: nobody sees the first.
+        let shown = self.rows().iter().any(|row| {
+            row.hash == Some(text.hash()) && row.account.as_deref().is_none_or(|of| of == email)
+        });
+        self.is_delivered(text, state, &reason, self.person && shown)
             .then_some(())
             .ok_or_else(|| format!("the push of {path:?} to {email} ended as {state:?}: {reason}"))
     }
 
     /// Uploaded, or left to a person for a reason that holds. Where a person came by, only what
     /// the server never takes is left.
-    fn is_delivered(&self, text: Text, state: State, reason: &str) -> bool {
+    fn is_delivered(&self, text: Text, state: State, reason: &str, person: bool) -> bool {
         let lists_badly = match self.server.list_fault {
             ListFault::Blind | ListFault::NoSizes | ListFault::Renamed | ListFault::Short(_) => {
                 true
@@ -158,12 +162,15 @@ impl World {
         let often = reason.contains("times");
         match state {
             State::Uploaded => true,
-            State::Failed if self.person => self.server.impossible.contains(&text.hash()),
+            State::Failed if person => self.server.impossible.contains(&text.hash()),
             State::Failed => often || self.server.refused.contains(&text.hash()),
-            State::Held if self.person => false,
-            // A list that lacks what a person deleted looks blind.
+            State::Held if person => false,
+            // A list that lacks what a person deleted looks blind; so does one that lags, to a
+            // clock that jumped ahead.
             State::Held if reason.ends_with("it must show") => {
-                lists_badly || self.server.assets.iter().any(|stored| stored.deleted)
+                let lags = matches!(self.server.list_fault, ListFault::Lag(_));
+                let deleted = self.server.assets.iter().any(|stored| stored.deleted);
+                lists_badly || deleted || (lags && self.jumped)
             }
             State::Held => lists_badly || often || reason.ends_with("is held"),
             _ => false,

@@ -209,6 +209,7 @@ impl World {
             Job::ClockJump => {
                 let jump_ms = *self.rng.pick(&[-3_600_000, -20_000, 20_000, 3_600_000, 86_400_000]);
                 self.now.wall = self.now.wall.plus(jump_ms);
+                self.jumped = true;
             }
             Job::TokenRefused(refused) => {
                 self.server.token_refused = refused;

@@ -68,6 +68,8 @@ pub struct World {
     crash_next: Option<Crash>,
     /// The ledger's disk has no room, or hardly any.
     disk_full: bool,
+    /// The machine's clock jumped.
+    jumped: bool,
     /// The process was asked to end.
     stopping: bool,
     /// When trouble is over, a person sees to what needs one.
@@ -184,6 +186,7 @@ impl World {
             rescan_ms,
             crash_next: None,
             disk_full: false,
+            jumped: false,
             stopping: false,
             person: rng.chance(50),
             pushing: None,

@@ -109,3 +109,13 @@ fn what_was_forgotten_and_what_was_pushed_move_along() {
     assert_eq!(named, 1);
     check(&case.book.ledger);
 }
+
+#[test]
+fn of_two_assets_of_one_content_the_one_that_is_not_kept_is_nobodys() {
+    let case = Case::new();
+    case.book.step(&[uploaded(key(1, 1), "kept"), uploaded(case.nameless(), "double")]);
+    case.merge();
+    let double = asset("double").asset_id;
+    assert_eq!(case.book.ledger.sent_name(&double).unwrap().as_deref(), Some("sent.png"));
+    check(&case.book.ledger);
+}

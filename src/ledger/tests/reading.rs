@@ -335,3 +335,24 @@ fn an_attempt_of_a_crash_took_at_most_until_the_next_run_began_however_many_come
     book.step(&[Write::Doubt { attempt, status: None, reason, took_ms: 30 }]);
     assert_eq!(took_ms(&book), Some(30), "its end was seen");
 }
+
+#[test]
+fn a_person_with_a_sqlite_shell_sees_what_ls_shows() {
+    let book = Book::new();
+    book.step(&[link("/d/cat.png", 1, 1), link("/d/dog.png", 2, 1), settling("/d/owl.png", 1)]);
+    book.step(&[attempt(1, "/d/cat.png", key(1, 1)), close(1, AttemptEnd::Stored)]);
+    book.step(&[uploaded(key(1, 1), "x1"), attempt(2, "/d/dog.png", key(2, 1))]);
+    let lines = |sql: &str| {
+        let mut found = book.ledger.db.prepare(sql).unwrap();
+        let rows = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let files = lines("SELECT path || ' ' || state || ' ' || coalesce(asset_id, '') FROM files");
+    let id = asset("x1").asset_id;
+    let uploaded = format!("/d/cat.png uploaded {id}");
+    assert_eq!(files, [uploaded.as_str(), "/d/dog.png open ", "/d/owl.png settling "]);
+    let tries = lines("SELECT path || ' ' || opened_at || ' ' || outcome FROM tries");
+    let at = "1970-01-01T00:16:40Z";
+    let expected = [format!("/d/cat.png {at} stored"), format!("/d/dog.png {at} open")];
+    assert_eq!(tries, expected);
+}

@@ -130,7 +130,6 @@ impl Book {
             Command::RetryAll => {}
             Command::Found { key, asset } => {
                 facts.upload = Some(self.uploads[key].state.clone());
-                facts.asset_account = self.account_of(asset);
                 let has = |state: &UploadState| match state {
                     UploadState::Uploaded { asset_id } => *asset_id == asset.asset_id,
                     _ => false,

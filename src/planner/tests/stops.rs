@@ -590,3 +590,27 @@ fn a_kept_stop_further_ahead_than_any_pause_counts_as_come() {
         ",
     );
 }
+
+#[test]
+fn a_list_that_is_read_takes_a_first_refusal_of_the_token_back() {
+    story(
+        "
+        ~ arrive a.png A:1
+        ~ arrive b.png B:2
+        ~ sent 1 lost
+        ~ sent 2 401
+        > +2s
+            write open 3: B on a as b.png
+            do list a
+            do send 3: b.png to a@x
+            say uploading b.png
+        > list a x1=a.png:1
+            write close 1 found: found in the list
+            write A on a is x1
+            say uploaded a.png: x1 (found)
+        > sent 3 401
+            write close 3 refused: 401: no
+            say retry b.png in 2s: 401: no
+        ",
+    );
+}
