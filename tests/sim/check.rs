@@ -83,7 +83,8 @@ impl World {
         }
         let stored = self.server.assets.iter().find(|stored| stored.asset_id == *asset_id);
         let agrees = stored.is_some_and(|stored| {
-            Some(stored.text.hash()) == row.hash && Some(&stored.email) == row.account.as_ref()
+            let email = row.account.as_ref().unwrap_or(&self.server.default_email);
+            Some(stored.text.hash()) == row.hash && stored.email == *email
         });
         agrees
             .then_some(())
@@ -112,7 +113,9 @@ impl World {
             return Err(format!("{path:?} holds {text:?}, the ledger says {row:?}"));
         }
         let email = email.unwrap_or(&self.server.default_email);
-        if row.state == State::Uploaded && row.account.as_deref() != Some(email) {
+        // An account whose name nobody but a person has told is nameless still.
+        let other = row.account.as_deref().is_some_and(|account| account != email);
+        if row.state == State::Uploaded && other {
             return Err(format!("{path:?} is for {email}, the ledger says {row:?}"));
         }
         let reason = row.reason.as_deref().unwrap_or_default();
