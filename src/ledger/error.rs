@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
 
 use super::backup;
-use crate::text::{shell_word, shown};
+use crate::text::{one_line, shell_word, shown};
 
 /// What goes wrong with a ledger. None of it is about one file.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum LedgerError {
         asked: String,
     },
     /// The file is no SQLite database, or a damaged one.
-    #[error("the ledger {}is damaged: {what}", named(.path.as_deref()))]
+    #[error("the ledger {}is damaged: {}", named(.path.as_deref()), one_line(.what))]
     Damaged {
         /// The file, where it is known.
         path: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub enum LedgerError {
         log: PathBuf,
     },
     /// No copy can be made of a ledger whose schema is to be changed.
-    #[error("the ledger {} is as an older taxiway left it and cannot be copied before it is changed: {why}", shown(.path))]
+    #[error("the ledger {} is as an older taxiway left it and cannot be copied before it is changed: {}", shown(.path), one_line(.why))]
     NoCopy {
         /// The file; nothing of it was changed.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum LedgerError {
         source: std::io::Error,
     },
     /// SQLite could not do what it was asked.
-    #[error("the ledger cannot be written: {0}")]
+    #[error("the ledger cannot be written: {}", one_line(&.0.to_string()))]
     Sqlite(#[source] rusqlite::Error),
     /// The SQLite that this program was linked with is too old.
     #[error("SQLite {0} can damage a ledger; 3.51.3 or later is needed")]

@@ -204,7 +204,16 @@ fn pages_that_are_damaged_are_noticed_when_they_are_read() {
         );
     }
     assert_eq!(server.uploads(), 1);
+    let what = format!(
+        "*** in database main ***; Tree {page} page {page}: btreeInitPage() returns \
+                        error code 11"
+    );
+    taxiway.run(&["ledger", "backup", "copy"]).exits(74).prints("").tells(&format!(
+        "error: the ledger ~/state/taxiway/ledger.sqlite3 is damaged: {what}\n\
+         hint: taxiway ledger rebuild\n"
+    ));
     let said = taxiway.run(&["ledger", "verify"]).exits(74);
+    let said = said.prints(&format!("fault: {what} (rule: the file is whole)\n"));
     assert!(said.told().ends_with("hint: taxiway ledger rebuild\n"), "{said:?}");
 }
 
@@ -434,7 +443,7 @@ fn an_import_beside_a_daemon_says_to_stop_it() {
     let pid = daemon.pid();
     taxiway.run(&["ledger", "import", "export"]).exits(75).prints("").tells(&format!(
         "error: another taxiway with process id {pid} has the ledger in ~/state/taxiway\n\
-         hint: stop it first: kill {pid}; or use another --state-dir\n"
+         hint: stop it first: kill {pid}\n"
     ));
     daemon.stop();
     taxiway.run(&["ledger", "import", "export"]).exits(0);
