@@ -203,6 +203,16 @@ impl Ledger {
         Ok(self.db.query_row(sql, [upload], |row| row.get::<_, i64>(0))? as u64)
     }
 
+    /// The first of the files that `holders_of` counts.
+    pub fn first_holder_of(&self, key: &UploadKey) -> Result<Option<PathBuf>> {
+        let sql = "SELECT d.path, p.name FROM path p JOIN directory d ON d.id = p.directory_id
+                   WHERE p.upload_id = ?1 AND p.gone_at IS NULL AND p.folder_id <> 0
+                   ORDER BY p.id LIMIT 1";
+        let upload = self.upload_id(key)?;
+        let read = |row: &SqlRow<'_>| Ok(join(row.get(0)?, row.get(1)?));
+        Ok(self.db.query_row(sql, [upload], read).optional()?)
+    }
+
     /// How many files have failed, by themselves or by their content.
     pub fn failed(&self) -> Result<u64> {
         let sql = "SELECT count(*) FROM path p LEFT JOIN upload u ON u.id = p.upload_id
