@@ -87,15 +87,12 @@ impl Ledger {
         let pages = "SELECT replace(trim(integrity_check, char(10)), char(10), '; ')
                      FROM pragma_integrity_check
                      WHERE integrity_check <> 'ok'";
-        let found = self.listed("the file is whole", pages)?;
-        if !found.is_empty() {
-            // What refers to what cannot be told of pages that are damaged.
-            return Ok(found);
-        }
+        let mut found = self.listed("the file is whole", pages)?;
         let references = "SELECT 'row ' || coalesce(rowid, '?') || ' of ' || \"table\" ||
                               ' refers to a row of ' || parent || ' that is not there'
                           FROM pragma_foreign_key_check";
-        self.listed("what is referred to is there", references)
+        found.extend(self.listed("what is referred to is there", references)?);
+        Ok(found)
     }
 
     pub(super) fn broken_rules(&self) -> Result<Vec<Fault>> {
