@@ -359,10 +359,15 @@ fn missing(token_file: Option<&Path>) -> String {
     }
 }
 
-/// The commands that put a token where it is looked for.
+/// The commands that put a token where it is looked for, in a file that only its owner can read.
 pub fn how_to_write(path: &Path) -> String {
-    let file = shell_word(path);
-    format!("printf %s 'user:…' > {file} && chmod 600 {file}")
+    let write = format!("(umask 077; printf %s 'user:…' > {})", shell_word(path));
+    match path.parent() {
+        Some(directory) if !directory.exists() && !directory.as_os_str().is_empty() => {
+            format!("mkdir -p {} && {write}", shell_word(directory))
+        }
+        Some(_) | None => write,
+    }
 }
 
 #[cfg(test)]

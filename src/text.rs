@@ -2,10 +2,12 @@
 //!
 //! Owns:
 //! - a path or value shown never breaks the line and never carries a control character;
-//! - a path in a hint can be pasted into a POSIX shell.
+//! - a path in a hint can be pasted into a shell: any POSIX shell, and for bytes that nobody can
+//!   type one that reads `$'…'`, as bash, zsh and ksh do.
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// A path as people read it: bytes that are not UTF-8 become U+FFFD, controls become escapes.
@@ -26,15 +28,47 @@ pub fn escaped(text: &str) -> String {
     line
 }
 
-/// A path as one word of a POSIX shell command; quoted only where it must be.
+/// A path as one word of a shell command; quoted only where it must be.
 pub fn shell_word(path: impl AsRef<OsStr>) -> String {
-    let word = shown(Path::new(path.as_ref()));
+    let path = path.as_ref();
+    let word = path.to_str().filter(|word| !word.chars().any(char::is_control));
+    let Some(word) = word else { return escaped_word(path.as_bytes()) };
     let plain = |c: char| c.is_alphanumeric() || "/._-+@:,=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
-        word
+        word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
+}
+
+/// Any bytes as one word, in the quotes that can say them all.
+fn escaped_word(bytes: &[u8]) -> String {
+    let mut word = String::from("$'");
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => word.extend(['\\', c]),
+                '\n' => word.push_str(r"\n"),
+                '\t' => word.push_str(r"\t"),
+                '\r' => word.push_str(r"\r"),
+                c if c.is_control() => push_hex(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => word.push(c),
+            }
+        }
+        push_hex(&mut word, chunk.invalid());
+    }
+    word.push('\'');
+    word
+}
+
+fn push_hex(word: &mut String, bytes: &[u8]) {
+    word.extend(bytes.iter().map(|byte| format!("\\x{byte:02x}")));
+}
+
+/// What others say in several lines, in one.
+pub fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    escaped(&lines.collect::<Vec<_>>().join("; "))
 }
 
 /// Why the system refused, in lower case and without its error number.
@@ -50,7 +84,6 @@ pub fn reason(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn a_path_is_shown_on_one_line() {
@@ -67,6 +100,46 @@ mod tests {
         assert_eq!(shell_word("/it's"), r"'/it'\''s'");
         assert_eq!(shell_word("~x"), "'~x'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    /// Controls, bytes that are no text, and what would end or change the quotes.
+    const UNTYPABLE: [(&[u8], &str); 7] = [
+        (b"/a\nb", r"$'/a\nb'"),
+        (b"/\t\r\x1b[1m", r"$'/\t\r\x1b[1m'"),
+        (b"caf\xe9.gif", r"$'caf\xe9.gif'"),
+        (b"\xff0\xc3", r"$'\xff0\xc3'"),
+        (b"it's\n\\n", r"$'it\'s\n\\n'"),
+        ("né\u{85}$(x)`".as_bytes(), r"$'né\xc2\x85$(x)`'"),
+        (b"\x7f", r"$'\x7f'"),
+    ];
+
+    #[test]
+    fn what_cannot_be_typed_is_escaped() {
+        for (bytes, word) in UNTYPABLE {
+            assert_eq!(shell_word(OsStr::from_bytes(bytes)), word);
+        }
+        assert_eq!(shell_word(r"a\nb"), r"'a\nb'", "no escape, but two letters");
+    }
+
+    #[test]
+    fn an_escaped_word_is_the_path_again_in_bash() {
+        for (bytes, word) in UNTYPABLE {
+            let mut bash = std::process::Command::new("bash");
+            let said = bash.args(["-c", &format!("printf %s {word}")]).env("LC_ALL", "C").output();
+            // Not every machine has one.
+            let Ok(said) = said else { return };
+            assert_eq!(said.stdout, bytes, "{word}");
+        }
+    }
+
+    #[test]
+    fn several_lines_become_one() {
+        assert_eq!(
+            one_line("*** in database main ***\nPage 5: odd\r\n\n"),
+            "*** in database main ***; Page 5: odd"
+        );
+        assert_eq!(one_line("plain"), "plain");
+        assert_eq!(one_line("a\u{1b}b"), r"a\u{1b}b");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! `taxiway id`: the assetId of a content, from the ledger alone.
 
-use crate::config::Flags;
-use crate::daemon::lock::ledger_path;
-use crate::ledger::Ledger;
+use std::path::Path;
+
+use crate::config::{Config, Flags};
+use crate::daemon::keyed;
+use crate::daemon::lock::{is_held, ledger_path};
+use crate::ledger::{Ledger, Row};
 use crate::planner::ContentHash;
 use crate::text;
 
@@ -14,7 +17,9 @@ use super::{Exit, Failure, load, output};
 /// Runs the command.
 pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
     let (loaded, _) = load(common, Flags::default())?;
-    let ledger = Ledger::read(&ledger_path(&loaded.config.state_dir))?;
+    let config = &loaded.config;
+    let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
+    let running = is_held(&config.state_dir);
     let mut exit = Exit::Well;
     for file in &args.files {
         let hash = match known_or_read(ledger.as_ref(), file) {
@@ -26,12 +31,20 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
                 continue;
             }
         };
-        let email = args.email.as_ref().map(|email| email.as_str());
-        let asset_id = asset_of(ledger.as_ref(), hash, email)?;
+        let row = row_of(ledger.as_ref(), file, running)?;
+        let accounts = match &args.email {
+            Some(email) => vec![Some(email.as_str().to_owned())],
+            None => accounts(config, file, row.as_ref()),
+        };
+        let mut asset_id = None;
+        for email in &accounts {
+            asset_id = asset_id.or(asset_of(ledger.as_ref(), hash, email.as_deref())?);
+        }
         if asset_id.is_none() {
             exit = exit.worst(Exit::Some);
             if common.quiet == 0 && !common.json {
-                output::tell(&format!("{}: not in the ledger", text::shown(file)));
+                let why = why_not(ledger.as_ref(), hash, &accounts, row, running)?;
+                output::tell(&format!("{}: {why}", text::shown(file)));
             }
         }
         if common.json {
@@ -48,6 +61,43 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
     }
     output::flush();
     Ok(exit)
+}
+
+/// The row of the file, if it is there and the ledger has one.
+fn row_of(ledger: Option<&Ledger>, file: &Path, running: bool) -> Result<Option<Row>, Failure> {
+    let (Some(ledger), Ok(path)) = (ledger, keyed(file)) else { return Ok(None) };
+    Ok(ledger.row_even_gone(&path, running)?.filter(|row| row.gone_at.is_none()))
+}
+
+/// Where the asset is looked for: on the account of the file's folder, on that of its row, on any.
+fn accounts(config: &Config, file: &Path, row: Option<&Row>) -> Vec<Option<String>> {
+    let folder = keyed(file).ok().and_then(|path| config.folder_of(&path)?.email.clone());
+    let folder = folder.map(|email| email.as_str().to_owned());
+    let row = row.and_then(|row| row.account.clone());
+    [folder, row].into_iter().flatten().map(Some).chain([None]).collect()
+}
+
+/// Why there is no assetId.
+fn why_not(
+    ledger: Option<&Ledger>,
+    hash: ContentHash,
+    accounts: &[Option<String>],
+    row: Option<Row>,
+    running: bool,
+) -> Result<String, Failure> {
+    let Some(ledger) = ledger else { return Ok("not in the ledger".into()) };
+    for email in accounts {
+        if let Some(state) = ledger.state_without_asset(hash, email.as_deref(), running)? {
+            return Ok(format!("no assetId: it is {}", state.as_str()));
+        }
+    }
+    Ok(match (row.filter(|row| row.hash.is_none()), accounts) {
+        (Some(row), _) => format!("no assetId: it is {}", row.state.as_str()),
+        (None, [Some(email)]) if asset_of(Some(ledger), hash, None)?.is_some() => {
+            format!("not uploaded on {email}")
+        }
+        (None, _) => "not in the ledger".into(),
+    })
 }
 
 /// The assetId of a content, on one account or on the one it was uploaded to first.

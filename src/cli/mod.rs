@@ -114,8 +114,8 @@ impl From<LockError> for Failure {
             LockError::Held { pid, daemon, .. } => {
                 let hint = match (daemon, pid) {
                     // 0 is nobody, and to kill it would be to kill oneself.
-                    (true, 0) => "stop it first, or use another --state-dir".to_owned(),
-                    (true, _) => format!("stop it first: kill {pid}; or use another --state-dir"),
+                    (true, 0) => "stop it first".to_owned(),
+                    (true, _) => format!("stop it first: kill {pid}"),
                     (false, _) => "wait for it: add --timeout 10min".to_owned(),
                 };
                 Failure::new(Exit::Later, error.to_string(), hint)

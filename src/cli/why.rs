@@ -36,9 +36,9 @@ pub fn why(common: &Common, args: &WhyArgs) -> Result<Exit, Failure> {
         return Err(Failure { message, ..wishes::failure(common, refusal) });
     };
     if common.json {
-        output::line(&history_json(&history, running));
+        output::line(&history_json(&history, &loaded.config, running));
     } else {
-        let mut next = next(&history, running);
+        let mut next = next(&history, &loaded.config, running);
         for command in &mut next.commands {
             *command = wishes::retold(common, command);
         }
@@ -94,7 +94,7 @@ fn facts(history: &History, next: &Next, now: Wall) -> Vec<(&'static str, String
     if let Some(at) = row.next_try_at.filter(|_| row.state == State::Queued) {
         facts.push(("next try", format!("{}, {}", day_and_time(at), away(at, now))));
     }
-    facts.push(("next", next.words.to_owned()));
+    facts.push(("next", next.words.clone()));
     facts.extend(next.commands.iter().map(|command| ("", command.clone())));
     facts
 }

@@ -94,10 +94,27 @@ pub fn forget(common: &Common, args: ForgetArgs) -> Result<Exit, Failure> {
     }
     let word = |row: &Value| match state(row) {
         "queued" => "forgotten, and queued again".to_owned(),
-        "" => "forgotten".to_owned(),
+        "" => forgotten(row),
         _ => format!("forgotten; {}", stands(row)),
     };
     files.told(common, &answers, word, "not forgotten", "taxiway ls --state uploaded")
+}
+
+/// What was forgotten by a file that the ledger has no row of, and what follows.
+fn forgotten(row: &Value) -> String {
+    let accounts = row["forgotten_on"].as_array().into_iter().flatten();
+    let accounts: Vec<&str> = accounts.filter_map(Value::as_str).collect();
+    let on = match accounts.join(" and ") {
+        none if none.is_empty() => String::new(),
+        accounts => format!(" on {accounts}"),
+    };
+    let first = escaped(row["sent_again"]["first"]["path"].as_str().unwrap_or_default());
+    let again = match row["sent_again"]["files"].as_u64().unwrap_or(0) {
+        0 => "no file in a folder is sent again".to_owned(),
+        1 => format!("1 file in a folder is sent again: {first}"),
+        several => format!("{several} files in folders are sent again, one of them: {first}"),
+    };
+    format!("forgotten{on}; {again}")
 }
 
 /// Asks on the terminal. Only a clear yes is one.
@@ -287,5 +304,28 @@ pub fn retold(common: &Common, hint: &str) -> String {
     match hint.strip_prefix("taxiway ") {
         Some(command) => again(common, command),
         None => hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_says_what_follows() {
+        for (accounts, files, words) in [
+            ("[\"a@x\"]", 0, "forgotten on a@x; no file in a folder is sent again"),
+            ("[\"a@x\"]", 1, "forgotten on a@x; 1 file in a folder is sent again: /d/a\\n.png"),
+            (
+                "[\"a@x\", \"b@x\"]",
+                2,
+                "forgotten on a@x and b@x; 2 files in folders are sent again, one of them: \
+                 /d/a\\n.png",
+            ),
+        ] {
+            let sent = format!("{{\"files\":{files},\"first\":{{\"path\":\"/d/a\\n.png\"}}}}");
+            let row = read(&format!("{{\"forgotten_on\":{accounts},\"sent_again\":{sent}}}"));
+            assert_eq!(forgotten(&row), words);
+        }
     }
 }

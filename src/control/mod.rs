@@ -13,6 +13,7 @@
 
 mod alone;
 mod client;
+mod forgotten;
 mod place;
 mod refusal;
 mod routes;
@@ -25,6 +26,7 @@ mod wish;
 
 pub use alone::grant;
 pub use client::{ClientError, ask};
+pub use forgotten::Forgotten;
 pub use place::Place;
 pub use refusal::Refusal;
 pub use server::Server;

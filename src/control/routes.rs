@@ -145,7 +145,7 @@ async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response
         let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
         let history = ledger.map(|ledger| ledger.history(&path, true)).transpose();
         match history.map_err(unreadable)?.flatten() {
-            Some(history) => Ok(history_json(&history, true)),
+            Some(history) => Ok(history_json(&history, &app.config, true)),
             None => Err(absence(&app.config, &path)),
         }
     });

@@ -9,8 +9,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::refusal::{No, Refusal};
-use crate::config::Config;
+use crate::config::{Config, Incomplete, duration_text};
 use crate::ledger::{Attempt, FormerAsset, History, Row, State};
+use crate::planner::EMPTY;
 use crate::planner::filter::Verdict;
 use crate::row::{RowFields, path_hex, time};
 use crate::rules::{EntryKind, IgnoreFile, Rules};
@@ -20,61 +21,90 @@ use crate::text::{shell_word, shown};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// In words.
-    pub words: &'static str,
+    pub words: String,
     /// What to type, if a person wants something else.
     pub commands: Vec<String>,
 }
 
 /// What happens next to a file with this history. `running`: a daemon has the ledger.
-pub fn next(history: &History, running: bool) -> Next {
+pub fn next(history: &History, config: &Config, running: bool) -> Next {
     let row = &history.now;
     let word = shell_word(&row.path);
-    let plain = |words| Next { words, commands: Vec::new() };
+    let told = |words: &str, commands| Next { words: words.to_owned(), commands };
+    let plain = |words| told(words, Vec::new());
     let run = || if running { Vec::new() } else { vec!["taxiway run".to_owned()] };
     match (row.gone_at, row.state) {
         (Some(_), State::Uploaded) => {
             plain("nothing: it is not there; back again with this content, it is not sent again")
         }
         (Some(_), _) => plain("nothing: it is not there"),
-        (None, State::Settling) => Next {
-            words: "it is looked at again, until it is at rest and its end is there",
-            commands: run(),
+        (None, State::Settling) => match its_end(row, config) {
+            Some((words, forced)) => {
+                let force = forced.then(|| format!("taxiway push --force {word}"));
+                Next { words, commands: run().into_iter().chain(force).collect() }
+            }
+            None => told("it is looked at again, until it is at rest and its end is there", run()),
         },
-        (None, State::Queued) => {
-            Next { words: "it is sent when its turn and its time come", commands: run() }
-        }
+        (None, State::Queued) => told("it is sent when its turn and its time come", run()),
         (None, State::Uploading) => plain("the server's answer is waited for"),
-        (None, State::Unknown) => Next {
-            words: "it is looked for in the account's list, and sent again only if it is not there",
-            commands: run(),
-        },
-        (None, State::Uploaded) => Next {
-            words: "nothing: it is uploaded; other content under this name is another asset",
-            commands: Vec::new(),
-        },
-        (None, State::Failed) if history.failed_itself => Next {
-            words: "it is looked at again when it changes",
-            commands: vec![format!("taxiway retry {word}")],
-        },
-        (None, State::Failed) => Next {
-            words: "nothing, until its content changes or somebody says to try again",
-            commands: vec![format!("taxiway retry {word}")],
-        },
-        (None, State::Held) => Next {
-            words: "nothing, until somebody looks whether it is among the assets on Runway: \
-                    it is there, or it is not",
-            commands: vec![
+        (None, State::Unknown) => told(
+            "it is looked for in the account's list, and sent again only if it is not there",
+            run(),
+        ),
+        (None, State::Uploaded) => {
+            plain("nothing: it is uploaded; other content under this name is another asset")
+        }
+        (None, State::Failed) if history.failed_itself => {
+            told("it is looked at again when it changes", vec![format!("taxiway retry {word}")])
+        }
+        (None, State::Failed) => told(
+            "nothing, until its content changes or somebody says to try again",
+            vec![format!("taxiway retry {word}")],
+        ),
+        (None, State::Held) => {
+            let stop = if running { " (stop the daemon first)" } else { "" };
+            let words = format!(
+                "nothing, until somebody looks whether it is among the assets on Runway: the \
+                 first of these compares its bytes with what is on the account{stop}; the others \
+                 say that it is there, or that it is not"
+            );
+            let commands = vec![
+                "taxiway ledger adopt --dry-run".to_owned(),
                 format!("taxiway resolve {word} --uploaded ASSETID"),
                 format!("taxiway resolve {word} --retry"),
-            ],
-        },
+            ];
+            Next { words, commands }
+        }
         (None, State::Ignored) => plain("nothing, until the rule or the file changes"),
     }
 }
 
+/// Of a file at rest whose end is missing: how long it may stay so, and whether a push may send it
+/// as it is.
+fn its_end(row: &Row, config: &Config) -> Option<(String, bool)> {
+    let reason = row.reason.as_deref()?;
+    let empty = reason == EMPTY;
+    if !empty && !reason.starts_with("incomplete: ") {
+        return None;
+    }
+    let folder = config.folder_of(&row.path).map(|folder| folder.incomplete);
+    let (after, becomes) = match folder {
+        Some(Incomplete::SendAfter(after)) if !empty => (after, "sent as it is"),
+        Some(Incomplete::FailAfter(after) | Incomplete::SendAfter(after)) => {
+            (after, "called failed")
+        }
+        None => (Incomplete::DEFAULT_AFTER, "called failed"),
+    };
+    let after = duration_text(after);
+    let words = format!(
+        "its end is waited for; if nothing comes, it is {becomes} {after} after its last change"
+    );
+    Some((words, !empty))
+}
+
 /// A history as one JSON object.
-pub fn history_json(history: &History, running: bool) -> String {
-    let Next { words, commands } = next(history, running);
+pub fn history_json(history: &History, config: &Config, running: bool) -> String {
+    let Next { words, commands } = next(history, config, running);
     let fields = HistoryFields {
         row: RowFields::of(&history.now),
         folder: history.folder.as_deref().map(lossy),
@@ -153,19 +183,21 @@ struct HistoryFields<'a> {
     tries: Vec<TryFields<'a>>,
     copies: Vec<CopyFields>,
     forgotten: Vec<FormerFields<'a>>,
-    next: &'static str,
+    next: String,
     commands: Vec<String>,
 }
 
+/// A path as programs read it.
 #[derive(Serialize)]
-struct PathFields {
+pub struct PathFields {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
 }
 
 impl PathFields {
-    fn of(path: &Path) -> PathFields {
+    /// Its fields.
+    pub fn of(path: &Path) -> PathFields {
         PathFields { path: lossy(path), path_hex: path_hex(path) }
     }
 }

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::forgotten::Forgotten;
 use super::refusal::{No, Refusal};
 use crate::daemon::known_or_read;
 use crate::ledger::{Ledger, LedgerError, Row, State, UploadOf};
@@ -63,6 +64,8 @@ pub struct Judged {
 pub enum Verdict {
     /// It can be granted for this file.
     Granted(PathBuf),
+    /// It can be granted for this file, and this follows.
+    Forgotten(PathBuf, Forgotten),
     /// It can be granted for all that failed: so many files.
     All(u64),
     /// It cannot be granted.
@@ -96,13 +99,21 @@ impl Wish {
                 Some(ledger) => self.about(ledger, path, running)?,
                 None => Err(Refusal::not_in_ledger(path)),
             };
-            judged.verdicts.push(match granted {
-                Ok(commands) => {
-                    judged.commands.extend(commands);
-                    Verdict::Granted(path.clone())
-                }
+            let verdict = match granted {
                 Err(refusal) => Verdict::Refused(refusal),
-            });
+                Ok(commands) => {
+                    let verdict = match (self, ledger) {
+                        (Wish::Forget { .. }, Some(ledger)) => {
+                            let forgotten = Forgotten::by(&commands, ledger)?;
+                            Verdict::Forgotten(path.clone(), forgotten)
+                        }
+                        _ => Verdict::Granted(path.clone()),
+                    };
+                    judged.commands.extend(commands);
+                    verdict
+                }
+            };
+            judged.verdicts.push(verdict);
         }
         Ok(judged)
     }
@@ -136,7 +147,11 @@ impl Judged {
     pub fn answers(self, ledger: Option<&Ledger>, running: bool) -> Result<Vec<Answer>> {
         let answer = |verdict| {
             Ok(match verdict {
-                Verdict::Granted(path) => Answer::Granted(object(ledger, &path, running)?),
+                Verdict::Granted(path) => Answer::Granted(fields(ledger, &path, running)?.json()),
+                Verdict::Forgotten(path, forgotten) => {
+                    let row = fields(ledger, &path, running)?;
+                    Answer::Granted(forgotten.json(row))
+                }
                 Verdict::All(files) => {
                     Answer::Granted(format!("{{\"schema\":1,\"retried\":{files}}}"))
                 }
@@ -148,13 +163,13 @@ impl Judged {
 }
 
 /// How a file stands, as programs read it.
-fn object(ledger: Option<&Ledger>, path: &Path, running: bool) -> Result<String> {
+fn fields(ledger: Option<&Ledger>, path: &Path, running: bool) -> Result<RowFields> {
     let row = ledger.map(|ledger| ledger.row_even_gone(path, running)).transpose()?.flatten();
     // The row of a file that is gone and not uploaded says nothing but its history.
     let row = row.filter(|row| row.gone_at.is_none() || row.asset_id.is_some());
     Ok(match row {
-        Some(row) => RowFields::of(&row).json(),
-        None => RowFields::of_nothing(path, None).json(),
+        Some(row) => RowFields::of(&row),
+        None => RowFields::of_nothing(path, None),
     })
 }
 

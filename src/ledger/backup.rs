@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{directory, with_suffix};
 use super::{Ledger, LedgerError, MIGRATIONS};
-use crate::text::{reason, shown};
+use crate::text::{one_line, reason, shown};
 
 /// Times that a ledger which is locked for a moment is asked again, and the pause between them.
 const BUSY_MOST: u32 = 100;
@@ -30,7 +30,7 @@ pub enum BackupError {
     #[error("{} is there already", shown(.0))]
     Exists(PathBuf),
     /// The copy cannot be written.
-    #[error("{} cannot be written: {why}", shown(.file))]
+    #[error("{} cannot be written: {}", shown(.file), one_line(.why))]
     Unwritable {
         /// The copy.
         file: PathBuf,

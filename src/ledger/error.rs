@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
 
 use super::backup;
-use crate::text::{shell_word, shown};
+use crate::text::{one_line, shell_word, shown};
 
 /// What goes wrong with a ledger. None of it is about one file.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum LedgerError {
         asked: String,
     },
     /// The file is no SQLite database, or a damaged one.
-    #[error("the ledger {}is damaged: {what}", named(.path.as_deref()))]
+    #[error("the ledger {}is damaged: {}", named(.path.as_deref()), one_line(.what))]
     Damaged {
         /// The file, where it is known.
         path: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub enum LedgerError {
         log: PathBuf,
     },
     /// No copy can be made of a ledger whose schema is to be changed.
-    #[error("the ledger {} is as an older taxiway left it and cannot be copied before it is changed: {why}", shown(.path))]
+    #[error("the ledger {} is as an older taxiway left it and cannot be copied before it is changed: {}", shown(.path), one_line(.why))]
     NoCopy {
         /// The file; nothing of it was changed.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum LedgerError {
         source: std::io::Error,
     },
     /// SQLite could not do what it was asked.
-    #[error("the ledger cannot be written: {0}")]
+    #[error("the ledger cannot be written: {}", one_line(&.0.to_string()))]
     Sqlite(#[source] rusqlite::Error),
     /// The SQLite that this program was linked with is too old.
     #[error("SQLite {0} can damage a ledger; 3.51.3 or later is needed")]
@@ -113,7 +113,7 @@ impl LedgerError {
             LedgerError::Damaged { path: Some(path), .. } => way_back(path),
             LedgerError::Damaged { path: None, .. } => "taxiway ledger verify".into(),
             LedgerError::StrayLog { log, .. } => {
-                format!("mv {} {}", shell_word(log), shell_word(aside(log)))
+                format!("mv {} {}", shell_word(log), shell_word(aside(log, "damaged")))
             }
             LedgerError::NoCopy { path, .. } => {
                 format!("make room for a second one: df -h {}", shell_word(directory(path)))
@@ -132,21 +132,33 @@ fn way_back(ledger: &Path) -> String {
     let Some(copy) = backup::newest_beside(ledger) else {
         return "taxiway ledger rebuild".into();
     };
-    // A log that stayed would be replayed into the backup.
+    let copy = Path::new(copy.file_name().unwrap_or_default());
+    let commands = replaced(ledger, copy, "damaged");
+    format!("stop taxiway, then: {commands}; and for what was uploaded since: taxiway ledger adopt")
+}
+
+/// What to type to put a copy in the place of a ledger that nobody uses; what is there is kept.
+pub fn put_in_place(ledger: &Path, copy: &Path) -> String {
+    replaced(ledger, copy, "before")
+}
+
+/// The commands; `copy` is absolute, or beside the ledger.
+fn replaced(ledger: &Path, copy: &Path, word: &str) -> String {
+    // A log that stayed would be replayed into the copy.
     let log = log_of(ledger);
     let with_pages = log.metadata().is_ok_and(|log| log.len() > 0);
-    let damaged =
-        [(ledger, aside(ledger), ledger.exists()), (&log, log_of(&aside(ledger)), with_pages)];
-    let there = damaged.iter().filter(|(.., there)| *there);
-    let moves = there.map(|(from, to, _)| format!("mv {} {}", name_word(from), name_word(to)));
-    let moves: String = moves.map(|command| command + " && ").collect();
-    format!(
-        "stop taxiway, then: cd {} && {moves}cp {} {}; and for what was uploaded since: taxiway \
-         ledger adopt",
-        shell_word(directory(ledger)),
-        name_word(&copy),
-        name_word(ledger)
-    )
+    let kept = aside(ledger, word);
+    let there = [(ledger, &kept, ledger.exists()), (&log, &log_of(&kept), with_pages)];
+    let there = there.iter().filter(|(.., there)| *there);
+    let moves = there.map(|(from, to, _)| format!("mv {} {} && ", name_word(from), name_word(to)));
+    let moves: String = moves.collect();
+    let directory = directory(ledger);
+    let made = match directory.exists() {
+        true => String::new(),
+        false => format!("mkdir -p -m 700 {} && ", shell_word(directory)),
+    };
+    let directory = shell_word(directory);
+    format!("{made}cd {directory} && {moves}cp {} {}", shell_word(copy), name_word(ledger))
 }
 
 /// The write-ahead log of a ledger.
@@ -154,10 +166,10 @@ pub(super) fn log_of(ledger: &Path) -> PathBuf {
     with_suffix(ledger, "-wal")
 }
 
-/// A name that is free, for what must not stay where it is.
-fn aside(path: &Path) -> PathBuf {
-    let numbered = (2..).map(|number| with_suffix(path, &format!(".damaged-{number}")));
-    let mut names = std::iter::once(with_suffix(path, ".damaged")).chain(numbered);
+/// A name that is free, for what must not stay where it is: the path's, and a word behind it.
+fn aside(path: &Path, word: &str) -> PathBuf {
+    let numbered = (2..).map(|number| with_suffix(path, &format!(".{word}-{number}")));
+    let mut names = std::iter::once(with_suffix(path, &format!(".{word}"))).chain(numbered);
     names.find(|name| !name.exists()).unwrap_or_default()
 }
 

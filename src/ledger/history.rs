@@ -11,8 +11,8 @@ use rusqlite::{OptionalExtension, Row as SqlRow, params};
 
 use super::facts::upload_state;
 use super::step::join;
-use super::views::{row, select};
-use super::{Ledger, LedgerError, Row};
+use super::views::{UPLOAD_STATE, row, select};
+use super::{Ledger, LedgerError, Row, State};
 use crate::planner::{AccountId, ContentHash, UploadKey, UploadState, Wall};
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -171,12 +171,46 @@ impl Ledger {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
+    /// How a content stands that has no assetId, on an account or on the first where somebody
+    /// wants it; none if nobody does. `running` as for `each_row`.
+    pub fn state_without_asset(
+        &self,
+        hash: ContentHash,
+        email: Option<&str>,
+        running: bool,
+    ) -> Result<Option<State>> {
+        let sql = format!(
+            "SELECT {UPLOAD_STATE} FROM content c JOIN upload u ON u.content_id = c.id
+             JOIN account t ON t.id = u.account_id
+             WHERE c.hash = ?2 AND (?3 IS NULL OR t.email = ?3) AND u.asset_id IS NULL AND (
+                 u.failed_at IS NOT NULL OR u.held_at IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM queue q WHERE q.upload_id = u.id)
+                 OR EXISTS (SELECT 1 FROM attempt a
+                            WHERE a.upload_id = u.id AND a.outcome IS NULL))
+             ORDER BY u.id LIMIT 1"
+        );
+        let mut found = self.db.prepare_cached(&sql)?;
+        let key = params![running, hash.0, email];
+        let state: Option<String> = found.query_row(key, |row| row.get(0)).optional()?;
+        Ok(state.map(|word| State::parse(&word)))
+    }
+
     /// How many files in folders would be sent again if an upload were forgotten.
     pub fn holders_of(&self, key: &UploadKey) -> Result<u64> {
         let sql = "SELECT count(*) FROM path
                    WHERE upload_id = ?1 AND gone_at IS NULL AND folder_id <> 0";
         let upload = self.upload_id(key)?;
         Ok(self.db.query_row(sql, [upload], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// The first of the files that `holders_of` counts.
+    pub fn first_holder_of(&self, key: &UploadKey) -> Result<Option<PathBuf>> {
+        let sql = "SELECT d.path, p.name FROM path p JOIN directory d ON d.id = p.directory_id
+                   WHERE p.upload_id = ?1 AND p.gone_at IS NULL AND p.folder_id <> 0
+                   ORDER BY p.id LIMIT 1";
+        let upload = self.upload_id(key)?;
+        let read = |row: &SqlRow<'_>| Ok(join(row.get(0)?, row.get(1)?));
+        Ok(self.db.query_row(sql, [upload], read).optional()?)
     }
 
     /// How many files have failed, by themselves or by their content.

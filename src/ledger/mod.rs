@@ -36,7 +36,7 @@ use opening::LastEnd;
 pub use adopt::{Adoption, HoldingPath, OpenUpload};
 pub use assets::StoredUpload;
 pub use backup::BackupError;
-pub use error::LedgerError;
+pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use verify::{Fault, Totals};

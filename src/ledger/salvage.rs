@@ -24,6 +24,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::step::Result;
 use super::{Ledger, LedgerError, OLDEST_SQLITE};
 use crate::planner::Wall;
+use crate::text::one_line;
 
 pub use files::{Built, Rebuilding, copy_for_reading, finish};
 use graft::graft;
@@ -93,7 +94,7 @@ pub fn soundness(path: &Path) -> Result<Soundness> {
             Some(fault) => Soundness::Damaged(fault.what),
             None => Soundness::Sound,
         }),
-        Err(LedgerError::Damaged { what, .. }) => Ok(Soundness::Damaged(what)),
+        Err(LedgerError::Damaged { what, .. }) => Ok(Soundness::Damaged(one_line(&what))),
         // The disk does not give all of it.
         Err(LedgerError::Sqlite(error))
             if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) =>

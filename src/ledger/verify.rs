@@ -83,7 +83,9 @@ impl Ledger {
     }
 
     fn checked_by_sqlite(&self) -> Result<Vec<Fault>> {
-        let pages = "SELECT integrity_check FROM pragma_integrity_check
+        // One finding may be several lines.
+        let pages = "SELECT replace(trim(integrity_check, char(10)), char(10), '; ')
+                     FROM pragma_integrity_check
                      WHERE integrity_check <> 'ok'";
         let mut found = self.listed("the file is whole", pages)?;
         let references = "SELECT 'row ' || coalesce(rowid, '?') || ' of ' || \"table\" ||

@@ -10,8 +10,8 @@ use super::message::{Facts, Identity, Notice, Plan, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase};
 use super::types::{
-    AccountId, Content, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat,
-    UploadKey, UploadState, Wall,
+    AccountId, Content, EMPTY, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath,
+    Stat, UploadKey, UploadState, Wall,
 };
 
 impl Planner {
@@ -46,7 +46,7 @@ impl Planner {
             }
             Identity::Empty(stat) => {
                 entry.see(stat, now.mono);
-                let reason = "the file is empty".to_owned();
+                let reason = EMPTY.to_owned();
                 self.empty(now, path, entry, stat, reason, plan);
             }
             Identity::Changed(stat) => {

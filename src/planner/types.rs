@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use super::MediaType;
 
+/// Why a file without any bytes is no media.
+pub const EMPTY: &str = "the file is empty";
+
 /// A path as it is keyed everywhere: the resolved parent plus the name, bytes kept.
 pub type SharedPath = Arc<Path>;
 

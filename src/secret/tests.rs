@@ -169,7 +169,7 @@ fn without_a_token_the_error_lists_where_it_was_looked_for() {
                 "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
                  credential taxiway-token, and {shown} does not exist"
             ),
-            format!("printf %s 'user:…' > '{shown}' && chmod 600 '{shown}'"),
+            format!("(umask 077; printf %s 'user:…' > '{shown}')"),
         )
     );
     let error = find(nothing, None).unwrap_err();
@@ -179,6 +179,18 @@ fn without_a_token_the_error_lists_where_it_was_looked_for() {
          taxiway-token, and no token file is configured"
     );
     assert_eq!(error.hint(), "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration");
+}
+
+#[test]
+fn what_is_to_be_typed_makes_the_token_file_and_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (new, file) = (dir.path().join("a b/new"), dir.path().join("a b/new/token"));
+    let (_, hint) = refusal(&file);
+    let write = format!("(umask 077; printf %s 'user:…' > '{}')", file.display());
+    assert_eq!(hint, format!("mkdir -p '{}' && {write}", new.display()));
+    let typed = hint.replace("user:…", GOOD);
+    assert!(std::process::Command::new("sh").args(["-c", &typed]).status().unwrap().success());
+    assert_eq!(find(nothing, Some(&file)).unwrap().source, TokenSource::File(file));
 }
 
 #[test]
@@ -208,7 +220,7 @@ fn a_token_file_that_holds_no_token_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
     let path = file.display();
-    let rewrite = format!("printf %s 'user:…' > {path} && chmod 600 {path}");
+    let rewrite = format!("(umask 077; printf %s 'user:…' > {path})");
     let table: [(Vec<u8>, &str); 5] = [
         (b"\n".to_vec(), "is empty"),
         (b"user:1-a\nuser:2-b\n".to_vec(), "has white space inside"),

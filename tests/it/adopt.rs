@@ -300,7 +300,7 @@ fn beside_a_daemon_it_says_to_stop_it_first() {
         let said = taxiway.run(arguments).exits(75).prints("");
         said.tells(&format!(
             "error: another taxiway with process id {pid} has the ledger in ~/state/taxiway\n\
-             hint: stop it first: kill {pid}; or use another --state-dir\n"
+             hint: stop it first: kill {pid}\n"
         ));
     }
     daemon.stop();

@@ -140,7 +140,10 @@ fn a_content_is_forgotten_after_a_yes_and_sent_again_at_once() {
              hint: taxiway forget ~/{name} --yes\n"
         ));
     }
-    taxiway.run(&["forget", "copy.gif", "--yes"]).exits(0).prints("copy.gif: forgotten\n");
+    taxiway.run(&["forget", "copy.gif", "--yes"]).exits(0).prints(
+        "copy.gif: forgotten on me@example.com; 1 file in a folder is sent again: \
+         ~/folder/a.gif\n",
+    );
     let again = daemon.event_of("uploaded", &file);
     assert!(again["asset_id"] != asset_id.as_str(), "{again}");
     assert_eq!(server.uploads(), 2);

@@ -25,7 +25,7 @@ fn no_token() {
     taxiway.unset("TAXIWAY_TOKEN");
     let words = "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
                  credential taxiway-token, and ~/config/taxiway/token does not exist";
-    let hint = "printf %s 'user:…' > ~/config/taxiway/token && chmod 600 ~/config/taxiway/token";
+    let hint = "(umask 077; printf %s 'user:…' > ~/config/taxiway/token)";
     let said = taxiway.run(&["run", "--once"]).exits(78);
     said.tells(&format!("error: {words}\nhint: {hint}\n"));
     let error = taxiway.run(&["run", "--once", "--json"]).exits(78).error_object();
@@ -278,7 +278,7 @@ fn a_second_instance() {
     for arguments in [&["run"][..], &["run", "--once"], &["run", "folder"]] {
         taxiway.run(arguments).exits(75).tells(&format!(
             "error: another taxiway with process id {pid} has the ledger in ~/state/taxiway\n\
-             hint: stop it first: kill {pid}; or use another --state-dir\n"
+             hint: stop it first: kill {pid}\n"
         ));
     }
     let error = taxiway.run(&["run", "--json"]).exits(75).error_object();

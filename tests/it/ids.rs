@@ -51,8 +51,42 @@ fn the_id_on_one_of_two_accounts_is_asked_for_by_email() {
         let asset_id = asset.expect("an asset").asset_id();
         let said = taxiway.run(&["id", "--email", email, "one/a.gif"]);
         said.exits(0).prints(&format!("{asset_id}\n"));
+        // A file in a folder is asked about on its account, also before that was scanned.
+        let name = email.split('@').next().expect("a name");
+        write(&taxiway.path(&format!("{name}/b.gif")), &picture(1, 5_000));
+        for file in [format!("{name}/a.gif"), format!("{name}/b.gif")] {
+            taxiway.run(&["id", &file]).exits(0).prints(&format!("{asset_id}\n"));
+        }
     }
-    taxiway.run(&["id", "--email", "three@example.com", "one/a.gif"]).exits(1).prints("\n");
+    write(&taxiway.path("copy.gif"), &picture(1, 5_000));
+    taxiway.run(&["id", "copy.gif"]).exits(0);
+    let said = taxiway.run(&["id", "--email", "three@example.com", "one/a.gif"]).exits(1);
+    said.prints("\n").tells("one/a.gif: not uploaded on three@example.com\n");
+    // The account of a folder has not got it yet, and another has.
+    taxiway.run(&["forget", "one/a.gif", "--email", "one@example.com", "--yes"]).exits(0);
+    let two = server.assets().into_iter().find(|asset| asset.account == "two@example.com");
+    let two = two.expect("an asset").asset_id();
+    taxiway.run(&["id", "one/a.gif"]).exits(0).prints(&format!("{two}\n"));
+    taxiway
+        .run(&["id", "--email", "one@example.com", "one/a.gif"])
+        .exits(1)
+        .tells("one/a.gif: no assetId: it is queued\n");
+}
+
+#[test]
+fn without_an_asset_id_the_state_is_told() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    write(&taxiway.path("folder/a.gif"), &picture(1, 5_000));
+    write(&taxiway.path("copy.gif"), &picture(1, 5_000));
+    fs::write(taxiway.path("folder/b.txt"), "no picture").expect("a file");
+    server.faults(&["stored-status=502,times=1", "list-no-size"]);
+    taxiway.run(&["run", "--once", "-q"]).exits(1);
+    let said = taxiway.run(&["id", "folder/a.gif", "copy.gif", "folder/b.txt"]).exits(1);
+    said.prints("\n\n\n").tells(
+        "folder/a.gif: no assetId: it is held\ncopy.gif: no assetId: it is held\n\
+         folder/b.txt: no assetId: it is ignored\n",
+    );
 }
 
 #[test]

@@ -83,7 +83,13 @@ fn a_backup_beside_a_daemon_is_the_ledger() {
     let taxiway = one_uploaded(&server);
     let daemon = taxiway.daemon();
     let said = taxiway.run(&["ledger", "backup", "my backup.sqlite3"]).exits(0);
-    said.prints("my backup.sqlite3\n").tells("");
+    let way_back = "to go back to it: stop taxiway, put it in the place of \
+                    ~/state/taxiway/ledger.sqlite3 (move ~/state/taxiway/ledger.sqlite3-wal away \
+                    too), then: taxiway ledger adopt\n";
+    said.prints("my backup.sqlite3\n").tells(way_back);
+    for silent in ["-q", "--json"] {
+        taxiway.run(&["ledger", "backup", silent, &format!("copy{silent}")]).exits(0).tells("");
+    }
     daemon.stop();
     let copy = taxiway.path("my backup.sqlite3");
     let mode = fs::metadata(&copy).expect("the copy").permissions().mode();
@@ -204,7 +210,16 @@ fn pages_that_are_damaged_are_noticed_when_they_are_read() {
         );
     }
     assert_eq!(server.uploads(), 1);
+    let what = format!(
+        "*** in database main ***; Tree {page} page {page}: btreeInitPage() returns \
+                        error code 11"
+    );
+    taxiway.run(&["ledger", "backup", "copy"]).exits(74).prints("").tells(&format!(
+        "error: the ledger ~/state/taxiway/ledger.sqlite3 is damaged: {what}\n\
+         hint: taxiway ledger rebuild\n"
+    ));
     let said = taxiway.run(&["ledger", "verify"]).exits(74);
+    assert_eq!(said.err.lines().count(), 2, "{said:?}");
     assert!(said.told().ends_with("hint: taxiway ledger rebuild\n"), "{said:?}");
 }
 
@@ -274,9 +289,11 @@ fn an_export_has_the_documented_fields_and_every_path() {
         "attempts",
         "reason",
         "paths",
+        "server",
     ];
     let places = keys.map(|key| first.find(&format!("\"{key}\":")).expect(key));
     assert!(places.is_sorted(), "{first}");
+    assert!(uploads.iter().all(|upload| upload["server"] == server.base_url()));
     let twice = named("a.gif");
     let asset = server.assets().into_iter().find(|asset| asset.asset_id() == twice["asset_id"]);
     let asset = asset.expect("its asset");
@@ -298,7 +315,7 @@ fn an_export_has_the_documented_fields_and_every_path() {
     assert_eq!(
         said.lines()[0],
         "hash,size,media_type,width,height,duration,account,state,asset_id,asset_url,name,\
-         uploaded_at,attempts,reason,path,path_hex"
+         uploaded_at,attempts,reason,path,path_hex,server"
     );
     assert_eq!(said.lines().len(), 7, "{}", said.out);
     assert!(said.out.contains(",image/gif,1,1,,"), "{}", said.out);
@@ -425,6 +442,64 @@ fn a_line_that_cannot_be_read_imports_nothing() {
 }
 
 #[test]
+fn what_another_server_stored_is_not_imported() {
+    let server = Server::start();
+    let taxiway = one_uploaded(&server);
+    for arguments in [&["ledger", "export"][..], &["ledger", "export", "--csv"]] {
+        let export = taxiway.run(arguments).exits(0).out;
+        let elsewhere = Server::start();
+        let mut other = Taxiway::watching(&elsewhere);
+        let line = if arguments.len() > 2 { 2 } else { 1 };
+        let (theirs, ours) = (server.base_url(), elsewhere.base_url());
+        write(&other.path("their export"), export.as_bytes());
+        other.run(&["ledger", "import", "their export"]).exits(78).prints("").tells(&format!(
+            "error: their export:{line}: it is from a ledger of {theirs}, and this one is of \
+             {ours}\nhint: nothing was imported; into a ledger of that server: \
+             TAXIWAY_BASE_URL={theirs} taxiway --state-dir DIR ledger import 'their export'\n"
+        ));
+        assert!(!ledger(&other).exists(), "no ledger remembers the wrong server");
+        // A record behind good ones: all or nothing.
+        let mixed = export.replace(&theirs, &ours) + export.lines().last().expect("a line") + "\n";
+        other.run_with_stdin(&["ledger", "import", "-"], mixed.as_bytes()).exits(78).prints("");
+        assert_eq!(essence(&other), [""; 0]);
+        // Older exports do not say where they are from.
+        let silent = export.replace(&theirs, "");
+        let said = other.run_with_stdin(&["ledger", "import", "-"], silent.as_bytes()).exits(0);
+        assert!(said.out.contains(": 1 new, "), "{}", said.out);
+        other.set("TAXIWAY_BASE_URL", &theirs);
+        other.run(&["--state-dir", "apart", "ledger", "import", "their export"]).exits(0);
+        other.run(&["--sandbox", "ledger", "import", "their export"]).exits(78);
+    }
+}
+
+#[test]
+fn a_copy_of_a_ledger_is_put_in_place_and_not_imported() {
+    let server = Server::start();
+    let taxiway = one_uploaded(&server);
+    taxiway.run(&["ledger", "backup", "a copy"]).exits(0);
+    let said = taxiway.run(&["ledger", "import", "a copy"]).exits(2).prints("");
+    let told = said.told();
+    assert_eq!(
+        told,
+        "error: a copy is a copy of a ledger, and not what `ledger export` prints\n\
+         hint: to put it in its place, stop taxiway, then: cd ~/state/taxiway && mv \
+         ledger.sqlite3 ledger.sqlite3.before && cp '~/a copy' ledger.sqlite3; and for what was \
+         uploaded since: taxiway ledger adopt\n"
+    );
+    let typed = said.err.split("then: ").nth(1).and_then(|rest| rest.split(';').next());
+    let mut shell = std::process::Command::new("sh");
+    let status = shell.args(["-c", typed.expect("a command")]).status().expect("a shell");
+    assert!(status.success());
+    let before = server.requests();
+    taxiway.once().exits(0);
+    assert_eq!(server.requests(), before, "nothing is sent again");
+    let itself = taxiway.state_dir().join("ledger.sqlite3");
+    taxiway.run(&["ledger", "import", &itself.to_string_lossy()]).exits(2).tells(
+        "error: ~/state/taxiway/ledger.sqlite3 is this very ledger\nhint: taxiway ledger export\n",
+    );
+}
+
+#[test]
 fn an_import_beside_a_daemon_says_to_stop_it() {
     let server = Server::start();
     let taxiway = one_uploaded(&server);
@@ -434,7 +509,7 @@ fn an_import_beside_a_daemon_says_to_stop_it() {
     let pid = daemon.pid();
     taxiway.run(&["ledger", "import", "export"]).exits(75).prints("").tells(&format!(
         "error: another taxiway with process id {pid} has the ledger in ~/state/taxiway\n\
-         hint: stop it first: kill {pid}; or use another --state-dir\n"
+         hint: stop it first: kill {pid}\n"
     ));
     daemon.stop();
     taxiway.run(&["ledger", "import", "export"]).exits(0);

@@ -185,7 +185,7 @@ fn beside_a_daemon_what_is_known_is_answered() {
     assert_eq!(said.objects()[0]["asset_id"], asset_id);
     taxiway.run(&["push", "copy.gif", "b.gif"]).exits(75).tells(&format!(
         "error: another taxiway with process id {pid} has the ledger in ~/state/taxiway\n\
-         hint: stop it first: kill {pid}; or use another --state-dir\n",
+         hint: stop it first: kill {pid}\n",
         pid = daemon.pid()
     ));
     daemon.stop();

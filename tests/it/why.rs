@@ -154,7 +154,9 @@ fn a_held_file_names_both_ways_out() {
             "  content   image/gif, 1 x 1 pixels, 5003 bytes",
             "  folder    ~/folder",
             "  next      nothing, until somebody looks whether it is among the assets on Runway: \
-             it is there, or it is not",
+             the first of these compares its bytes with what is on the account; the others say \
+             that it is there, or that it is not",
+            "            taxiway ledger adopt --dry-run",
             "            taxiway resolve ~/folder/a.gif --uploaded ASSETID",
             "            taxiway resolve ~/folder/a.gif --retry",
         ]
@@ -166,6 +168,37 @@ fn a_held_file_names_both_ways_out() {
         ),
         "{story}"
     );
+}
+
+#[test]
+fn a_file_whose_end_is_missing_says_how_long_that_is_waited_for() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    let mut config = String::new();
+    for (name, incomplete) in [("folder", "incomplete = \"2h\"\n"), ("other", "")] {
+        let folder = taxiway.folder(name);
+        config += &format!("{}settle = \"50ms\"\n{incomplete}", section(&folder));
+        let whole = fs::read(media("picture.png")).expect("a picture");
+        write(&folder.join("half.png"), &whole[..whole.len() / 2]);
+        write(&folder.join("empty.png"), b"");
+    }
+    taxiway.configure(&config);
+    taxiway.run(&["run", "--once", "-q"]);
+    for (folder, after) in [("folder", "2h"), ("other", "10min")] {
+        let words = format!(
+            "  next      its end is waited for; if nothing comes, it is called failed {after} after its \
+             last change\n            taxiway run\n"
+        );
+        let half = why(&taxiway, &server, &format!("{folder}/half.png"));
+        let force = format!("            taxiway push --force ~/{folder}/half.png\n\n");
+        assert!(half.contains(&(words.clone() + &force)), "{half}");
+        // Nothing to send, by force or without.
+        let empty = why(&taxiway, &server, &format!("{folder}/empty.png"));
+        assert!(empty.contains(&(words + "\n")), "{empty}");
+    }
+    assert_eq!(server.uploads(), 0);
+    taxiway.run(&["push", "--force", "folder/half.png"]).exits(0);
+    taxiway.run(&["push", "--force", "folder/empty.png"]).exits(1);
 }
 
 #[test]

@@ -258,7 +258,9 @@ fn a_content_is_forgotten_by_any_copy_and_by_a_file_that_is_gone() {
     taxiway.once().exits(0);
     write(&taxiway.path("copy.gif"), &picture(1, 5_000));
     let said = taxiway.run(&["forget", "copy.gif", "--email", "two@example.com", "--yes"]).exits(0);
-    said.prints("copy.gif: forgotten\n");
+    said.prints(
+        "copy.gif: forgotten on two@example.com; 1 file in a folder is sent again: ~/two/a.gif\n",
+    );
     assert_eq!(taxiway.state(&taxiway.path("two/a.gif")), "queued");
     assert_eq!(taxiway.state(&taxiway.path("one/a.gif")), "uploaded");
     std::fs::remove_dir_all(taxiway.path("one")).expect("removed");

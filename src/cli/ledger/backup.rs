@@ -6,7 +6,7 @@ use crate::config::Flags;
 use crate::ledger::{BackupError, Ledger};
 use crate::text::{shell_word, shown};
 
-use super::{Common, Exit, Failure, again, load, lock, output};
+use super::{Common, Exit, Failure, again, load, lock, note, output};
 
 /// Runs the command.
 pub fn backup(common: &Common, file: &Path) -> Result<Exit, Failure> {
@@ -24,6 +24,16 @@ pub fn backup(common: &Common, file: &Path) -> Result<Exit, Failure> {
         output::line(&file.to_string_lossy());
     }
     output::flush();
+    // Adopted, because the copy knows nothing of what is uploaded from now on.
+    note(
+        common,
+        &format!(
+            "to go back to it: stop taxiway, put it in the place of {0} (move {0}-wal away too), \
+             then: {1}",
+            shown(&ledger_file),
+            again(common, "ledger adopt")
+        ),
+    );
     Ok(Exit::Well)
 }
 

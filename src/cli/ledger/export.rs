@@ -12,7 +12,7 @@ use super::{Common, Exit, Failure, load, lock, output};
 
 /// The names of the columns of CSV.
 const CSV_HEADER: &str = "hash,size,media_type,width,height,duration,account,state,asset_id,\
-    asset_url,name,uploaded_at,attempts,reason,path,path_hex";
+    asset_url,name,uploaded_at,attempts,reason,path,path_hex,server";
 
 /// Runs the command.
 pub fn export(common: &Common, csv: bool) -> Result<Exit, Failure> {
@@ -22,8 +22,9 @@ pub fn export(common: &Common, csv: bool) -> Result<Exit, Failure> {
         output::line(CSV_HEADER);
     }
     if let Some(ledger) = Ledger::read(&lock::ledger_path(state_dir))? {
+        let server = ledger.server()?;
         ledger.each_upload(lock::is_held(state_dir), |upload| {
-            let fields = Fields::of(&upload);
+            let fields = Fields::of(&upload, server.as_deref());
             output::line(&if csv { fields.csv() } else { fields.json() });
             ControlFlow::Continue(())
         })?;
@@ -51,6 +52,8 @@ struct Fields<'a> {
     attempts: u32,
     reason: Option<&'a str>,
     paths: Vec<PathFields>,
+    /// The base URL of the ledger: an asset of one server is none of another.
+    server: Option<&'a str>,
 }
 
 /// A path that holds it, or, with a time, held it.
@@ -73,7 +76,7 @@ impl PathFields {
 }
 
 impl<'a> Fields<'a> {
-    fn of(upload: &'a UploadRow) -> Fields<'a> {
+    fn of(upload: &'a UploadRow, server: Option<&'a str>) -> Fields<'a> {
         Fields {
             schema: 1,
             hash: upload.hash.to_string(),
@@ -91,6 +94,7 @@ impl<'a> Fields<'a> {
             attempts: upload.attempts,
             reason: upload.reason.as_deref(),
             paths: upload.paths.iter().map(PathFields::of).collect(),
+            server,
         }
     }
 
@@ -121,6 +125,7 @@ impl<'a> Fields<'a> {
             text(self.reason),
             path.map_or(String::new(), |path| path.path.clone()),
             path.and_then(|path| path.path_hex.clone()).unwrap_or_default(),
+            text(self.server),
         ];
         cells.map(|cell| quoted(&cell)).join(",")
     }

@@ -34,6 +34,8 @@ pub struct BadLine {
 pub struct Line {
     /// Where it begins, counted from 1.
     pub number: u64,
+    /// The base URL of the ledger that it is from, if it says so.
+    pub server: Option<String>,
     /// What was uploaded; none if it has no assetId, or no account.
     pub foreign: Option<Foreign>,
 }
@@ -80,9 +82,11 @@ impl<R: BufRead> Records<R> {
             None => object(&line),
             Some(header) => row(header, &line),
         };
-        let foreign = fields.and_then(|fields| foreign(&fields, self.now));
-        let foreign = foreign.map_err(|why| BadLine { line: number, why })?;
-        Ok(Some(Line { number, foreign }))
+        let read = fields.and_then(|fields| {
+            let foreign = foreign(&fields, self.now)?;
+            Ok(Line { number, server: text(&fields, "server")?, foreign })
+        });
+        read.map(Some).map_err(|why| BadLine { line: number, why })
     }
 }
 

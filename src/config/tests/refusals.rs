@@ -42,8 +42,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
             "[api]",
             "token = \"user:123-abc\"",
             "unknown key `token` in [api]",
-            "printf %s 'user:…' > $/home/.config/taxiway/token && chmod 600 \
-             $/home/.config/taxiway/token",
+            "(umask 077; printf %s 'user:…' > $/home/.config/taxiway/token)",
         ),
     ];
     for (head, line, said, hint) in table {

@@ -138,8 +138,7 @@ fn check_says_what_is_worth_a_look() {
         (
             "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd credential \
              taxiway-token, and $/home/.config/taxiway/token does not exist",
-            "printf %s 'user:…' > $/home/.config/taxiway/token && chmod 600 \
-             $/home/.config/taxiway/token",
+            "(umask 077; printf %s 'user:…' > $/home/.config/taxiway/token)",
         ),
         (
             "ca_file $/home/.config/taxiway/own.pem cannot be read: no such file or directory",
