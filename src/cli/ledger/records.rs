@@ -220,6 +220,10 @@ fn foreign(fields: &Map<String, Value>, now: Wall) -> Result<Option<Foreign>, St
         return Ok(None);
     };
     let email: Email = account.parse().map_err(|bad| format!("account {account:?}: {bad}"))?;
+    // Whatever is generated with an asset runs on the account that its id names.
+    if asset.email().is_some_and(|of| of != email.as_str()) {
+        return Err(format!("asset_id is not on the account {email}"));
+    }
     let hash = text(fields, "hash")?.ok_or("there is no hash")?;
     let hash = ContentHash::parse(&hash).ok_or("hash is not 64 hex digits")?;
     let size = number(fields, "size")?.ok_or("there is no size")?;

@@ -149,3 +149,10 @@ fn a_line_has_a_limit() {
     let found = Records::read(std::io::BufReader::new(long), NOW).err();
     assert_eq!(found, Some(BadLine { line: 1, why }));
 }
+
+#[test]
+fn an_asset_of_another_account_is_refused() {
+    let bad = read(&json(r#"{"asset_id":"user:1-runwayml:other@example.com-asset:1"}"#));
+    let words = bad.expect_err("another account").why;
+    assert_eq!(words, "asset_id is not on the account me@example.com");
+}
