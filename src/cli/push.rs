@@ -18,7 +18,7 @@ use crate::text::{self, shown};
 use super::args::{Common, PushArgs};
 use super::ids::{asset_of, known_or_read, resolved};
 use super::row::RowFields;
-use super::session::{Key, Server, verdict};
+use super::session::{Key, Server, refuse_unpaired, verdict};
 use super::{Exit, Failure, load, output};
 
 /// One argument, and what became of it.
@@ -146,6 +146,7 @@ fn send(
     let clock = Clock::start();
     let (pid, now) = (std::process::id(), clock.now());
     let ledger = Ledger::open(&lock.ledger_path(), &server.remembered, pid, now.wall)?;
+    refuse_unpaired(common, &ledger)?;
     let mut pushes = Vec::new();
     for file in wanted.iter().filter(|file| file.wrong.is_none()) {
         let account = match &file.email {

@@ -99,6 +99,9 @@ fn live(
             std::process::id(),
             clock.now().wall,
         );
+        if let (false, Ok(ledger)) = (greeted, &ledger) {
+            session::refuse_unpaired(common, ledger)?;
+        }
         let opened = ledger.map_err(SetupError::from).and_then(|ledger| {
             let parts = setup(config, &ledger, &kept_out(config))?;
             let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();

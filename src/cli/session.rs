@@ -6,18 +6,30 @@ use crate::api;
 use crate::config::{Config, Environment};
 use crate::daemon::TokenSource;
 use crate::engine::Engine;
-use crate::ledger::State;
+use crate::ledger::{Ledger, State};
 use crate::planner::{Cause, FolderId, Gate};
 use crate::sandbox::{Options, Sandbox};
 use crate::secret::{Found, Token};
 use crate::{secret, text};
 
-use super::{Exit, Failure};
+use super::args::Common;
+use super::{Exit, Failure, again};
 
 /// The token that a sandbox inside this process is used with.
 const SANDBOX_TOKEN: &str = "user:1-sandbox";
 /// The base URL that a sandbox's ledger remembers: its port is another at every start.
 pub const SANDBOX_SERVER: &str = "sandbox";
+
+/// Refuses to send anything on behalf of a ledger that was rebuilt and does not know yet what the
+/// server has.
+pub fn refuse_unpaired(common: &Common, ledger: &Ledger) -> Result<(), Failure> {
+    if !ledger.owes_pairing()? {
+        return Ok(());
+    }
+    let message = "this ledger was rebuilt and is not paired with the server yet: its files may be \
+                   there already";
+    Err(Failure::new(Exit::Later, message, again(common, "ledger adopt")))
+}
 
 /// Where uploads go.
 pub struct Server {

@@ -131,7 +131,7 @@ fn agreed(words: &str) -> Result<bool, Failure> {
 fn ask(common: &Common, wish: &Wish) -> Result<Vec<Answer>, Failure> {
     let (loaded, environment) = load(common, Flags::default())?;
     let config = loaded.config;
-    if !ledger_path(&config.state_dir).exists() {
+    if !crate::ledger::salvage::is_there(&ledger_path(&config.state_dir)) {
         // A wish about nothing makes no ledger.
         let judged = wish.judge(None, false)?;
         return Ok(judged.answers(None, false)?);

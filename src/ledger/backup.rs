@@ -23,6 +23,10 @@ use crate::text::{one_line, reason, shown};
 const BUSY_MOST: u32 = 100;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
+/// What the names of files have that lie beside a ledger and are no backup: set aside, or on their
+/// way in a rebuild.
+const NO_COPY: [&str; 4] = ["damaged", ".salvage", ".rebuilding", ".rebuilt"];
+
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -173,8 +177,9 @@ pub(super) fn newest_beside(ledger: &Path) -> Option<PathBuf> {
         .filter(|entry| {
             let name = entry.file_name();
             let bytes = name.as_bytes();
-            let set_aside = bytes.windows(7).any(|word| word == b"damaged");
-            Some(&*name) != ledger.file_name() && !bytes.starts_with(b".") && !set_aside
+            let has = |word: &&str| bytes.windows(word.len()).any(|part| part == word.as_bytes());
+            let no_copy = NO_COPY.iter().any(has);
+            Some(&*name) != ledger.file_name() && !bytes.starts_with(b".") && !no_copy
         })
         .filter_map(|entry| {
             let metadata = entry.metadata().ok()?;
@@ -188,12 +193,11 @@ pub(super) fn newest_beside(ledger: &Path) -> Option<PathBuf> {
 
 /// Whether a file is a ledger of ours, with all its pages. Leaves nothing beside it.
 fn is_sound(file: &Path) -> bool {
-    let escaped: String = file.as_os_str().as_bytes().iter().map(|byte| uri(*byte)).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let look = || -> rusqlite::Result<bool> {
-        let db = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+        let db = Connection::open_with_flags(unchanging(file), flags)?;
         let schema: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let ours = (1..=MIGRATIONS.len() as i64).contains(&schema);
         let uploads: bool =
@@ -204,6 +208,12 @@ fn is_sound(file: &Path) -> bool {
         Ok(ours && uploads && found == "ok")
     };
     look().unwrap_or(false)
+}
+
+/// How a file is opened that nobody writes to: without a log, and nothing is made beside it.
+pub(super) fn unchanging(file: &Path) -> String {
+    let escaped: String = file.as_os_str().as_bytes().iter().map(|byte| uri(*byte)).collect();
+    format!("file:{escaped}?immutable=1")
 }
 
 fn uri(byte: u8) -> String {

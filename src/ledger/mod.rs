@@ -101,6 +101,9 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn read(path: &Path) -> Result<Option<Ledger>, LedgerError> {
+        if let Some(ledger) = Ledger::read_waiting(path)? {
+            return Ok(Some(ledger));
+        }
         opening::look_at_log(path)?;
         if !path.exists() {
             return Ok(None);

@@ -3,6 +3,8 @@
 //! Owns:
 //! - the damaged files are read from a copy and never written to;
 //! - a row is taken only if it makes sense by itself and everything that it points to was taken;
+//! - a file that could not be opened or read is an error; only a damaged one has nothing in it;
+//! - where something may be lost, the new ledger owes a pairing with the server from the start;
 //! - an upload that may have been under way is never one that is simply sent again: its attempt
 //!   stays open, or a person decides;
 //! - no path counts as certain: every file is read once more before its row is believed.
@@ -10,6 +12,7 @@
 mod files;
 mod graft;
 mod mending;
+mod owed;
 mod reading;
 mod rows;
 #[cfg(test)]
@@ -26,9 +29,9 @@ use super::{Ledger, LedgerError, OLDEST_SQLITE};
 use crate::planner::Wall;
 use crate::text::one_line;
 
-pub use files::{Built, Rebuilding, copy_for_reading, finish};
+pub use files::{Built, Rebuilding, copy_for_reading, finish, is_there, remove_left_copies};
 use graft::graft;
-use reading::{Gaps, each_row, scan_once};
+use reading::{Gaps, each_row, is_of_the_system, scan_once};
 use rows::Row;
 
 /// How a ledger's file stands.
@@ -67,6 +70,20 @@ pub struct Salvaged {
     pub doubts_lost: bool,
     /// Why nothing at all could be read.
     pub unreadable: Option<String>,
+}
+
+impl Salvaged {
+    /// Whether something that is on the server may not be known of any more, and would be sent
+    /// again.
+    fn may_have_lost(&self) -> bool {
+        let lost = |table: &str| {
+            self.tables.get(table).is_some_and(|taken| taken.gaps > 0 || taken.skipped > 0)
+        };
+        // That an earlier rebuild owes a pairing stands in `meta`.
+        self.unreadable.is_some()
+            || self.doubts_lost
+            || ["upload", "content", "meta"].into_iter().any(lost)
+    }
 }
 
 /// Tables with row numbers, in the order in which they point to each other.
@@ -114,18 +131,25 @@ pub fn server_of(copy: &Path) -> Option<String> {
 /// Takes over what can be read of `copy` into a ledger that was just made.
 ///
 /// # Errors
-/// If the new ledger cannot be written.
+/// If the new ledger cannot be written, or the copy not be read for a reason other than damage.
 pub fn salvage(copy: &Path, into: &mut Ledger, now: Wall) -> Result<Salvaged> {
-    let opened = open(copy).or_else(|error| match graft(copy, now) {
-        Ok(()) => open(copy),
-        Err(_) => Err(error),
-    });
-    let old = match opened {
+    let opened = match open(copy) {
+        Err(error) if is_of_the_system(&error) => return Err(error.into()),
+        Err(error) => match graft(copy, now) {
+            Ok(()) => open(copy),
+            Err(LedgerError::Damaged { .. }) => Err(error),
+            Err(other) => return Err(other),
+        },
+        Ok(old) => Ok(old),
+    };
+    let old = match opened.map_err(LedgerError::from) {
         Ok(old) => old,
-        Err(error) => {
-            let unreadable = Some(error.to_string());
+        Err(LedgerError::Damaged { what, .. }) => {
+            into.owe_pairing(now)?;
+            let unreadable = Some(what);
             return Ok(Salvaged { unreadable, doubts_lost: true, ..Salvaged::default() });
         }
+        Err(other) => return Err(other),
     };
     into.begin_step()?;
     let done = Salvage { old: &old, new: into, now, salvaged: Salvaged::default() }.run();
@@ -174,6 +198,9 @@ impl Salvage<'_> {
             self.table(table)?;
         }
         self.mend()?;
+        if self.salvaged.may_have_lost() {
+            self.new.owe_pairing(self.now)?;
+        }
         Ok(self.salvaged)
     }
 
@@ -184,7 +211,10 @@ impl Salvage<'_> {
             db.prepare(sql)?.query_map([table], |row| row.get(0))?.collect()
         };
         let here = names(&self.new.db)?;
-        let there = names(self.old).unwrap_or_default();
+        let there = match names(self.old) {
+            Err(error) if is_of_the_system(&error) => return Err(error.into()),
+            there => there.unwrap_or_default(),
+        };
         Ok(here.into_iter().filter(|name| there.contains(name)).collect())
     }
 
@@ -205,8 +235,8 @@ impl Salvage<'_> {
         let gaps = match (columns.is_empty(), SHORT.contains(&table)) {
             // An older ledger may not have had it.
             (true, _) => Gaps { count: u64::from(table != "former_asset") },
-            (false, true) => scan_once(old, table, &columns, each),
-            (false, false) => each_row(old, table, &columns, each),
+            (false, true) => scan_once(old, table, &columns, each)?,
+            (false, false) => each_row(old, table, &columns, each)?,
         };
         taken.gaps = gaps.count;
         self.salvaged.tables.insert(table, taken);

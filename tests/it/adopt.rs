@@ -401,6 +401,22 @@ fn a_check_that_was_cut_short_goes_on_where_it_was() {
 }
 
 #[test]
+fn where_a_check_goes_on_can_be_typed_whatever_the_account_is_called() {
+    let server = Server::of(&["o'neil@example.com"]);
+    let taxiway = Taxiway::watching(&server);
+    for number in 1..=9 {
+        write(&taxiway.path(format!("folder/{number}.gif")), &picture(number, 2_000));
+    }
+    taxiway.once().exits(0);
+    server.faults(&["status=503,on=asset,skip=5,times=1"]);
+    let said = taxiway.run(&["ledger", "verify", "--server"]).exits(75);
+    let rest = "the rest, once it can be asked: taxiway ledger verify --server --after ";
+    let after = said.err.lines().find_map(|line| line.strip_prefix(rest));
+    let quoted = r"'user:1-runwayml:o'\''neil@example.com-asset:";
+    assert!(after.is_some_and(|word| word.starts_with(quoted)), "{}", said.err);
+}
+
+#[test]
 fn without_a_ledger_there_is_nothing_to_check() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);

@@ -133,14 +133,14 @@ fn without_the_server_what_can_be_read_is_saved_and_the_rest_is_owed() {
     let mut server = Server::start();
     let taxiway = world(&server, 30);
     let all = pages(&taxiway);
-    damage(&taxiway, all / 2..all / 2 + 3);
+    damage(&taxiway, all / 3..all);
     server.stop();
     let said = taxiway.run(&["ledger", "rebuild"]).exits(75).prints("");
     let last: Vec<&str> = said.err.lines().rev().take(3).collect();
     assert_eq!(
         last,
         [
-            "hint: check the network, then try again",
+            "hint: check the network, then: taxiway ledger adopt",
             "error: the server cannot be asked: no TCP connection: connection refused",
             "owed      pairing with the server; before the next run: taxiway ledger adopt",
         ],
@@ -149,8 +149,93 @@ fn without_the_server_what_can_be_read_is_saved_and_the_rest_is_owed() {
     );
     taxiway.run(&["ls"]).exits(0);
     server.restart();
+    refuses_to_send(&taxiway, &server);
     taxiway.run(&["ledger", "adopt"]).exits(0);
     sends_nothing(&taxiway, &server);
+}
+
+const UNPAIRED: &str = "error: this ledger was rebuilt and is not paired with the server yet: its \
+                        files may be there already\nhint: taxiway ledger adopt\n";
+
+/// Whatever sends is refused until the ledger is paired, and whatever does not is not.
+#[track_caller]
+fn refuses_to_send(taxiway: &Taxiway, server: &Server) {
+    let before = server.uploads();
+    let file = taxiway.path("folder/0.gif");
+    taxiway.run(&["run", "--once"]).exits(75).tells(UNPAIRED);
+    taxiway.run(&["run"]).exits(75).tells(UNPAIRED);
+    taxiway.run(&["push".as_ref(), file.as_os_str()]).exits(75).prints("").tells(UNPAIRED);
+    taxiway.run(&["run", "--once", "--dry-run"]).exits(0);
+    taxiway.run(&["ledger", "adopt", "--dry-run"]).exits(0);
+    taxiway.run(&["retry", "--all"]).exits(0);
+    taxiway.run(&["run", "--once"]).exits(75).tells(UNPAIRED);
+    assert_eq!(server.uploads(), before, "something was sent");
+}
+
+#[test]
+fn a_pairing_that_a_kill_ended_is_still_owed() {
+    for lost in [false, true] {
+        let server = Server::start();
+        let mut taxiway = world(&server, 3);
+        if lost {
+            fs::remove_file(ledger(&taxiway)).expect("lost");
+        } else {
+            fs::write(ledger(&taxiway), vec![7; 100_000]).expect("garbage");
+        }
+        // The first opening is of the ledger in the making, the last of the one in its place.
+        taxiway.set("TAXIWAY_TEST_DIE_AT", if lost { "opening:2" } else { "opening:3" });
+        let said = taxiway.run(&["ledger", "rebuild"]);
+        assert!(!said.err.contains("error: "), "killed: {}", said.err);
+        taxiway.unset("TAXIWAY_TEST_DIE_AT");
+        assert!(ledger(&taxiway).exists() && !names(&taxiway).iter().any(|n| n.contains("rebuil")));
+        refuses_to_send(&taxiway, &server);
+        // Trouble settles nothing.
+        server.faults(&["status=503,on=list"]);
+        taxiway.run(&["ledger", "adopt"]).exits(75);
+        server.faults(&[]);
+        refuses_to_send(&taxiway, &server);
+        taxiway.run(&["ledger", "adopt"]).exits(0).tells("adopted   3 certain\n");
+        sends_nothing(&taxiway, &server);
+    }
+}
+
+#[test]
+fn the_copies_of_others_are_theirs_as_long_as_they_live() {
+    let server = Server::start();
+    let taxiway = world(&server, 3);
+    fs::write(ledger(&taxiway), vec![7; 100_000]).expect("garbage");
+    let beside = |name: &str| taxiway.state_dir().join(format!("ledger.sqlite3.salvage{name}"));
+    let (living, dead) = (beside(&format!("-{}", std::process::id())), beside("-2147483646"));
+    // The name that all processes of an older version have in common.
+    let old = beside("");
+    for copy in [&living, &dead, &old] {
+        fs::write(copy, "being read").expect("written");
+    }
+    taxiway.run(&["ledger", "rebuild", "--dry-run"]).exits(0);
+    assert!(living.exists() && dead.exists() && old.exists(), "{:?}", names(&taxiway));
+    taxiway.run(&["ledger", "rebuild"]).exits(0);
+    assert!(living.exists() && !dead.exists() && !old.exists(), "{:?}", names(&taxiway));
+    sends_nothing(&taxiway, &server);
+}
+
+#[test]
+fn a_rebuilt_ledger_that_is_not_in_its_place_yet_answers() {
+    let server = Server::start();
+    let taxiway = world(&server, 3);
+    let rebuilt = taxiway.state_dir().join("ledger.sqlite3.rebuilt");
+    fs::rename(ledger(&taxiway), &rebuilt).expect("renamed");
+    let file = taxiway.path("folder/0.gif");
+    let asset_id = taxiway.run(&["id".as_ref(), file.as_os_str()]).exits(0).out;
+    assert!(asset_id.starts_with("user:1-"), "{asset_id}");
+    let said = taxiway.run(&["why".as_ref(), file.as_os_str()]).exits(0);
+    assert!(said.out.contains(asset_id.trim_end()), "{}", said.out);
+    assert_eq!(taxiway.rows().len(), 3);
+    taxiway.run(&["ledger", "rebuild", "--dry-run"]).exits(2);
+    taxiway.run(&["ledger", "rebuild", "--dry-run", "--force"]).exits(0);
+    assert!(rebuilt.exists() && !ledger(&taxiway).exists(), "{:?}", names(&taxiway));
+    // A wish is granted by a ledger that is in its place.
+    taxiway.run(&["forget".as_ref(), "--yes".as_ref(), file.as_os_str()]).exits(0);
+    assert!(!rebuilt.exists() && ledger(&taxiway).exists(), "{:?}", names(&taxiway));
 }
 
 #[test]

@@ -86,8 +86,8 @@ fn copy(config: &Config, server: &Server) -> Result<Ledger, LedgerError> {
     }
 }
 
-/// Pairs everything, prints it, and writes it into this ledger. `command` is how the caller is
-/// called again.
+/// Pairs everything, prints it, and writes it into this ledger, which then owes no pairing unless
+/// there was trouble. `command` is how the caller is called again.
 pub fn pair_with_server(
     common: &Common,
     config: &Config,
@@ -124,7 +124,11 @@ pub fn pair_with_server(
     let lists = runtime.block_on(adopting.lists(&client, &token))?;
     adopting.adopt_all(&runtime, &client, lists)?;
     drop(runtime);
-    adopting.end(command)
+    let exit = adopting.end(command)?;
+    if !args.dry_run {
+        ledger.settle_pairing()?;
+    }
+    Ok(exit)
 }
 
 /// An account's list.

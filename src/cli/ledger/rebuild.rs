@@ -3,8 +3,10 @@
 //! Owns:
 //! - the damaged files are set aside and never deleted;
 //! - what can be read is safe before the server is asked anything;
+//! - what may be lost keeps files from being sent until the pairing has ended well;
 //! - a sound ledger is left alone unless a person insists.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -17,7 +19,8 @@ use crate::config::{Config, Flags};
 use crate::daemon::Clock;
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::ledger::salvage::{
-    Rebuilding, Salvaged, Soundness, Taken, copy_for_reading, finish, salvage, server_of, soundness,
+    Rebuilding, Salvaged, Soundness, Taken, copy_for_reading, finish, remove_left_copies, salvage,
+    server_of, soundness,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::planner::Wall;
@@ -71,11 +74,29 @@ fn rebuild_locked(
     let adopt = AdoptArgs { guesses: args.guesses, dry_run: args.dry_run };
     let paired =
         key.and_then(|key| pair_with_server(common, config, server, key, &ledger, adopt, command));
-    if paired.is_err() && !args.dry_run {
-        let command = again(common, "ledger adopt");
-        note(common, &format!("owed      pairing with the server; before the next run: {command}"));
+    match paired {
+        Err(failure) if !args.dry_run => {
+            let command = again(common, "ledger adopt");
+            if ledger.owes_pairing()? {
+                let owed = "owed      pairing with the server; before the next run";
+                note(common, &format!("{owed}: {command}"));
+            }
+            Err(Failure { hint: then(&failure.hint, &command), ..failure })
+        }
+        paired => paired,
     }
-    paired
+}
+
+/// A hint about the server that ends with what is left to do, which is not another rebuild.
+fn then(hint: &str, command: &str) -> String {
+    if hint.ends_with(command) {
+        return hint.to_owned();
+    }
+    match hint.strip_suffix(", then try again").or(hint.strip_suffix(", then adopt again")) {
+        Some(first) => format!("{first}, then: {command}"),
+        None if hint == "try again later" => format!("later: {command}"),
+        None => format!("{hint}; then: {command}"),
+    }
 }
 
 /// The new ledger, with all that could be read of the old one.
@@ -90,6 +111,7 @@ fn salvaged(
     let now = Clock::start().now().wall;
     if lock.is_some() {
         finish(&path, &stamp(now)).map_err(|error| cannot(&error))?;
+        remove_left_copies(&path);
     }
     let wrong = match soundness(&path)? {
         Soundness::Missing => None,
@@ -99,10 +121,9 @@ fn salvaged(
     };
     let Some(wrong) = wrong else {
         note(common, "salvaged  nothing: there is no ledger");
-        return Ok(match lock {
-            Some(lock) => super::adopt::open(lock, server)?,
-            None => Ledger::in_memory(&server.remembered, now)?,
-        });
+        let Some(lock) = lock else { return Ok(Ledger::in_memory(&server.remembered, now)?) };
+        made(&path, server, now, |ledger| ledger.owe_pairing(now))?;
+        return Ok(super::adopt::open(lock, server)?);
     };
     note(common, &format!("damaged   {}: {}", shown(&path), escaped(&wrong)));
     let copy = copy_for_reading(&path).map_err(|error| cannot(&error))?;
@@ -118,16 +139,28 @@ fn salvaged(
         tell(common, &salvaged, None);
         return Ok(ledger);
     };
-    let rebuilding = Rebuilding::beside(&path);
-    let pid = std::process::id();
-    let mut ledger = Ledger::open(&rebuilding.path(), &server.remembered, pid, now)?;
-    let salvaged = salvage(copy.path(), &mut ledger, now)?;
-    ledger.close()?;
+    let (salvaged, aside) = made(&path, server, now, |ledger| salvage(copy.path(), ledger, now))?;
     drop(copy);
-    let built = rebuilding.complete().map_err(|error| cannot(&error))?;
-    let aside = built.take_its_place(&stamp(now)).map_err(|error| cannot(&error))?;
     tell(common, &salvaged, aside.as_deref());
     Ok(super::adopt::open(lock, server)?)
+}
+
+/// Makes a new ledger, fills it, and puts it in its place once it is complete. What `fill` gave,
+/// and where the old one is.
+fn made<T>(
+    path: &Path,
+    server: &Server,
+    now: Wall,
+    fill: impl FnOnce(&mut Ledger) -> Result<T, LedgerError>,
+) -> Result<(T, Option<PathBuf>), Failure> {
+    let rebuilding = Rebuilding::beside(path);
+    let pid = std::process::id();
+    let mut ledger = Ledger::open(&rebuilding.path(), &server.remembered, pid, now)?;
+    let filled = fill(&mut ledger)?;
+    ledger.close()?;
+    let built = rebuilding.complete().map_err(|error| cannot(&error))?;
+    let aside = built.take_its_place(&stamp(now)).map_err(|error| cannot(&error))?;
+    Ok((filled, aside))
 }
 
 fn sound(common: &Common) -> Failure {
@@ -150,7 +183,7 @@ fn stamp(now: Wall) -> String {
     time.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-fn tell(common: &Common, salvaged: &Salvaged, aside: Option<&std::path::Path>) {
+fn tell(common: &Common, salvaged: &Salvaged, aside: Option<&Path>) {
     if common.json {
         let tables: serde_json::Map<String, serde_json::Value> = salvaged
             .tables
@@ -249,6 +282,23 @@ lost      which uploads were under way cannot be said in full: what the server d
             lines(&nothing),
             ["salvaged  nothing can be read of it: file is not a database"]
         );
+    }
+
+    #[test]
+    fn what_is_left_after_a_rebuild_is_never_another_rebuild() {
+        let adopt = "taxiway ledger adopt";
+        for (hint, told) in [
+            ("check the network, then try again", "check the network, then: taxiway ledger adopt"),
+            ("mend that, then adopt again", "mend that, then: taxiway ledger adopt"),
+            ("try again later", "later: taxiway ledger adopt"),
+            ("renew it", "renew it; then: taxiway ledger adopt"),
+            (
+                "try again before the next run: taxiway ledger adopt",
+                "try again before the next run: taxiway ledger adopt",
+            ),
+        ] {
+            assert_eq!(then(hint, adopt), told);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{Clock, SetupError, means};
 use crate::ledger::{Ledger, LedgerError, StoredUpload};
 use crate::planner::{AccountId, RefusalKind, Trouble, Write};
-use crate::text::{escaped, shown};
+use crate::text::{escaped, shell_word, shown};
 
 use super::args::VerifyArgs;
 use super::{note, trouble};
@@ -287,7 +287,8 @@ impl Asking<'_> {
         match (ended, self.left_out) {
             (Err(failure), _) => {
                 if let Some(asset_id) = &self.last {
-                    let rest = format!("ledger verify --server --after {asset_id}");
+                    let after = shell_word(asset_id);
+                    let rest = format!("ledger verify --server --after {after}");
                     let command = again(self.common, &rest);
                     note(self.common, &format!("the rest, once it can be asked: {command}"));
                 }

@@ -2,11 +2,14 @@
 //!
 //! Owns:
 //! - damaged files are renamed, never deleted and never written to;
+//! - each process reads a copy of its own, and touches no other's that is alive;
 //! - at any moment there is either the old ledger under its name, or a new one that is complete,
 //!   or a name that says so: a power cut in between never leaves an empty ledger behind.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::error::{directory, with_suffix};
@@ -16,6 +19,10 @@ const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 /// Bytes read at once, and around a spot that the disk does not give.
 const PIECE: usize = 1024 * 1024;
 const SPOT: usize = 4096;
+/// What the name of a copy has behind the ledger's, before the number of its process.
+const COPY: &str = ".salvage";
+/// What the name of a new ledger has that is complete.
+const REBUILT: &str = ".rebuilt";
 
 /// A copy of a damaged ledger; it ends with this.
 #[derive(Debug)]
@@ -23,15 +30,18 @@ pub struct Copy {
     path: PathBuf,
 }
 
-/// Copies a ledger and its log, as far as the disk gives them. What it does not give is zeros.
+/// Copies a ledger and its log, as far as the disk gives them. What it does not give is zeros. A
+/// rebuilt ledger that waits for its place is the ledger.
 ///
 /// # Errors
 /// If the copy cannot be written.
 pub fn copy_for_reading(ledger: &Path) -> io::Result<Copy> {
-    let copy = Copy { path: with_suffix(ledger, ".salvage") };
+    let copy = Copy { path: with_suffix(ledger, &format!("{COPY}-{}", std::process::id())) };
     copy.remove();
+    let rebuilt = with_suffix(ledger, REBUILT);
+    let from = if rebuilt.exists() { &rebuilt } else { ledger };
     for beside in &BESIDE[..2] {
-        match File::open(with_suffix(ledger, beside)) {
+        match File::open(with_suffix(from, beside)) {
             Ok(mut from) => copy_around_holes(&mut from, &with_suffix(&copy.path, beside))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -57,6 +67,24 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         self.remove();
+    }
+}
+
+/// Removes the copies of processes that are no more. The caller holds the lock.
+pub fn remove_left_copies(ledger: &Path) {
+    let Ok(entries) = fs::read_dir(directory(ledger)) else { return };
+    let mut copies = ledger.file_name().unwrap_or_default().to_owned();
+    copies.push(COPY);
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let Some(rest) = name.as_bytes().strip_prefix(copies.as_bytes()) else { continue };
+        // One without a number is of an older version, whose processes had one name in common.
+        let pid = std::str::from_utf8(rest).ok().and_then(|rest| rest.split('-').nth(1));
+        let pid = pid.and_then(|pid| pid.parse().ok()).and_then(rustix::process::Pid::from_raw);
+        let dead = |pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+        if pid.is_none_or(dead) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -128,7 +156,7 @@ impl Rebuilding {
     /// If it cannot be renamed.
     pub fn complete(self) -> io::Result<Built> {
         File::open(self.path())?.sync_all()?;
-        fs::rename(self.path(), with_suffix(&self.ledger, ".rebuilt"))?;
+        fs::rename(self.path(), with_suffix(&self.ledger, REBUILT))?;
         sync_directory(&self.ledger)?;
         Ok(Built { ledger: self.ledger })
     }
@@ -150,10 +178,23 @@ impl Built {
 /// # Errors
 /// If something cannot be renamed.
 pub fn finish(ledger: &Path, stamp: &str) -> io::Result<()> {
-    if with_suffix(ledger, ".rebuilt").exists() {
+    if with_suffix(ledger, REBUILT).exists() {
         replace(ledger, stamp)?;
     }
     Ok(())
+}
+
+/// Whether there is a ledger, if only a rebuilt one that waits for its place.
+pub fn is_there(ledger: &Path) -> bool {
+    ledger.exists() || with_suffix(ledger, REBUILT).exists()
+}
+
+/// The rebuilt ledger that waits for its place, if there is one, and which file that is: another
+/// process may put it there at any moment, and write to it.
+pub(in crate::ledger) fn waiting(ledger: &Path) -> Option<(PathBuf, u64)> {
+    let rebuilt = with_suffix(ledger, REBUILT);
+    let inode = rebuilt.metadata().ok()?.ino();
+    Some((rebuilt, inode))
 }
 
 fn replace(ledger: &Path, stamp: &str) -> io::Result<Option<PathBuf>> {
@@ -173,7 +214,7 @@ fn replace(ledger: &Path, stamp: &str) -> io::Result<Option<PathBuf>> {
             Err(error) => return Err(error),
         }
     }
-    fs::rename(with_suffix(ledger, ".rebuilt"), ledger)?;
+    fs::rename(with_suffix(ledger, REBUILT), ledger)?;
     sync_directory(ledger)?;
     Ok(moved)
 }
@@ -265,5 +306,31 @@ mod tests {
         assert_eq!(fs::read(with_suffix(copy.path(), "-wal")).expect("read"), b"log");
         drop(copy);
         assert_eq!(names(directory.path()), ["l", "l-wal"]);
+    }
+
+    #[test]
+    fn a_copy_is_touched_only_by_the_process_that_made_it_while_that_lives() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let ledger = directory.path().join("l");
+        fs::write(&ledger, "old").expect("written");
+        let copy = copy_for_reading(&ledger).expect("a copy");
+        let own = format!("l.salvage-{}", std::process::id());
+        assert_eq!(copy.path(), directory.path().join(&own));
+        // Process 1 is always alive, and no process has the highest number of all.
+        let others = [
+            "l.salvage",
+            "l.salvage-wal",
+            "l.salvage-1",
+            "l.salvage-1-wal",
+            "l.salvage-2147483646",
+        ];
+        for name in others.iter().chain(&["l.salvage-2147483646-new-wal"]) {
+            fs::write(directory.path().join(name), "another's").expect("written");
+        }
+        drop(copy_for_reading(&ledger).expect("a copy"));
+        assert_eq!(names(directory.path()).len(), 7, "making and ending one is about no other");
+        drop(copy);
+        remove_left_copies(&ledger);
+        assert_eq!(names(directory.path()), ["l", "l.salvage-1", "l.salvage-1-wal"]);
     }
 }

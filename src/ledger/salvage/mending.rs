@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::super::step::{Result, name_of};
 use super::Salvage;
+use super::reading::is_of_the_system;
 
 impl Salvage<'_> {
     /// All of it, in the order in which one rests on the other.
@@ -54,6 +55,7 @@ impl Salvage<'_> {
                     }
                 }
             }
+            Err(error) if is_of_the_system(&error) => return Err(error.into()),
             Err(_) => self.salvaged.doubts_lost = true,
         }
         let lost = |table: &str| self.salvaged.tables.get(table).is_some_and(|t| t.gaps > 0);

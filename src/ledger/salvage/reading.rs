@@ -2,10 +2,11 @@
 //!
 //! Owns:
 //! - rows come in the order of their numbers, each once: a table that leads in a circle ends;
-//! - behind a stretch that cannot be read, the next one that can is looked for.
+//! - behind a stretch that cannot be read, the next one that can is looked for;
+//! - trouble of the system is not damage: who meets it has not read what there is.
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode};
 
 /// Stretches that could not be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,26 +15,39 @@ pub struct Gaps {
     pub count: u64,
 }
 
+/// Whether an error says nothing about what is in the file: it may be read another time.
+pub fn is_of_the_system(error: &rusqlite::Error) -> bool {
+    use ErrorCode as E;
+    let code = error.sqlite_error_code();
+    let busy =
+        matches!(code, Some(E::DatabaseBusy | E::DatabaseLocked | E::FileLockingProtocolFailed));
+    let disk = matches!(code, Some(E::CannotOpen | E::SystemIoFailure | E::DiskFull));
+    busy || disk || matches!(code, Some(E::OutOfMemory | E::PermissionDenied | E::ReadOnly))
+}
+
 /// More stretches than any ledger's damage leaves; past them, the rest counts as unreadable.
 const GAPS_MOST: u64 = 100_000;
 
 /// Hands every row of a table with row numbers to `each`, until it says stop.
+///
+/// # Errors
+/// Trouble of the system; so for all below.
 pub fn each_row(
     db: &Connection,
     table: &str,
     columns: &[String],
     mut each: impl FnMut(Vec<Value>) -> bool,
-) -> Gaps {
+) -> rusqlite::Result<Gaps> {
     let mut gaps = Gaps::default();
     let mut from = i64::MIN;
     loop {
-        match stretch(db, table, columns, from, &mut each) {
-            Stretch::End => return gaps,
+        match stretch(db, table, columns, from, &mut each)? {
+            Stretch::End => return Ok(gaps),
             Stretch::Broke { next } => {
                 gaps.count += 1;
                 match next_readable(db, table, next) {
                     Some(readable) if gaps.count < GAPS_MOST => from = readable,
-                    Some(_) | None => return gaps,
+                    Some(_) | None => return Ok(gaps),
                 }
             }
         }
@@ -54,7 +68,7 @@ fn stretch(
     columns: &[String],
     from: i64,
     each: &mut impl FnMut(Vec<Value>) -> bool,
-) -> Stretch {
+) -> rusqlite::Result<Stretch> {
     let sql = format!(
         "SELECT rowid, {} FROM {table} NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid",
         columns.join(", ")
@@ -79,8 +93,9 @@ fn stretch(
         Ok(())
     };
     match read() {
-        Ok(()) => Stretch::End,
-        Err(_) => Stretch::Broke { next },
+        Ok(()) => Ok(Stretch::End),
+        Err(error) if is_of_the_system(&error) => Err(error),
+        Err(_) => Ok(Stretch::Broke { next }),
     }
 }
 
@@ -123,7 +138,7 @@ pub fn scan_once(
     table: &str,
     columns: &[String],
     mut each: impl FnMut(Vec<Value>) -> bool,
-) -> Gaps {
+) -> rusqlite::Result<Gaps> {
     let mut last = None;
     let mut scan = |order: &str| -> rusqlite::Result<()> {
         // The first column is the first of the key.
@@ -144,10 +159,11 @@ pub fn scan_once(
         }
         Ok(())
     };
-    if scan("ASC").is_ok() {
-        return Gaps::default();
-    }
+    let Err(error) = scan("ASC") else { return Ok(Gaps::default()) };
     // From the back, up to the row that was the last from the front.
-    let _ = scan("DESC");
-    Gaps { count: 1 }
+    let again = scan("DESC").err();
+    match [Some(error), again].into_iter().flatten().find(is_of_the_system) {
+        Some(error) => Err(error),
+        None => Ok(Gaps { count: 1 }),
+    }
 }

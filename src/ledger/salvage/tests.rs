@@ -401,3 +401,69 @@ fn garbage_anywhere_never_ends_the_salvage_nor_makes_an_upload_out_of_nothing() 
         assert!(safe || salvaged.doubts_lost, "page {page}: {doubt:?} {salvaged:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_opened_or_read_is_an_error_and_not_an_empty_ledger() {
+    let world = World::of(4);
+    let mut ledger = Ledger::in_memory(URL, NOW).expect("a ledger");
+    let refused = |found: Result<Salvaged>| matches!(found, Err(LedgerError::Sqlite(_)));
+    // Another process has taken the copy away.
+    let copy = copy_for_reading(&world.path()).expect("a copy");
+    fs::remove_file(copy.path()).expect("removed");
+    assert!(refused(salvage(copy.path(), &mut ledger, NOW)));
+    // A directory: it is there, and cannot be read.
+    fs::create_dir(copy.path()).expect("a directory");
+    assert!(refused(salvage(copy.path(), &mut ledger, NOW)));
+    fs::remove_dir(copy.path()).expect("removed");
+    let copy = copy_for_reading(&world.path()).expect("a copy");
+    let other = Connection::open(copy.path()).expect("a database");
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;").expect("locked");
+    assert!(refused(salvage(copy.path(), &mut ledger, NOW)));
+    drop(other);
+    let salvaged = salvage(copy.path(), &mut ledger, NOW).expect("salvaged");
+    assert_eq!(salvaged.tables["upload"].rows, 4);
+}
+
+#[test]
+fn a_pairing_is_owed_where_something_may_be_lost_and_only_there() {
+    let world = World::of(400);
+    let (ledger, _) = world.salvage();
+    assert!(!ledger.owes_pairing().expect("read"), "nothing was lost");
+    world.damage([world.root("path")]);
+    let (ledger, salvaged) = world.salvage();
+    assert!(salvaged.tables["path"].gaps > 0, "{salvaged:?}");
+    assert!(!ledger.owes_pairing().expect("read"), "a path is read once more");
+    world.damage(world.leaves("upload").into_iter().take(1));
+    let (ledger, _) = world.salvage();
+    assert!(ledger.owes_pairing().expect("read"));
+    ledger.settle_pairing().expect("written");
+    assert!(!ledger.owes_pairing().expect("read"));
+    // It is owed on, whatever a later rebuild can read.
+    let world = World::of(4);
+    let ledger = Ledger::open(&world.path(), URL, 7, NOW).expect("a ledger");
+    ledger.owe_pairing(NOW).expect("written");
+    ledger.close().expect("closed");
+    assert!(world.salvage().0.owes_pairing().expect("read"));
+    world.damage(0..world.size() / 4096);
+    assert!(world.salvage().0.owes_pairing().expect("read"));
+}
+
+#[test]
+fn a_rebuilt_ledger_that_waits_for_its_place_is_read_and_left_where_it_is() {
+    let world = World::of(20);
+    let rebuilt = world.directory.path().join("ledger.sqlite3.rebuilt");
+    fs::rename(world.path(), &rebuilt).expect("renamed");
+    // The log of the damaged one may still be there.
+    let log = world.directory.path().join("ledger.sqlite3-wal");
+    fs::write(&log, [7; 64]).expect("written");
+    assert!(is_there(&world.path()));
+    let ledger = Ledger::read(&world.path()).expect("read").expect("a ledger");
+    assert_eq!(state(&ledger, &world, 5), UploadState::Uploaded { asset_id: asset(5).asset_id });
+    assert_eq!(soundness(&world.path()).expect("told"), Soundness::Sound);
+    let left = fs::read_dir(world.directory.path()).expect("a directory").count();
+    assert_eq!(
+        (left, rebuilt.exists(), log.exists()),
+        (2, true, true),
+        "nothing is made beside it"
+    );
+}

@@ -164,6 +164,14 @@ fn the_newest_sound_copy_is_the_way_back() {
     let with_log = "mv ledger.sqlite3-wal ledger.sqlite3.damaged-2-wal && cp";
     assert!(error.hint().contains(with_log), "{}", error.hint());
     assert!(!beside("new copy-wal").exists() && !beside("new copy-shm").exists());
+    // What a rebuild that was cut short left is sound, newer, and not a backup.
+    for left in [".salvage-7", ".salvage-7-new", ".rebuilding", ".rebuilt"] {
+        std::fs::copy(beside("new copy"), beside(&format!("ledger.sqlite3{left}"))).unwrap();
+    }
+    assert!(error.hint().contains(" && cp 'new copy' "), "{}", error.hint());
+    for left in [".salvage-7", ".salvage-7-new", ".rebuilding", ".rebuilt"] {
+        std::fs::remove_file(beside(&format!("ledger.sqlite3{left}"))).unwrap();
+    }
     std::fs::remove_file(log(&file)).unwrap();
 
     let typed = error.hint().replace("stop taxiway, then: ", "");
