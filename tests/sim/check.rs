@@ -109,6 +109,9 @@ impl World {
             let ignored = row.state == State::Ignored;
             return ignored.then_some(()).ok_or(format!("{path:?} should be ignored: {row:?}"));
         }
+        if row.hash != Some(text.hash()) && self.looks_as_before(ledger, path) {
+            return Ok(());
+        }
         if row.hash != Some(text.hash()) {
             return Err(format!("{path:?} holds {text:?}, the ledger says {row:?}"));
         }
@@ -122,6 +125,14 @@ impl World {
         self.is_delivered(text, row.state, reason, self.person)
             .then_some(())
             .ok_or_else(|| format!("{path:?} was not delivered: {row:?}"))
+    }
+
+    /// Overwritten by as many bytes at the very time that its look names, which a clock that went
+    /// back came to again: nothing that the disk shows tells the two apart.
+    fn looks_as_before(&self, ledger: &Ledger, path: &Path) -> bool {
+        let row = ledger.path_row(path).ok().flatten();
+        let stat = self.disk.stat(path);
+        self.jumped && row.map(|row| row.fingerprint) == stat.map(|stat| stat.fingerprint)
     }
 
     fn check_push(&self, ledger: &Ledger, path: &Path, account: AccountId) -> Result<(), String> {
