@@ -53,7 +53,7 @@ fn the_id_on_one_of_two_accounts_is_asked_for_by_email() {
         said.exits(0).prints(&format!("{asset_id}\n"));
         // A file in a folder is asked about on its account, also before that was scanned.
         let name = email.split('@').next().expect("a name");
-        write(&taxiway.path(&format!("{name}/b.gif")), &picture(1, 5_000));
+        write(&taxiway.path(format!("{name}/b.gif")), &picture(1, 5_000));
         for file in [format!("{name}/a.gif"), format!("{name}/b.gif")] {
             taxiway.run(&["id", &file]).exits(0).prints(&format!("{asset_id}\n"));
         }
