@@ -179,6 +179,7 @@ impl Ledger {
             .prepare_cached(sql)?
             .query_map([from, into], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<std::result::Result<_, _>>()?;
+        let merged = pairs.clone();
         for (old, kept) in pairs {
             let sql = "UPDATE upload SET asset_id = o.asset_id, asset_url = o.asset_url,
                            uploaded_at = o.uploaded_at, failed_at = o.failed_at,
@@ -209,7 +210,14 @@ impl Ledger {
                          WHERE id = ?1 AND (asset_id IS NOT NULL OR failed_at IS NOT NULL
                                             OR held_at IS NOT NULL))";
             self.execute(ended, [kept])?;
+            // An attempt that is open decides: what failed on one side is not over.
+            let open = "UPDATE upload SET failed_at = NULL WHERE id = ?1 AND EXISTS (
+                            SELECT 1 FROM attempt WHERE upload_id = ?1 AND outcome IS NULL)";
+            self.execute(open, [kept])?;
             self.execute("DELETE FROM upload WHERE id = ?1", [old])?;
+        }
+        for (_, kept) in merged {
+            self.enqueue_all(kept)?;
         }
         self.execute("UPDATE upload SET account_id = ?2 WHERE account_id = ?1", [from, into])?;
         self.execute("UPDATE queue SET account_id = ?2 WHERE account_id = ?1", [from, into])?;

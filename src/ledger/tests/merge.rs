@@ -119,3 +119,12 @@ fn of_two_assets_of_one_content_the_one_that_is_not_kept_is_nobodys() {
     assert_eq!(case.book.ledger.sent_name(&double).unwrap().as_deref(), Some("sent.png"));
     check(&case.book.ledger);
 }
+
+#[test]
+fn what_failed_on_one_side_waits_for_the_attempt_that_is_open_on_the_other() {
+    let case = Case::new();
+    case.book.step(&[fail(case.nameless()), attempt(1, "/d/cat.png", key(1, 1))]);
+    assert_eq!(case.merge(), (State::Uploading, State::Uploading));
+    case.book.step(&[close(1, AttemptEnd::CannotTell), hold(key(1, 1))]);
+    check(&case.book.ledger);
+}
