@@ -291,7 +291,7 @@ fn merge(
     let mut rows: VecDeque<_> = rows.into();
     let mut see = |work: &mut Work<'_>, name: &OsStr, look, row| {
         let path: SharedPath = directory.join(name).into();
-        let event = Event::Seen(Sight { folder, path, look, by_scan: true });
+        let event = Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None });
         let plan = planner.handle(now, event, Facts { row, ..Facts::default() });
         work.take(plan, now)
     };
@@ -342,7 +342,7 @@ fn vanished_directories(
             for path in below {
                 let path: SharedPath = path.into();
                 let row = work.ledger.path_row(&path)?;
-                let sight = Sight { folder, path, look: Look::Gone, by_scan: true };
+                let sight = Sight { folder, path, look: Look::Gone, by_scan: true, arrival: None };
                 let facts = Facts { row, ..Facts::default() };
                 let plan = planner.handle(now, Event::Seen(sight), facts);
                 work.take(plan, now)?;

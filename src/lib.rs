@@ -41,6 +41,7 @@
 //!   `salvage` are its upkeep.
 //!
 //! Hands: what is done.
+//! - [`evidence`]: who has a file open for writing, as far as the kernel can prove it.
 //! - [`hash`]: one pass over a file, and its content.
 //! - [`media`]: type, facts and completeness, by small parsers of our own.
 //! - [`api`]: the client: one file sent, one list read, one asset asked after, the meaning of every answer.
@@ -63,7 +64,7 @@
 //! |---|---|
 //! | `planner` | `std`, nothing else |
 //! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
-//! | adapters: `watch`, `scan`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
+//! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `engine` | `planner`, `ledger` |
 //! | `row` | the ledger and the planner's types |
 //! | `daemon`, `control`, `cli` | everything; nobody imports `cli`, and `daemon` not `control` |
@@ -100,6 +101,7 @@ pub mod control;
 pub mod crash;
 pub mod daemon;
 pub mod engine;
+pub mod evidence;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod hash;

@@ -22,7 +22,7 @@ use crate::planner::{FolderId, Look, ScanResult, Stat};
 use crate::rules::Rules;
 use crate::text::{reason, shown};
 
-pub use file_system::{FileSystem, file_system};
+pub use file_system::{FileSystem, file_system, file_system_of};
 
 /// Most entries and subdirectories of one [`DirListing`].
 pub const LONGEST_LISTING: usize = 1_000;

@@ -31,6 +31,7 @@ pub fn json(said: Said<'_>, engine: &Engine, now: Wall) -> Option<Value> {
 fn word(notice: &Notice) -> Option<&'static str> {
     Some(match notice {
         Notice::Seen(_) => "seen",
+        Notice::Waits { .. } => return None,
         Notice::Settled { .. } => "settled",
         Notice::Deduplicated { .. } => "deduplicated",
         Notice::Pushed { .. } => return None,
@@ -76,6 +77,7 @@ fn path_of(notice: &Notice) -> Option<&SharedPath> {
         | Notice::Unknown { path, .. }
         | Notice::Failed { path, .. }
         | Notice::Held { path, .. }
+        | Notice::Waits { path, .. }
         | Notice::Ignored { path, .. } => Some(path),
         Notice::Scanned { .. }
         | Notice::FolderAway { .. }
@@ -127,6 +129,7 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         }
         Notice::Seen(_)
         | Notice::Gone(_)
+        | Notice::Waits { .. }
         | Notice::Settled { .. }
         | Notice::Pushed { .. }
         | Notice::Uploading { .. } => {}
@@ -147,6 +150,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             Notice::Deduplicated { path, asset_id, .. } => {
                 format!("known     {} → {asset_id}", shown(path))
             }
+            Notice::Waits { path, reason } => format!("waits     {}: {reason}", shown(path)),
             Notice::Ignored { path, reason } => format!("ignored   {}: {reason}", shown(path)),
             Notice::Failed { path, reason } => format!("failed    {}: {reason}", shown(path)),
             Notice::Held { path, reason } => format!("held      {}: {reason}", shown(path)),

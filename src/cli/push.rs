@@ -226,6 +226,7 @@ fn hear(
         | Notice::Held { path, reason }
         | Notice::Ignored { path, reason }
         | Notice::Unknown { path, reason }
+        | Notice::Waits { path, reason }
         | Notice::Retry { path, reason, .. } => {
             wrong.insert(path.clone(), reason.clone());
         }

@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::planner::{DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight};
+use crate::planner::{
+    Arrival, DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight,
+};
 use crate::scan::{self, DirListing, Glance, Part, Report, Root};
-use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Watch, Watched};
+use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Sign, Watch, Watched};
 
 use super::Message;
 
@@ -183,9 +185,9 @@ impl Viewer {
         let _ = self.out.send(Message::Event(event));
     }
 
-    fn seen(&self, path: SharedPath, look: Look) {
+    fn seen(&self, path: SharedPath, look: Look, arrival: Option<Arrival>) {
         let (folder, look) = (self.folder(), self.within_size(look));
-        self.send(Event::Seen(Sight { folder, path, look, by_scan: false }));
+        self.send(Event::Seen(Sight { folder, path, look, by_scan: false, arrival }));
     }
 
     fn within_size(&self, look: Look) -> Look {
@@ -194,7 +196,7 @@ impl Viewer {
 
     fn look(&self, path: SharedPath) {
         let look = scan::look(&self.sightseeing.root, &path);
-        self.seen(path, look);
+        self.seen(path, look, None);
     }
 
     fn scan(&mut self) {
@@ -250,7 +252,7 @@ impl Viewer {
             Some(directory) => match scan::walk_part(&root, directory, &mut emit, &cancelled) {
                 Part::Walked(result) => result,
                 Part::Seen(look) => {
-                    self.seen(directory.into(), look);
+                    self.seen(directory.into(), look, None);
                     ScanResult::Complete
                 }
             },
@@ -270,8 +272,8 @@ impl Viewer {
     fn hints(&mut self) {
         for hint in self.inbox.take() {
             match hint {
-                Hint::Touched { path, .. } => self.glance(path, false),
-                Hint::Gone { path, .. } => self.glance(path, true),
+                Hint::Touched { path, sign, .. } => self.glance(path, false, arrival(sign)),
+                Hint::Gone { path, .. } => self.glance(path, true, None),
                 Hint::Subtree { path, .. } => self.subtree(&path),
                 Hint::Owed { reason, .. } => {
                     tracing::info!(root = %self.sightseeing.root.path.display(), reason, "a scan is owed");
@@ -288,14 +290,14 @@ impl Viewer {
         self.send(Event::ScanOwed { folder });
     }
 
-    fn glance(&mut self, path: PathBuf, may_have_been_directory: bool) {
+    fn glance(&mut self, path: PathBuf, may_have_been_directory: bool, arrival: Option<Arrival>) {
         match scan::glance(&self.sightseeing.root, &path) {
             Glance::Directory => self.subtree(&path),
             Glance::Look(look) => {
                 if may_have_been_directory && look == Look::Gone {
                     self.all_gone_below(&path);
                 }
-                self.seen(path.into(), look);
+                self.seen(path.into(), look, arrival);
             }
         }
     }
@@ -364,6 +366,15 @@ impl Viewer {
 
     fn pause_ms(&self, polled: bool) -> i64 {
         if polled { self.sightseeing.poll_ms } else { self.sightseeing.rescan_ms }
+    }
+}
+
+/// Whether an event says that whoever wrote a file is done.
+fn arrival(sign: Sign) -> Option<Arrival> {
+    match sign {
+        Sign::Closed => Some(Arrival::Closed),
+        Sign::Renamed => Some(Arrival::Renamed),
+        Sign::Attributes | Sign::Changed => None,
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Client, Rate, SendControl, Token};
 use crate::planner::{
     AccountId, Asset, AttemptId, Event, Fingerprint, FolderId, Identity, Listing, Look, NotSent,
-    Outcome, Send, SharedPath, Sight, Trouble,
+    Outcome, Reading, Send, SharedPath, Sight, Trouble,
 };
 use crate::{crash, scan};
 
@@ -117,18 +117,19 @@ impl Hands {
                 Look::Left { rule, .. } => Look::Unreadable { reason: rule },
                 other => other,
             };
-            let sight = Sight { folder: FolderId::PUSHES, path, look, by_scan: false };
+            let sight =
+                Sight { folder: FolderId::PUSHES, path, look, by_scan: false, arrival: None };
             reach.answer(Event::Seen(sight));
         });
     }
 
     /// Reads a file and says what it is.
-    pub fn identify(&self, path: SharedPath, expected: Fingerprint) {
+    pub fn identify(&self, path: SharedPath, expected: Fingerprint, reading: Reading) {
         let (reach, cancelled) = (self.reach.clone(), Arc::clone(&self.cancelled));
         self.block(move || {
             let now = || reach.clock.now().wall;
             let stop = || cancelled.load(Ordering::Acquire);
-            let read = || identify(&path, expected, now, stop);
+            let read = || identify(&path, expected, reading, now, stop);
             // Parsers meet whatever bytes people have; one that fails is about that file only.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
             let result = result.unwrap_or_else(|_| {

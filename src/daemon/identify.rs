@@ -2,6 +2,7 @@
 //!
 //! Owns:
 //! - nothing but a regular file is read, and opening never waits;
+//! - what somebody has open for writing is not known, unless a person wants it as it is;
 //! - a file that looks otherwise than it was said to look is not read to its end.
 
 use std::fs::{File, OpenOptions};
@@ -13,14 +14,17 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::hash::{HashError, hash_file};
 use crate::media::{self, Completeness, Facts, Inspection, Walk};
-use crate::planner::{Content, ContentHash, Fingerprint, Identity, Stat, Wall};
-use crate::{scan, text};
+use crate::planner::{
+    Content, ContentHash, Disk, Fingerprint, Identity, NotYet, Reading, Stat, Wall, Whole, Writers,
+};
+use crate::{evidence, scan, text};
 
 /// Reads a file. `now` is asked for the time at which reading begins. None if the reading was
 /// cancelled: then nothing is known of the file, not even that it changed.
 pub fn identify(
     path: &Path,
     expected: Fingerprint,
+    reading: Reading,
     now: impl Fn() -> Wall,
     cancelled: impl Fn() -> bool,
 ) -> Option<Identity> {
@@ -31,7 +35,7 @@ pub fn identify(
             return Some(Identity::Unreadable { stat: None, reason: text::reason(&error) });
         }
     };
-    match read(&mut file, path, expected, now, cancelled) {
+    match read(&mut file, path, (expected, reading), now, cancelled) {
         Ok(identity) => identity,
         Err(error) => {
             let stat = scan::stat_open(&file).ok();
@@ -78,25 +82,104 @@ fn is_gone(error: &io::Error) -> bool {
 fn read(
     file: &mut File,
     path: &Path,
-    expected: Fingerprint,
+    (expected, reading): (Fingerprint, Reading),
     now: impl Fn() -> Wall,
     cancelled: impl Fn() -> bool,
 ) -> io::Result<Option<Identity>> {
     let stat = scan::stat_open(file)?;
     let read_at = now();
-    if stat.fingerprint != expected {
+    if stat.fingerprint != expected && reading != Reading::Glimpse {
         return Ok(Some(Identity::Changed(stat)));
     }
+    let writers = writers(file, stat);
     let size = stat.fingerprint.size;
-    let name = path.file_name().unwrap_or_default();
-    let facts = match media::inspect(file, size, name)? {
+    let inspection = media::inspect(file, size, path.file_name().unwrap_or_default())?;
+    if let Some(why) = not_yet(reading, &writers, &inspection) {
+        let lacks = match inspection {
+            Inspection::Media(facts) => lacks(facts.completeness),
+            Inspection::Unsupported { .. } | Inspection::Empty => None,
+        };
+        return Ok(Some(Identity::NotYet { stat, why, lacks }));
+    }
+    let seen = Seen { stat, reading };
+    let facts = match inspection {
         Inspection::Media(facts) => facts,
         Inspection::Unsupported { what, hint } => {
             let reason = format!("{what}: {hint}");
-            return same_still(file, stat, Identity::Unsupported { stat, read_at, reason });
+            return seen.still(file, Identity::Unsupported { stat, read_at, reason });
         }
-        Inspection::Empty => return same_still(file, stat, Identity::Empty(stat)),
+        Inspection::Empty => return seen.still(file, Identity::Empty(stat)),
     };
+    let Some((hash, completeness)) = contents(file, size, &facts, cancelled)? else {
+        return Ok(None);
+    };
+    let Some(hash) = hash else {
+        return Ok(Some(Identity::Changed(scan::stat_open(file)?)));
+    };
+    let whole = match completeness {
+        Completeness::Complete => Whole::Yes,
+        Completeness::CannotTell => Whole::CannotTell,
+        Completeness::Incomplete { reason } => {
+            Whole::No { reason: format!("incomplete: {reason}") }
+        }
+    };
+    if reading == Reading::Arrived && whole != Whole::Yes {
+        return Ok(Some(Identity::NotYet { stat, why: NotYet::Unproved, lacks: None }));
+    }
+    let content = Content {
+        hash,
+        size,
+        media_type: facts.media_type,
+        width: facts.width,
+        height: facts.height,
+        duration_ms: facts.duration_ms,
+    };
+    let name = sent_name(path);
+    seen.still(file, Identity::Known { stat, read_at, content, name, whole, writers })
+}
+
+/// Why a file is not to be read to its end now, if it is not.
+fn not_yet(reading: Reading, writers: &Writers, inspection: &Inspection) -> Option<NotYet> {
+    let open = *writers == Writers::Somebody;
+    match reading {
+        Reading::Forced => None,
+        Reading::Arrived | Reading::Quiet | Reading::Glimpse if open => Some(NotYet::Open),
+        Reading::Glimpse => Some(NotYet::Glimpsed),
+        Reading::Quiet => None,
+        Reading::Arrived => {
+            let may_be_whole = match inspection {
+                Inspection::Media(facts) => match facts.completeness {
+                    Completeness::Complete => true,
+                    Completeness::CannotTell => Walk::new(facts.media_type).is_some(),
+                    Completeness::Incomplete { .. } => false,
+                },
+                Inspection::Unsupported { .. } | Inspection::Empty => false,
+            };
+            let proved = *writers == Writers::Nobody && may_be_whole;
+            (!proved).then_some(NotYet::Unproved)
+        }
+    }
+}
+
+/// Who writes to a file, where that can be asked.
+fn writers(file: &File, stat: Stat) -> Writers {
+    match stat.disk {
+        Disk::Proving => evidence::writers(file),
+        Disk::Local => Writers::Unknown { why: "this system has no way to ask".into() },
+        Disk::Foreign | Disk::Remote => {
+            Writers::Unknown { why: format!("not on {}", scan::file_system_of(file).name) }
+        }
+    }
+}
+
+/// The hash of all bytes, none if they are not as many as there were; and what the container says
+/// in the end. None if the reading was cancelled.
+fn contents(
+    file: &mut File,
+    size: u64,
+    facts: &Facts,
+    cancelled: impl Fn() -> bool,
+) -> io::Result<Option<(Option<ContentHash>, Completeness)>> {
     let undecided = facts.completeness == Completeness::CannotTell;
     let mut walk = if undecided { Walk::new(facts.media_type) } else { None };
     let hash = hash_file(file, size, cancelled, |chunk, _| {
@@ -105,46 +188,39 @@ fn read(
         }
     });
     let hash = match hash {
-        Ok(hash) => ContentHash(hash),
+        Ok(hash) => Some(ContentHash(hash)),
         Err(HashError::Io(error)) => return Err(error),
-        Err(HashError::Grew { .. } | HashError::Shrank { .. }) => {
-            return Ok(Some(Identity::Changed(scan::stat_open(file)?)));
-        }
+        Err(HashError::Grew { .. } | HashError::Shrank { .. }) => None,
         Err(HashError::Cancelled) => return Ok(None),
     };
-    let completeness = walk.map_or(facts.completeness.clone(), Walk::finish);
-    let known = known(path, stat, read_at, hash, &facts, completeness);
-    same_still(file, stat, known)
+    Ok(Some((hash, walk.map_or(facts.completeness.clone(), Walk::finish))))
 }
 
-fn known(
-    path: &Path,
-    stat: Stat,
-    read_at: Wall,
-    hash: ContentHash,
-    facts: &Facts,
-    completeness: Completeness,
-) -> Identity {
-    let incomplete = match completeness {
-        Completeness::Incomplete { reason } => Some(format!("incomplete: {reason}")),
+fn lacks(completeness: Completeness) -> Option<String> {
+    match completeness {
+        Completeness::Incomplete { reason } => Some(reason),
         Completeness::Complete | Completeness::CannotTell => None,
-    };
-    let content = Content {
-        hash,
-        size: stat.fingerprint.size,
-        media_type: facts.media_type,
-        width: facts.width,
-        height: facts.height,
-        duration_ms: facts.duration_ms,
-    };
-    Identity::Known { stat, read_at, content, name: sent_name(path), incomplete }
+    }
 }
 
-/// The verdict holds only if the file still looks as it did before it was read.
-fn same_still(file: &File, before: Stat, verdict: Identity) -> io::Result<Option<Identity>> {
-    let after = scan::stat_open(file)?;
-    let same = after.fingerprint == before.fingerprint;
-    Ok(Some(if same { verdict } else { Identity::Changed(after) }))
+/// How a file looked when its reading began.
+struct Seen {
+    stat: Stat,
+    reading: Reading,
+}
+
+impl Seen {
+    /// The verdict holds only if the file still looks as it did before it was read, and nobody has
+    /// opened it for writing meanwhile.
+    fn still(&self, file: &File, verdict: Identity) -> io::Result<Option<Identity>> {
+        let after = scan::stat_open(file)?;
+        if after.fingerprint != self.stat.fingerprint {
+            return Ok(Some(Identity::Changed(after)));
+        }
+        let opened = self.reading != Reading::Forced && writers(file, after) == Writers::Somebody;
+        let not_yet = Identity::NotYet { stat: after, why: NotYet::Open, lacks: None };
+        Ok(Some(if opened { not_yet } else { verdict }))
+    }
 }
 
 #[cfg(test)]
@@ -166,15 +242,25 @@ mod tests {
         std::fs::copy("tests/media/picture.png", &path).expect("a picture");
         let file = File::open(&path).expect("the picture");
         let stat = scan::stat_open(&file).expect("its stat");
-        let identity = identify(&path, stat.fingerprint, || Wall(5), || false);
+        let identity = identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || false);
         assert!(
             matches!(&identity, Some(Identity::Known { read_at: Wall(5), .. })),
             "{identity:?}"
         );
         let other = Fingerprint { size: 1, ..stat.fingerprint };
-        assert_eq!(identify(&path, other, || Wall(5), || false), Some(Identity::Changed(stat)));
-        assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || true), None, "cancelled");
+        assert_eq!(
+            identify(&path, other, Reading::Quiet, || Wall(5), || false),
+            Some(Identity::Changed(stat))
+        );
+        assert_eq!(
+            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || true),
+            None,
+            "cancelled"
+        );
         std::fs::remove_file(&path).expect("removed");
-        assert_eq!(identify(&path, stat.fingerprint, || Wall(5), || false), Some(Identity::Gone));
+        assert_eq!(
+            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || false),
+            Some(Identity::Gone)
+        );
     }
 }

@@ -246,7 +246,9 @@ impl Session {
                     eyes.look(path);
                 }
             }
-            Effect::Identify { path, fingerprint } => self.hands.identify(path, fingerprint),
+            Effect::Identify { path, fingerprint, reading } => {
+                self.hands.identify(path, fingerprint, reading);
+            }
             Effect::Send(send) => self.hands.send(send),
             Effect::Withdraw { attempts } => self.hands.withdraw(&attempts),
             Effect::List { account, email } => self.hands.list(account, email),

@@ -194,7 +194,7 @@ fn sightseeing(
 /// The name of the file system, if it does not tell of changes that others make.
 fn silent(root: &Path) -> Option<&'static str> {
     let disk = scan::file_system(root);
-    (root.exists() && !disk.tells_events).then_some(disk.name)
+    (root.exists() && !disk.tells_events()).then_some(disk.name)
 }
 
 fn ms(duration: Duration) -> i64 {

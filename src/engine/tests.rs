@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::*;
 use crate::planner::{
-    AccountId, Content, ContentHash, Fingerprint, MediaType, PathStatus, ScanResult, Stat, Wall,
+    AccountId, Content, ContentHash, Disk, Fingerprint, MediaType, PathStatus, ScanResult, Stat,
+    Wall, Whole, Writers,
 };
 
 /// Long after every file was changed.
@@ -36,12 +37,12 @@ fn policy(id: FolderId, account: AccountId) -> FolderPolicy {
 
 fn stat(inode: u64) -> Stat {
     let fingerprint = Fingerprint { device: 1, inode, size: 10, mtime_ns: 1, ctime_ns: 1 };
-    Stat { fingerprint, own_clock: true }
+    Stat { fingerprint, disk: Disk::Proving }
 }
 
 fn seen(folder: i64, path: &str, look: Look) -> Input {
     let (folder, path) = (FolderId(folder), Path::new(path).into());
-    Input::Event(Event::Seen(Sight { folder, path, look, by_scan: false }))
+    Input::Event(Event::Seen(Sight { folder, path, look, by_scan: false, arrival: None }))
 }
 
 fn identified(path: &str, id: u8) -> Input {
@@ -54,8 +55,9 @@ fn identified(path: &str, id: u8) -> Input {
         duration_ms: None,
     };
     let name = format!("{id}.png");
-    let (stat, read_at, incomplete) = (stat(u64::from(id)), NOW.wall, None);
-    let result = Identity::Known { stat, read_at, content, name, incomplete };
+    let (stat, read_at) = (stat(u64::from(id)), NOW.wall);
+    let (whole, writers) = (Whole::Yes, Writers::Nobody);
+    let result = Identity::Known { stat, read_at, content, name, whole, writers };
     Input::Event(Event::Identified { path: Path::new(path).into(), result })
 }
 
@@ -131,10 +133,10 @@ fn a_batch_sees_its_own_writes() {
     let same = |path| match identified(path, 1) {
         Input::Event(Event::Identified {
             path,
-            result: Identity::Known { read_at, content, name, .. },
+            result: Identity::Known { read_at, content, name, whole, writers, .. },
         }) => {
             let stat = stat(if *path == *Path::new("/d/dog.png") { 2 } else { 1 });
-            let result = Identity::Known { stat, read_at, content, name, incomplete: None };
+            let result = Identity::Known { stat, read_at, content, name, whole, writers };
             Input::Event(Event::Identified { path, result })
         }
         other => other,

@@ -177,7 +177,13 @@ impl Ledger {
         if let Some(id) = self.find_account(email)? {
             return Ok(id);
         }
-        self.db.execute("INSERT INTO account (email) VALUES (?1)", [email])?;
+        // The number of one that was merged into another is not given again: whatever still names
+        // it means the other.
+        let sql = "INSERT INTO account (id, email)
+                   SELECT 1 + max(coalesce(max(id), 0), coalesce((
+                       SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'merged_account'), 0)),
+                       ?1 FROM account";
+        self.db.execute(sql, [email])?;
         Ok(AccountId(self.db.last_insert_rowid()))
     }
 

@@ -232,6 +232,10 @@ impl Ledger {
         self.execute("DELETE FROM stop WHERE account_id = ?1", [from])?;
         let sql = "UPDATE meta SET value = ?2 WHERE key = 'default_account' AND value = ?1";
         self.execute(sql, [from.to_string(), into.to_string()])?;
-        self.execute("DELETE FROM account WHERE id = ?1", [from])
+        self.execute("DELETE FROM account WHERE id = ?1", [from])?;
+        let sql = "INSERT INTO meta (key, value) VALUES ('merged_account', ?1)
+                   ON CONFLICT (key) DO UPDATE
+                   SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))";
+        self.execute(sql, [from.to_string()])
     }
 }

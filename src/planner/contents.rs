@@ -6,12 +6,12 @@
 //! - a fingerprint spares a later read only if it was taken long enough after the last change.
 
 use super::Planner;
-use super::message::{Facts, Identity, Notice, Plan, Write};
+use super::message::{Facts, Identity, NotYet, Notice, Plan, Whole, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase};
 use super::types::{
-    AccountId, Content, EMPTY, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath,
-    Stat, UploadKey, UploadState, Wall,
+    AccountId, Arrival, Content, EMPTY, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push,
+    SharedPath, Stat, UploadKey, UploadState, Wall, Writers,
 };
 
 impl Planner {
@@ -27,6 +27,9 @@ impl Planner {
             return;
         };
         match result {
+            Identity::NotYet { stat, why, lacks } => {
+                self.not_yet(now, path, entry, (stat, why, lacks), facts, plan);
+            }
             Identity::Known { stat, .. }
             | Identity::Empty(stat)
             | Identity::Unsupported { stat, .. }
@@ -36,10 +39,14 @@ impl Planner {
                 // It changed behind the reader: what was read is a thing of the past.
                 self.reschedule(now, path, entry);
             }
-            Identity::Known { stat, read_at, content, name, incomplete } => {
+            Identity::Known { stat, read_at, content, name, whole, writers } => {
                 entry.see(stat, now.mono);
-                let file = Known { path, stat, read_at, content, name };
-                match incomplete {
+                let lacks = match &whole {
+                    Whole::No { reason } => Some(reason.clone()),
+                    Whole::Yes | Whole::CannotTell => None,
+                };
+                let file = Known { path, stat, read_at, content, name, whole, writers };
+                match lacks {
                     Some(reason) => self.incomplete(now, entry, reason, Some(file), facts, plan),
                     None => self.link(now, entry, file, facts, plan),
                 }
@@ -58,7 +65,7 @@ impl Planner {
                     return self.settling.put(path, entry);
                 }
                 entry.recheck = false;
-                self.write_settling(&path, &entry, facts.row.as_ref(), plan);
+                self.write_settling(now, &path, &mut entry, facts.row.as_ref(), plan);
                 self.reschedule(now, path, entry);
             }
             Identity::Unsupported { reason, .. } | Identity::Unreadable { reason, .. }
@@ -108,6 +115,47 @@ impl Planner {
                 plan.writes.push(Write::PathFailed { path, folder, fingerprint, certain, reason });
             }
         }
+    }
+
+    /// It was not at rest, or that could not be proved: it is read again when it has been quiet,
+    /// when the system tells that it was closed, or, ever more slowly, to see who has it open.
+    fn not_yet(
+        &mut self,
+        now: Now,
+        path: SharedPath,
+        mut entry: Entry,
+        (stat, why, lacks): (Stat, NotYet, Option<String>),
+        facts: Facts,
+        plan: &mut Plan,
+    ) {
+        let glimpsed = std::mem::take(&mut entry.glimpse);
+        if glimpsed {
+            entry.glimpsed_at = Some(now.mono);
+        }
+        let changed = entry.see(stat, now.mono);
+        entry.recheck &= !changed;
+        entry.lacks = lacks;
+        entry.open = why == NotYet::Open;
+        entry.unproved |= why == NotYet::Unproved;
+        // One that has just arrived may have been opened by whoever looks at it.
+        if entry.open && !entry.recheck && !entry.is_arriving() && !entry.told_open {
+            entry.told_open = true;
+            plan.notices.push(Notice::Waits { path: path.clone(), reason: entry.waits_for() });
+        }
+        if !entry.recheck && why != NotYet::Unproved {
+            entry.note_at_once();
+            self.write_settling(now, &path, &mut entry, facts.row.as_ref(), plan);
+        }
+        if entry.open && sabotage::on(Bug::ForgetOpenFiles) {
+            return;
+        }
+        if why == NotYet::Open && !changed {
+            let quiet_ms = self.quiet_ms(&entry).max(100);
+            entry.phase =
+                Phase::Waiting { due: entry.next_look(now.mono.plus(quiet_ms), now.mono) };
+            return self.settling.put(path, entry);
+        }
+        self.reschedule(now, path, entry);
     }
 
     fn empty(
@@ -193,7 +241,8 @@ impl Planner {
     }
 
     fn link(&mut self, now: Now, mut entry: Entry, file: Known, facts: Facts, plan: &mut Plan) {
-        let Known { path, stat, read_at, content, name } = file;
+        let evidence = self.evidence(now, &entry, &file);
+        let Known { path, stat, read_at, content, name, .. } = file;
         let watched_ms = entry.read_at.since(entry.same_since);
         let certain =
             settle::certain(&stat, read_at, watched_ms) || sabotage::on(Bug::AlwaysCertain);
@@ -232,7 +281,6 @@ impl Planner {
             plan.writes.push(Write::Certain { path: path.clone(), fingerprint, certain });
         } else {
             self.tell_linked(&path, &content, account, facts.upload, plan);
-            let quiet_ms = settle::quiet_for_ms(&stat, entry.same_since, self.clock.since, now);
             plan.writes.push(Write::Link {
                 path: path.clone(),
                 folder,
@@ -241,14 +289,35 @@ impl Planner {
                 content,
                 account,
                 name,
-                evidence: format!(
-                    "unchanged for {}.{:03} s, and the same before and after it was read",
-                    quiet_ms / 1_000,
-                    quiet_ms.rem_euclid(1_000)
-                ),
+                evidence,
             });
         }
         self.recheck_unless(certain || folder == FolderId::PUSHES, now, path, entry, stat);
+    }
+
+    /// Why a file is believed to be at rest, in words.
+    fn evidence(&self, now: Now, entry: &Entry, file: &Known) -> String {
+        let quiet_ms = settle::quiet_for_ms(&file.stat, entry.same_since, self.clock.since, now);
+        let arrival = entry.arrival.map(|arrival| match arrival {
+            Arrival::Closed => "closed after writing; ",
+            Arrival::Renamed => "renamed into place; ",
+        });
+        let writers = match &file.writers {
+            Writers::Nobody => "nobody has it open for writing".to_owned(),
+            Writers::Somebody => "somebody has it open for writing".to_owned(),
+            Writers::Unknown { why } => format!("whether somebody writes cannot be told ({why})"),
+        };
+        let whole = match &file.whole {
+            Whole::Yes => "its container is whole".to_owned(),
+            Whole::CannotTell => "its format does not tell whether it is whole".to_owned(),
+            Whole::No { reason } => reason.clone(),
+        };
+        format!(
+            "{}unchanged for {}.{:03} s; {writers}; {whole}",
+            arrival.unwrap_or_default(),
+            quiet_ms / 1_000,
+            quiet_ms.rem_euclid(1_000)
+        )
     }
 
     /// A push is sent by the look of the row that a folder has of it: one that is out of date is
@@ -308,6 +377,7 @@ impl Planner {
         entry.stat = Some(stat);
         entry.recheck = true;
         entry.incomplete = None;
+        entry.arrival = None;
         let due = entry.same_since.plus(settle::CERTAIN_AFTER_MS).max(now.mono.plus(100));
         entry.phase = Phase::Waiting { due };
         self.settling.put(path, entry);
@@ -321,6 +391,8 @@ struct Known {
     read_at: Wall,
     content: Content,
     name: String,
+    whole: Whole,
+    writers: Writers,
 }
 
 /// A pushed file whose row belongs to a folder: the push leaves the row alone.

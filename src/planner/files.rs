@@ -8,7 +8,8 @@ use super::message::{Look, Notice, Plan, Sight, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase, Rest};
 use super::types::{
-    AccountId, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat, UploadState,
+    AccountId, Arrival, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat,
+    UploadState,
 };
 use super::{FolderPolicy, Planner};
 
@@ -39,9 +40,12 @@ impl Planner {
     }
 
     pub(super) fn seen(&mut self, now: Now, sight: Sight, row: Option<PathRow>, plan: &mut Plan) {
-        let Sight { folder, path, look, by_scan } = sight;
+        let Sight { folder, path, look, by_scan, arrival } = sight;
         match look {
-            Look::File(stat) => self.seen_file(now, folder, path, stat, by_scan, row, plan),
+            Look::File(stat) => {
+                let file = Found { folder, path, stat, by_scan, arrival };
+                self.seen_file(now, file, row, plan);
+            }
             Look::Left { stat, rule } => self.seen_left(now, folder, path, stat, rule, row, plan),
             Look::Gone => self.seen_gone(path, row, plan),
             Look::Unreadable { reason } => {
@@ -72,43 +76,22 @@ impl Planner {
         self.settling.put(path, entry);
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn seen_file(
-        &mut self,
-        now: Now,
-        folder: FolderId,
-        path: SharedPath,
-        stat: Stat,
-        by_scan: bool,
-        row: Option<PathRow>,
-        plan: &mut Plan,
-    ) {
-        if let Some(mut entry) = self.settling.take(&path) {
-            if folder != FolderId::PUSHES {
-                entry.folder = folder;
-            }
-            if entry.see(stat, now.mono) && !entry.recheck {
-                self.write_settling(&path, &entry, row.as_ref(), plan);
-            } else if entry.recheck
-                && row.as_ref().is_some_and(|r| r.fingerprint != stat.fingerprint)
-            {
-                entry.recheck = false;
-                self.write_settling(&path, &entry, row.as_ref(), plan);
-            }
-            match entry.phase {
-                Phase::Identifying => self.settling.put(path, entry),
-                Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
-                    self.reschedule(now, path, entry);
-                }
-            }
-            return;
+    fn seen_file(&mut self, now: Now, file: Found, row: Option<PathRow>, plan: &mut Plan) {
+        if let Some(entry) = self.settling.take(&file.path) {
+            return self.seen_again(now, file, entry, row, plan);
         }
-        let Some(here) = self.folders.get(&folder) else {
+        let Some(here) = self.folders.get(&file.folder) else {
             return;
         };
-        match want(&here.policy, stat, by_scan, row.as_ref()) {
+        let wanted = want(&here.policy, file.stat, file.by_scan, row.as_ref());
+        let Found { folder, path, stat, .. } = file;
+        match wanted {
             Want::Nothing => {}
-            Want::Settle => self.settle(now, folder, path, stat, row, plan),
+            Want::Settle => {
+                let mut entry = Entry::new(folder, Some(stat), now.mono);
+                entry.arrival = file.arrival;
+                self.settle(now, path, entry, row, plan);
+            }
             Want::Recheck => {
                 let mut entry = Entry::new(folder, Some(stat), now.mono);
                 entry.recheck = true;
@@ -139,6 +122,39 @@ impl Planner {
         }
     }
 
+    /// Another look at a file on its way.
+    fn seen_again(
+        &mut self,
+        now: Now,
+        file: Found,
+        mut entry: Entry,
+        row: Option<PathRow>,
+        plan: &mut Plan,
+    ) {
+        let Found { folder, path, stat, arrival, .. } = file;
+        if folder != FolderId::PUSHES {
+            entry.folder = folder;
+        }
+        let mut changed = entry.see(stat, now.mono);
+        if entry.recheck {
+            changed = row.as_ref().is_some_and(|row| row.fingerprint != stat.fingerprint);
+            entry.recheck = !changed;
+        }
+        if let Some(arrival) = arrival {
+            entry.arrived(arrival);
+        }
+        if changed {
+            self.write_settling(now, &path, &mut entry, row.as_ref(), plan);
+        }
+        match entry.phase {
+            Phase::Identifying => self.settling.put(path, entry),
+            Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
+                entry.glimpse = changed && arrival.is_none() && entry.may_glimpse(now.mono);
+                self.reschedule(now, path, entry);
+            }
+        }
+    }
+
     fn relink(&mut self, folder: FolderId, path: SharedPath, plan: &mut Plan) {
         let Some(here) = self.folders.get(&folder) else {
             return;
@@ -150,15 +166,13 @@ impl Planner {
     fn settle(
         &mut self,
         now: Now,
-        folder: FolderId,
         path: SharedPath,
-        stat: Stat,
+        mut entry: Entry,
         row: Option<PathRow>,
         plan: &mut Plan,
     ) {
-        let entry = Entry::new(folder, Some(stat), now.mono);
         if self.room() > 0 {
-            self.write_settling(&path, &entry, row.as_ref(), plan);
+            self.write_settling(now, &path, &mut entry, row.as_ref(), plan);
         }
         self.remember(now, path, entry);
     }
@@ -172,10 +186,12 @@ impl Planner {
         }
     }
 
+    /// Writes down what a file is waited for, if that is news.
     pub(super) fn write_settling(
         &self,
+        now: Now,
         path: &SharedPath,
-        entry: &Entry,
+        entry: &mut Entry,
         row: Option<&PathRow>,
         plan: &mut Plan,
     ) {
@@ -184,21 +200,25 @@ impl Planner {
         if entry.folder == FolderId::PUSHES {
             return;
         }
-        let known = row.is_some_and(|row| {
-            row.status == PathStatus::Settling && row.fingerprint == stat.fingerprint && !row.gone
-        });
-        if known {
+        let settles = |row: &PathRow| row.status == PathStatus::Settling && !row.gone;
+        if !row.is_some_and(settles) {
+            entry.noted = None;
+            plan.notices.push(Notice::Seen(path.clone()));
+        } else if entry.noted.is_none()
+            && row.is_some_and(|row| row.fingerprint == stat.fingerprint)
+        {
+            // An earlier run wrote it down.
             return;
         }
-        if row.is_none_or(|row| row.status != PathStatus::Settling || row.gone) {
-            plan.notices.push(Notice::Seen(path.clone()));
-        }
-        plan.writes.push(Write::Settling {
-            path: path.clone(),
-            folder: entry.folder,
-            fingerprint: stat.fingerprint,
-            reason: "waiting until nobody has changed it for a while".into(),
-        });
+        let Some(reason) = entry.note(now.mono) else { return };
+        let (path, folder, fingerprint) = (path.clone(), entry.folder, stat.fingerprint);
+        plan.writes.push(Write::Settling { path, folder, fingerprint, reason });
+    }
+
+    /// How long a file is to be quiet before it is read.
+    pub(super) fn quiet_ms(&self, entry: &Entry) -> i64 {
+        let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
+        entry.quiet_ms(policy.map_or(self.limits.push_settle_ms, |policy| policy.settle_ms))
     }
 
     /// Decides when a file is looked at or read next.
@@ -208,8 +228,12 @@ impl Planner {
             self.settling.put(path, entry);
             return;
         };
+        if entry.glimpse {
+            entry.phase = Phase::Ready;
+            return self.settling.put(path, entry);
+        }
         let policy = self.folders.get(&entry.folder).map(|folder| &folder.policy);
-        let quiet_ms = policy.map_or(self.limits.push_settle_ms, |policy| policy.settle_ms);
+        let quiet_ms = self.quiet_ms(&entry);
         let rest = match &entry.incomplete {
             None => settle::rest(&stat, entry.same_since, self.clock.since, quiet_ms, now),
             Some((since, _)) => {
@@ -224,6 +248,8 @@ impl Planner {
                 let look = entry.next_look(now.mono.plus(quiet_ms.max(100)), now.mono);
                 Phase::Waiting { due: at.min(look) }
             }
+            // What has just arrived is not kept waiting for having been watched for long.
+            Rest::Until(at) if entry.is_arriving() => Phase::Waiting { due: at },
             Rest::Until(at) => Phase::Waiting { due: entry.next_look(at, now.mono) },
         };
         self.settling.put(path, entry);
@@ -318,6 +344,15 @@ impl Planner {
             self.owe_scan(folder);
         }
     }
+}
+
+/// A file that a look found.
+struct Found {
+    folder: FolderId,
+    path: SharedPath,
+    stat: Stat,
+    by_scan: bool,
+    arrival: Option<Arrival>,
 }
 
 fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>) -> Want {

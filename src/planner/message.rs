@@ -36,6 +36,8 @@ pub enum Effect {
         path: SharedPath,
         /// How it must look, before and after.
         fingerprint: Fingerprint,
+        /// How much proof it takes to believe what is read.
+        reading: Reading,
     },
     /// Send a file. Answer: [`Event::Sent`].
     Send(Box<Send>),
@@ -56,6 +58,19 @@ pub enum Effect {
         /// Which.
         folder: FolderId,
     },
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It has just arrived, and is read only if nobody has it open and its container is whole.
+    Arrived,
+    /// It has been quiet for long enough.
+    Quiet,
+    /// A person wants it as it is.
+    Forced,
+    /// It does not come to rest: what is missing is to be said, and nothing else.
+    Glimpse,
 }
 
 /// One attempt to send one file.

@@ -284,10 +284,10 @@ impl Planner {
             plan.effects.push(Effect::Look { folder, path });
         }
         while self.settling.identifying() < self.limits.identify_at_once {
-            let Some((path, fingerprint)) = self.settling.next_ready(now.mono) else {
+            let Some((path, fingerprint, reading)) = self.settling.next_ready(now.mono) else {
                 break;
             };
-            plan.effects.push(Effect::Identify { path, fingerprint });
+            plan.effects.push(Effect::Identify { path, fingerprint, reading });
         }
         self.begin_lists(now, &mut plan);
         self.begin_scans(now, &mut plan);
@@ -337,7 +337,9 @@ impl Planner {
         let soon = now.mono.plus(patience_ms);
         let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
         let settling = self.settling.moving() > 0
-            || self.settling.stirs_by(soon, |entry| self.stays_incomplete(entry, soon));
+            || self.settling.stirs_by(soon, |entry| {
+                self.stays_incomplete(entry, soon) || stays_open(entry, now.mono, patience_ms)
+            });
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
@@ -459,6 +461,12 @@ impl Planner {
             }
         }
     }
+}
+
+/// Whether somebody has had a file open for writing for so long that waiting for the end is for
+/// another time.
+fn stays_open(entry: &settle::Entry, now: Mono, patience_ms: i64) -> bool {
+    entry.open && now.since(entry.noticed_at) > patience_ms
 }
 
 /// The first pause after a scan that could not see everything; doubled up to the usual pause.

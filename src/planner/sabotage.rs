@@ -62,6 +62,10 @@ bugs! {
     LoseAttempts => "attempts_that_are_not_written_down",
     /// A file is read at the first look.
     NoQuietTime => "files_that_are_read_at_once",
+    /// What has just arrived needs no proof.
+    BelieveArrival => "arrivals_that_are_believed",
+    /// A file that somebody has open is not looked at again.
+    ForgetOpenFiles => "open_files_that_are_left",
     /// Every fingerprint spares a later hash.
     AlwaysCertain => "fingerprints_that_are_always_believed",
     /// What changed behind its reader is believed.

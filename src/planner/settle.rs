@@ -3,13 +3,19 @@
 //! Owns:
 //! - nothing is identified before two equal looks, and the quiet time between the last change
 //!   and now;
+//! - only what has arrived whole, by its writer's doing, on a disk that can prove that nobody
+//!   writes, is read sooner, and what is read then counts only with that proof;
 //! - "not ready" is looked at again for ever, ever more slowly;
 //! - at most `limit` files are remembered; past it the caller owes a scan.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{AccountId, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat};
+use super::message::Reading;
+use super::sabotage::{self, Bug};
+use super::types::{
+    AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat,
+};
 
 /// The longest pause between two looks at a file that does not come to rest.
 pub const SLOWEST_LOOK_MS: i64 = 60_000;
@@ -17,6 +23,27 @@ pub const SLOWEST_LOOK_MS: i64 = 60_000;
 /// A fingerprint taken this long after the last change spares a later hash. Two seconds is the
 /// coarsest time step of a file system in use (FAT).
 pub const CERTAIN_AFTER_MS: i64 = 2_000;
+
+/// The same where the kernel stamps every change with its own clock: no tick of it is longer than
+/// 10 ms (Linux `CONFIG_HZ` is 100 at least), and a millisecond is lost on each side by rounding.
+pub const CERTAIN_AFTER_TICK_MS: i64 = 12;
+
+/// How long a file is left alone that was renamed into place: until a tick has passed, so that no
+/// later change can have the same time.
+const RENAMED_QUIET_MS: i64 = CERTAIN_AFTER_TICK_MS;
+
+/// How long a file is left alone that was closed after writing: programs that open it again for
+/// the next piece do so at once.
+const CLOSED_QUIET_MS: i64 = 60;
+
+/// The shortest quiet time where other machines may write: what they do shows late.
+pub const REMOTE_QUIET_MS: i64 = 10_000;
+
+/// A file that has not come to rest for so long is looked into, to say what is missing.
+pub const GLIMPSE_AFTER_MS: i64 = 5_000;
+
+/// A file that others write to is noted down anew after this pause at least.
+const NOTE_AFTER_MS: i64 = 1_000;
 
 /// Where a file stands on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +82,24 @@ pub struct Entry {
     pub incomplete: Option<(Mono, String)>,
     /// The wishes of those who asked for it by name.
     pub pushes: Vec<Push>,
+    /// The system told that whoever wrote it is done, and it has not changed since.
+    pub arrival: Option<Arrival>,
+    /// There is no proof that it arrived whole: only the quiet time helps.
+    pub unproved: bool,
+    /// Somebody had it open for writing when it was last read.
+    pub open: bool,
+    /// That was said.
+    pub told_open: bool,
+    /// It is not at rest, and is to be looked into all the same.
+    pub glimpse: bool,
+    /// Its size at an earlier look, and when that was.
+    pub grown_from: Option<(u64, Mono)>,
+    /// What was last written down of it, and when.
+    pub noted: Option<(Mono, String)>,
+    /// When it was last looked into without being at rest.
+    pub glimpsed_at: Option<Mono>,
+    /// What its container lacked when it was last looked into.
+    pub lacks: Option<String>,
 }
 
 /// Whether a file that looks as it looked before may be read now.
@@ -84,7 +129,7 @@ pub fn rest(stat: &Stat, same_since: Mono, clock_since: Mono, quiet_ms: i64, now
 pub fn quiet_for_ms(stat: &Stat, same_since: Mono, clock_since: Mono, now: Now) -> i64 {
     let watched_ms = now.mono.since(same_since);
     let told_ms = now.wall.since(stat.fingerprint.changed_at()).min(now.mono.since(clock_since));
-    if stat.own_clock { watched_ms.max(told_ms) } else { watched_ms }
+    if stat.disk.own_clock() { watched_ms.max(told_ms) } else { watched_ms }
 }
 
 /// Whether a read that began at `read_at` (wall clock), of a file that had been seen unchanged
@@ -92,7 +137,17 @@ pub fn quiet_for_ms(stat: &Stat, same_since: Mono, clock_since: Mono, now: Now) 
 /// after that gets another change time, because the file system's time step is shorter.
 pub fn certain(stat: &Stat, read_at: super::Wall, watched_ms: i64) -> bool {
     let told_ms = read_at.since(stat.fingerprint.changed_at());
-    watched_ms >= CERTAIN_AFTER_MS || (stat.own_clock && told_ms >= CERTAIN_AFTER_MS)
+    let step_ms = match stat.disk {
+        Disk::Proving if has_fine_times(&stat.fingerprint) => CERTAIN_AFTER_TICK_MS,
+        Disk::Proving | Disk::Local | Disk::Foreign | Disk::Remote => CERTAIN_AFTER_MS,
+    };
+    watched_ms >= CERTAIN_AFTER_MS || (stat.disk.own_clock() && told_ms >= step_ms)
+}
+
+/// Whether the file system keeps parts of a second: small inodes of ext4 do not. Nobody can set a
+/// ctime, so only an accident makes a fine one look coarse, and costs a look.
+fn has_fine_times(fingerprint: &Fingerprint) -> bool {
+    fingerprint.ctime_ns.rem_euclid(1_000_000_000) != 0
 }
 
 /// The files on their way.
@@ -204,7 +259,7 @@ impl Settling {
 
     /// The next file to read, pushes first, then folder by folder, newest first; it is
     /// `Identifying` from now on.
-    pub fn next_ready(&mut self, now: Mono) -> Option<(SharedPath, Fingerprint)> {
+    pub fn next_ready(&mut self, now: Mono) -> Option<(SharedPath, Fingerprint, Reading)> {
         let folder = self.next_folder()?;
         let path = self.ready.get(&folder)?.first()?.1.clone();
         self.last_served = Some(folder);
@@ -212,8 +267,12 @@ impl Settling {
         entry.phase = Phase::Identifying;
         entry.read_at = now;
         let fingerprint = entry.stat.map(|stat| stat.fingerprint).unwrap_or_default();
+        let reading = match entry.reading() {
+            Reading::Arrived if sabotage::on(Bug::BelieveArrival) => Reading::Quiet,
+            reading => reading,
+        };
         self.put(path.clone(), entry);
-        Some((path, fingerprint))
+        Some((path, fingerprint, reading))
     }
 
     /// An account's row was merged into another's.
@@ -250,6 +309,15 @@ impl Entry {
             recheck: false,
             incomplete: None,
             pushes: Vec::new(),
+            arrival: None,
+            unproved: false,
+            open: false,
+            told_open: false,
+            glimpse: false,
+            grown_from: None,
+            noted: None,
+            glimpsed_at: None,
+            lacks: None,
         }
     }
 
@@ -258,10 +326,115 @@ impl Entry {
         if self.stat.is_some_and(|before| before.fingerprint == stat.fingerprint) {
             return false;
         }
+        if let Some(before) = self.stat {
+            self.grown_from = Some((before.fingerprint.size, self.same_since));
+            // Rights and links changed, not bytes: whoever wrote it is still done.
+            let touched = Fingerprint { ctime_ns: stat.fingerprint.ctime_ns, ..before.fingerprint };
+            self.arrival = self.arrival.filter(|_| touched == stat.fingerprint);
+        }
         self.stat = Some(stat);
         self.same_since = now;
         self.incomplete = None;
+        self.unproved = false;
         true
+    }
+
+    /// The system told that whoever wrote the file is done: whatever was waited for may be over.
+    pub fn arrived(&mut self, arrival: Arrival) {
+        self.arrival = Some(arrival);
+        self.unproved = false;
+        self.open = false;
+        self.lacks = None;
+    }
+
+    /// Whether the file is to be looked into though it is not at rest: when it has not come to
+    /// rest for long, and then ever more rarely.
+    pub fn may_glimpse(&self, now: Mono) -> bool {
+        let age_ms = now.since(self.noticed_at);
+        let pause_ms = (age_ms / 8).clamp(GLIMPSE_AFTER_MS, SLOWEST_LOOK_MS);
+        age_ms >= GLIMPSE_AFTER_MS && self.glimpsed_at.is_none_or(|at| now.since(at) >= pause_ms)
+    }
+
+    /// How long the file is to be quiet before it is read, if its folder wants `quiet_ms`.
+    pub fn quiet_ms(&self, quiet_ms: i64) -> i64 {
+        match (self.reading(), self.arrival, self.stat.map(|stat| stat.disk)) {
+            (Reading::Arrived, Some(Arrival::Renamed), _) => RENAMED_QUIET_MS.min(quiet_ms),
+            (Reading::Arrived, Some(Arrival::Closed), _) => CLOSED_QUIET_MS.min(quiet_ms),
+            // Two changes within one step of a coarse clock look the same: the quiet time only
+            // begins when the step has passed.
+            (_, _, Some(Disk::Foreign)) => quiet_ms + CERTAIN_AFTER_MS,
+            (_, _, Some(Disk::Remote)) => (quiet_ms + CERTAIN_AFTER_MS).max(REMOTE_QUIET_MS),
+            (_, _, Some(Disk::Proving | Disk::Local) | None) => quiet_ms,
+        }
+    }
+
+    /// Whether it is to be read as one that has just arrived.
+    pub fn is_arriving(&self) -> bool {
+        self.reading() == Reading::Arrived
+    }
+
+    /// How much proof it takes to believe what is read of it next.
+    fn reading(&self) -> Reading {
+        let proving = self.stat.is_some_and(|stat| stat.disk == Disk::Proving);
+        if self.glimpse {
+            Reading::Glimpse
+        } else if self.pushes.iter().any(|push| push.force) {
+            Reading::Forced
+        } else if self.arrival.is_some() && proving && !self.unproved && self.incomplete.is_none() {
+            Reading::Arrived
+        } else {
+            Reading::Quiet
+        }
+    }
+
+    /// What is found out of the file now is worth writing down, however soon it comes.
+    pub fn note_at_once(&mut self) {
+        if let Some((at, _)) = &mut self.noted {
+            *at = Mono(i64::MIN);
+        }
+    }
+
+    /// What is to be written down of the file now, if anything: not the same again, and not at
+    /// every change of a file that somebody writes to all the time.
+    pub fn note(&mut self, now: Mono) -> Option<String> {
+        let pause_ms = (now.since(self.noticed_at) / 8).clamp(NOTE_AFTER_MS, SLOWEST_LOOK_MS);
+        let reason = self.waits_for();
+        let due = self
+            .noted
+            .as_ref()
+            .is_none_or(|(at, said)| *said != reason && now.since(*at) >= pause_ms);
+        due.then(|| {
+            self.noted = Some((now, reason.clone()));
+            reason
+        })
+    }
+
+    /// Why the file is not read yet, in words.
+    pub fn waits_for(&self) -> String {
+        let what = if self.open {
+            "another program has it open for writing".to_owned()
+        } else {
+            "waiting until nobody has changed it for a while".to_owned()
+        };
+        [Some(what), self.lacks.clone(), self.growth()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    /// "growing 4.2 MB/s", if it did between the last two looks that differ.
+    fn growth(&self) -> Option<String> {
+        let (before, at) = self.grown_from?;
+        let took_ms = self.same_since.since(at);
+        let grown = self.stat?.fingerprint.size.checked_sub(before).filter(|grown| *grown > 0)?;
+        // What lasted less says nothing of a rate.
+        if took_ms < 500 {
+            return None;
+        }
+        let per_second = u128::from(grown) * 1_000 / u128::from(took_ms.unsigned_abs());
+        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
+        (per_second > 0).then(|| format!("growing {}/s", bytes(per_second)))
     }
 
     /// When to look next at a file that may not be read before `earliest`: ever more slowly, the
@@ -269,6 +442,19 @@ impl Entry {
     pub fn next_look(&self, earliest: Mono, now: Mono) -> Mono {
         let slow_ms = (now.since(self.noticed_at) / 8).min(SLOWEST_LOOK_MS);
         earliest.max(now.plus(slow_ms))
+    }
+}
+
+/// A number of bytes in the unit that suits it, with one digit behind the point below ten.
+fn bytes(count: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    let fitting = units.into_iter().find(|(_, size)| count >= *size);
+    match fitting {
+        Some((unit, size)) if count < 10 * size => {
+            format!("{}.{} {unit}", count / size, count % size * 10 / size)
+        }
+        Some((unit, size)) => format!("{} {unit}", count / size),
+        None => format!("{count} bytes"),
     }
 }
 
@@ -282,9 +468,14 @@ mod tests {
     use super::*;
 
     fn stat(changed_ms: i64, own_clock: bool) -> Stat {
-        let ns = changed_ms * 1_000_000;
-        let fingerprint = Fingerprint { mtime_ns: ns, ctime_ns: ns, ..Fingerprint::default() };
-        Stat { fingerprint, own_clock }
+        let disk = if own_clock { Disk::Proving } else { Disk::Foreign };
+        on(disk, changed_ms * 1_000_000)
+    }
+
+    fn on(disk: Disk, changed_ns: i64) -> Stat {
+        let (mtime_ns, ctime_ns) = (changed_ns, changed_ns);
+        let fingerprint = Fingerprint { mtime_ns, ctime_ns, ..Fingerprint::default() };
+        Stat { fingerprint, disk }
     }
 
     const NEVER: Mono = Mono(i64::MIN);
@@ -318,6 +509,68 @@ mod tests {
     }
 
     #[test]
+    fn a_tick_of_the_kernel_is_enough_where_it_stamps_every_change_itself() {
+        let changed_ns = 5_000_000_001;
+        for (disk, ns, after_ms, certainly) in [
+            (Disk::Proving, changed_ns, 12, true),
+            (Disk::Proving, changed_ns, 11, false),
+            // Whole seconds only: an inode without room for more.
+            (Disk::Proving, 5_000_000_000, 1_999, false),
+            (Disk::Proving, 5_000_000_000, 2_000, true),
+            (Disk::Local, changed_ns, 1_999, false),
+            (Disk::Local, changed_ns, 2_000, true),
+            (Disk::Foreign, changed_ns, 9_000, false),
+            (Disk::Remote, changed_ns, 9_000, false),
+        ] {
+            let read_at = Wall(5_000 + after_ms);
+            assert_eq!(certain(&on(disk, ns), read_at, 0), certainly, "{disk:?} {after_ms}");
+        }
+    }
+
+    #[test]
+    fn only_an_arrival_on_a_disk_that_proves_it_shortens_the_quiet_time() {
+        let quiet_ms = |disk, arrival, unproved, folder_ms| {
+            let mut entry = Entry::new(FolderId(1), Some(on(disk, 1)), Mono(0));
+            entry.arrival = arrival;
+            entry.unproved = unproved;
+            entry.quiet_ms(folder_ms)
+        };
+        let (closed, renamed) = (Some(Arrival::Closed), Some(Arrival::Renamed));
+        assert_eq!(quiet_ms(Disk::Proving, renamed, false, 2_000), 12);
+        assert_eq!(quiet_ms(Disk::Proving, closed, false, 2_000), 60);
+        assert_eq!(quiet_ms(Disk::Proving, closed, false, 5), 5);
+        assert_eq!(quiet_ms(Disk::Proving, closed, true, 2_000), 2_000);
+        assert_eq!(quiet_ms(Disk::Proving, None, false, 2_000), 2_000);
+        assert_eq!(quiet_ms(Disk::Local, renamed, false, 2_000), 2_000);
+        assert_eq!(quiet_ms(Disk::Foreign, renamed, false, 2_000), 4_000);
+        assert_eq!(quiet_ms(Disk::Remote, renamed, false, 2_000), 10_000);
+        assert_eq!(quiet_ms(Disk::Remote, None, false, 30_000), 32_000);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said_with_what_is_missing_and_how_fast_it_comes() {
+        let sized = |size| {
+            let mut stat = on(Disk::Proving, size as i64);
+            stat.fingerprint.size = size;
+            stat
+        };
+        let mut entry = Entry::new(FolderId(1), Some(sized(1_000_000)), Mono(0));
+        assert_eq!(entry.waits_for(), "waiting until nobody has changed it for a while");
+        entry.see(sized(9_400_000), Mono(2_000));
+        entry.open = true;
+        entry.lacks = Some("mdat promises 812 MB, 9.4 MB are there".into());
+        assert_eq!(
+            entry.waits_for(),
+            "another program has it open for writing; mdat promises 812 MB, 9.4 MB are there; \
+             growing 4.2 MB/s"
+        );
+        entry.see(sized(9_500_000), Mono(2_100));
+        // What is quick says nothing of a rate.
+        entry.arrived(Arrival::Closed);
+        assert_eq!(entry.waits_for(), "waiting until nobody has changed it for a while");
+    }
+
+    #[test]
     fn folders_take_turns_and_newer_files_go_first() {
         let mut settling = Settling::default();
         let mut put = |folder: i64, name: &str, changed_ms: i64| {
@@ -330,7 +583,7 @@ mod tests {
         put(2, "b", 1);
         put(0, "pushed", 0);
         let order: Vec<_> = std::iter::from_fn(|| settling.next_ready(Mono(0)))
-            .map(|(path, _)| path.display().to_string())
+            .map(|(path, _, _)| path.display().to_string())
             .collect();
         assert_eq!(order, ["pushed", "a-new", "b", "a-old"]);
         assert_eq!(settling.identifying(), 4);

@@ -139,8 +139,56 @@ impl Fingerprint {
 pub struct Stat {
     /// What was seen.
     pub fingerprint: Fingerprint,
+    /// What kind of disk it lies on.
+    pub disk: Disk,
+}
+
+/// What can be relied on, by the file system that a file lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Disk {
+    /// Its times are this machine's, and the kernel knows of everybody who has a file open for
+    /// writing.
+    Proving,
+    /// Its times are this machine's; who writes cannot be asked.
+    Local,
+    /// It is this machine's alone, but its times are coarse, or of another making.
+    Foreign,
+    /// Other machines may write to it. So may those of which nothing is known.
+    #[default]
+    Remote,
+}
+
+impl Disk {
     /// The file system takes its times from this machine's clock, so they compare with ours.
-    pub own_clock: bool,
+    pub fn own_clock(self) -> bool {
+        match self {
+            Disk::Proving | Disk::Local => true,
+            Disk::Foreign | Disk::Remote => false,
+        }
+    }
+}
+
+/// What the system told last of a file: nobody who writes it through would do anything after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Somebody who had written to it closed it.
+    Closed,
+    /// It was given this name when it was there already.
+    Renamed,
+}
+
+/// Who has a file open for writing, or mapped so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writers {
+    /// Nobody, says the kernel.
+    Nobody,
+    /// Somebody.
+    Somebody,
+    /// That cannot be told.
+    Unknown {
+        /// Why not, in words.
+        why: String,
+    },
 }
 
 /// What a file's bytes are.

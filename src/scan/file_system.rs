@@ -1,19 +1,19 @@
-//! What a file system is like, by its type: whose clock it has, and whether it tells of changes.
+//! What a file system is like, by its type: whose clock it has, what it tells, and of whom.
 //!
 //! Owns:
 //! - an unknown file system has another clock and tells nothing: slower, never wrong.
 
 use std::path::Path;
 
+use crate::planner::Disk;
+
 /// What is known of a file system by its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSystem {
     /// Its name, for messages.
     pub name: &'static str,
-    /// It takes its times from this machine's clock, and nobody writes to it but this machine.
-    pub own_clock: bool,
-    /// Whoever changes it, the system tells us.
-    pub tells_events: bool,
+    /// What can be relied on.
+    pub disk: Disk,
 }
 
 /// The file system that a path lies on; unknown if it cannot be asked.
@@ -25,6 +25,11 @@ pub fn file_system(path: &Path) -> FileSystem {
 }
 
 impl FileSystem {
+    /// Whoever changes it, the system tells us.
+    pub fn tells_events(&self) -> bool {
+        self.disk != Disk::Remote
+    }
+
     /// Whether it lies on another machine, so that locks and shared memory cannot be relied on.
     pub fn is_remote(&self) -> bool {
         let remote =
@@ -33,23 +38,23 @@ impl FileSystem {
     }
 }
 
-/// Which devices have our clock; a walk meets few.
+/// What kind of disk each device is; a walk meets few.
 #[derive(Default)]
-pub(super) struct Clocks(Vec<(u64, bool)>);
+pub(super) struct Disks(Vec<(u64, Disk)>);
 
-impl Clocks {
-    pub(super) fn own(&mut self, device: u64, ask: impl FnOnce() -> bool) -> bool {
-        if let Some((_, own)) = self.0.iter().find(|(known, _)| *known == device) {
-            return *own;
+impl Disks {
+    pub(super) fn of(&mut self, device: u64, ask: impl FnOnce() -> Disk) -> Disk {
+        if let Some((_, disk)) = self.0.iter().find(|(known, _)| *known == device) {
+            return *disk;
         }
-        let own = ask();
-        self.0.push((device, own));
-        own
+        let disk = ask();
+        self.0.push((device, disk));
+        disk
     }
 }
 
 /// The file system that an open file lies on.
-pub(super) fn file_system_of(file: &std::fs::File) -> FileSystem {
+pub fn file_system_of(file: &std::fs::File) -> FileSystem {
     match rustix::fs::fstatfs(file) {
         Ok(found) => of(&found),
         Err(_) => UNKNOWN,
@@ -76,16 +81,16 @@ fn of(found: &rustix::fs::StatFs) -> FileSystem {
 #[cfg_attr(target_os = "macos", allow(dead_code))]
 fn by_magic(magic: u32) -> FileSystem {
     match magic {
-        0xEF53 => local("ext4"),
-        0x5846_5342 => local("xfs"),
-        0x9123_683E => local("btrfs"),
-        0xF2F5_2010 => local("f2fs"),
+        0xEF53 => proving("ext4"),
+        0x5846_5342 => proving("xfs"),
+        0x9123_683E => proving("btrfs"),
+        0xF2F5_2010 => proving("f2fs"),
         0xCA45_1A4E => local("bcachefs"),
-        0x2FC1_2FC1 => local("zfs"),
-        0x0102_1994 => local("tmpfs"),
+        0x2FC1_2FC1 => proving("zfs"),
+        0x0102_1994 => proving("tmpfs"),
         0x8584_58F6 => local("ramfs"),
         // What is changed through the mount is told, and that is all that should change.
-        0x794C_7630 => local("overlay"),
+        0x794C_7630 => proving("overlay"),
         0x3153_464A => local("jfs"),
         0x3434 => local("nilfs2"),
         0x5265_4973 => local("reiserfs"),
@@ -127,16 +132,21 @@ fn by_name(name: &[u8], is_local: bool) -> FileSystem {
     }
 }
 
+/// Leases are Linux's, and these file systems have no writers that the kernel does not know of.
+const fn proving(name: &'static str) -> FileSystem {
+    FileSystem { name, disk: if cfg!(target_os = "linux") { Disk::Proving } else { Disk::Local } }
+}
+
 const fn local(name: &'static str) -> FileSystem {
-    FileSystem { name, own_clock: true, tells_events: true }
+    FileSystem { name, disk: Disk::Local }
 }
 
 const fn foreign(name: &'static str) -> FileSystem {
-    FileSystem { name, own_clock: false, tells_events: true }
+    FileSystem { name, disk: Disk::Foreign }
 }
 
 const fn remote(name: &'static str) -> FileSystem {
-    FileSystem { name, own_clock: false, tells_events: false }
+    FileSystem { name, disk: Disk::Remote }
 }
 
 #[cfg(test)]
@@ -157,10 +167,10 @@ mod tests {
             0x794C_7630,
         ] {
             let found = by_magic(magic);
-            assert!(found.own_clock && found.tells_events, "{magic:x}");
+            assert!(found.disk.own_clock() && found.tells_events(), "{magic:x}");
         }
         for name in [b"apfs".as_slice(), b"hfs"] {
-            assert!(by_name(name, true).own_clock && by_name(name, true).tells_events);
+            assert_eq!(by_name(name, true).disk, Disk::Local);
         }
     }
 
@@ -168,20 +178,20 @@ mod tests {
     fn network_file_systems_and_unknown_ones_are_not_relied_on() {
         for magic in [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546, 0x0102_1997, 1] {
             let found = by_magic(magic);
-            assert!(!found.own_clock && !found.tells_events, "{magic:x}");
+            assert!(found.disk == Disk::Remote, "{magic:x}");
         }
         for (name, is_local) in
             [(b"apfs".as_slice(), false), (b"smbfs", false), (b"macfuse", true), (b"new", true)]
         {
             let found = by_name(name, is_local);
-            assert!(!found.own_clock && !found.tells_events);
+            assert_eq!(found.disk, Disk::Remote);
         }
     }
 
     #[test]
     fn a_disk_of_another_system_tells_of_changes_but_not_the_time() {
-        assert!(!by_magic(0x4D44).own_clock && by_magic(0x4D44).tells_events);
-        assert!(!by_name(b"exfat", true).own_clock && by_name(b"exfat", true).tells_events);
+        assert_eq!(by_magic(0x4D44).disk, Disk::Foreign);
+        assert_eq!(by_name(b"exfat", true).disk, Disk::Foreign);
     }
 
     #[test]

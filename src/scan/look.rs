@@ -13,7 +13,7 @@ use super::file_system::file_system_of;
 use super::names::Kind;
 use super::{Border, Glance, Root, RootId, file_system};
 use crate::planner::filter::{Rule, Verdict};
-use crate::planner::{Fingerprint, Look, Stat};
+use crate::planner::{Disk, Fingerprint, Look, Stat};
 use crate::rules::{EntryKind, IgnoreFile};
 use crate::text::reason;
 
@@ -34,7 +34,7 @@ pub(super) fn glance(root: &Root, path: &Path) -> Glance {
 
 pub(super) fn by_name(path: &Path) -> Look {
     match rustix::fs::stat(path) {
-        Ok(stat) if kind(&stat) == Kind::File => Look::File(planner_stat(&stat, own_clock(path))),
+        Ok(stat) if kind(&stat) == Kind::File => Look::File(planner_stat(&stat, disk(path))),
         Ok(_) => Look::Gone,
         Err(errno) => failed(errno),
     }
@@ -42,7 +42,7 @@ pub(super) fn by_name(path: &Path) -> Look {
 
 pub(super) fn open(file: &std::fs::File) -> std::io::Result<Stat> {
     let stat = rustix::fs::fstat(file)?;
-    Ok(planner_stat(&stat, file_system_of(file).own_clock))
+    Ok(planner_stat(&stat, file_system_of(file).disk))
 }
 
 fn failed(errno: Errno) -> Look {
@@ -88,7 +88,7 @@ fn judged(root: &Root, relative: &Path, path: &Path, stat: &rustix::fs::Stat) ->
     let judged = root.rules.path(relative, kind, ignore_file);
     Glance::Look(match (judged.verdict, kind) {
         (Verdict::Take, EntryKind::Directory) => return Glance::Directory,
-        (Verdict::Take, _) => Look::File(planner_stat(stat, own_clock(path))),
+        (Verdict::Take, _) => Look::File(planner_stat(stat, disk(path))),
         // Special files are no files of ours under any rule; a directory on the way that is
         // left stands for all that is below it.
         (Verdict::Leave(Rule::Special), _) => Look::Gone,
@@ -104,11 +104,11 @@ fn left(path: &Path, stat: &rustix::fs::Stat, rule: String) -> Look {
     } else {
         path.to_owned()
     };
-    Look::Left { stat: planner_stat(stat, own_clock(&place)), rule }
+    Look::Left { stat: planner_stat(stat, disk(&place)), rule }
 }
 
-fn own_clock(path: &Path) -> bool {
-    file_system(path).own_clock
+fn disk(path: &Path) -> Disk {
+    file_system(path).disk
 }
 
 fn stat(root: &Root, path: &Path) -> Result<rustix::fs::Stat, Errno> {
@@ -143,7 +143,7 @@ pub(super) fn id(stat: &rustix::fs::Stat) -> RootId {
 }
 
 #[allow(clippy::unnecessary_cast)]
-pub(super) fn planner_stat(stat: &rustix::fs::Stat, own_clock: bool) -> Stat {
+pub(super) fn planner_stat(stat: &rustix::fs::Stat, disk: Disk) -> Stat {
     let RootId { device, inode } = id(stat);
     Stat {
         fingerprint: Fingerprint {
@@ -153,7 +153,7 @@ pub(super) fn planner_stat(stat: &rustix::fs::Stat, own_clock: bool) -> Stat {
             mtime_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             ctime_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         },
-        own_clock,
+        disk,
     }
 }
 

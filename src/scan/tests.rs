@@ -172,7 +172,7 @@ fn a_stat_says_what_the_system_says() {
     assert_eq!((seen.device, seen.inode, seen.size), (found.dev(), found.ino(), found.len()));
     assert_eq!(seen.mtime_ns, found.mtime() * 1_000_000_000 + found.mtime_nsec());
     assert_eq!(seen.ctime_ns, found.ctime() * 1_000_000_000 + found.ctime_nsec());
-    assert_eq!(stat.own_clock, file_system(&path).own_clock);
+    assert_eq!(stat.disk, file_system(&path).disk);
     assert_eq!(world.walk().looks()[&path], Look::File(stat));
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::file_system::Clocks;
+use super::file_system::Disks;
 use super::look::{entry_kind, id, kind, planner_stat, vanished};
 use super::names::{BUDGET_BYTES, Kind, Names, Pieces, os};
 use super::trouble::Trouble;
@@ -98,7 +98,7 @@ struct Walk<'a> {
     emit: &'a mut Emit<'a>,
     cancelled: &'a AtomicBool,
     budget: usize,
-    clocks: Clocks,
+    disks: Disks,
     trouble: Trouble,
     /// The directories above the one the walk began in.
     ancestors: Vec<RootId>,
@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
             emit,
             cancelled,
             budget,
-            clocks: Clocks::default(),
+            disks: Disks::default(),
             trouble: Trouble::default(),
             ancestors: Vec::new(),
             stack: Vec::new(),
@@ -316,16 +316,16 @@ impl<'a> Walk<'a> {
         name: &CStr,
         stat: &rustix::fs::Stat,
     ) -> Stat {
-        let own_clock = self.clocks.own(id(stat).device, || {
+        let disk = self.disks.of(id(stat).device, || {
             // Through a link that is not followed, `statfs` would ask about another place.
             let same = dir.fd().and_then(rustix::fs::fstat);
             if same.is_ok_and(|here| here.st_dev == stat.st_dev) {
-                file_system(&listing.directory).own_clock
+                file_system(&listing.directory).disk
             } else {
-                file_system(&listing.directory.join(os(name))).own_clock
+                file_system(&listing.directory.join(os(name))).disk
             }
         });
-        planner_stat(stat, own_clock)
+        planner_stat(stat, disk)
     }
 
     fn unreadable(&mut self, listing: &mut DirListing, name: &CStr, errno: Errno) {

@@ -38,8 +38,8 @@ fn untimed(line: &str) -> String {
             rest = &rest[c.len_utf8()..];
         }
     }
-    match text.split_once("unchanged for ").map(|(head, tail)| (head, tail.split_once(" s,"))) {
-        Some((head, Some((_, tail)))) => format!("{head}unchanged for T s,{tail}"),
+    match text.split_once("unchanged for ").map(|(head, tail)| (head, tail.split_once(" s;"))) {
+        Some((head, Some((_, tail)))) => format!("{head}unchanged for T s;{tail}"),
         Some((_, None)) | None => text,
     }
 }
@@ -63,7 +63,7 @@ fn an_uploaded_file_and_its_copy() {
            next      nothing: it is uploaded; other content under this name is another asset\n\
          \n  \
            TIME  seen for the first time\n  \
-           TIME  at rest: unchanged for T s, and the same before and after it was read\n  \
+           TIME  at rest: unchanged for T s; nobody has it open for writing; its container is whole\n  \
            TIME  attempt 1, as \"a.gif\": stored\n\
          \n\
          the same content\n  \
@@ -82,7 +82,7 @@ fn an_uploaded_file_and_its_copy() {
          \n  \
            TIME  attempt 1, as \"a.gif\", from ~/folder/a.gif: stored\n  \
            TIME  seen for the first time\n  \
-           TIME  at rest: unchanged for T s, and the same before and after it was read\n\
+           TIME  at rest: unchanged for T s; nobody has it open for writing; its container is whole\n\
          \n\
          the same content\n  \
            ~/folder/a.gif: uploaded, me@example.com\n"
@@ -107,7 +107,7 @@ fn a_file_that_was_refused_tried_again_uploaded_and_forgotten() {
                      taxiway retry ~/folder/a.gif\n\
          \n  \
            TIME  seen for the first time\n  \
-           TIME  at rest: unchanged for T s, and the same before and after it was read\n  \
+           TIME  at rest: unchanged for T s; nobody has it open for writing; its container is whole\n  \
            TIME  attempt 1, as \"a.gif\": refused: 413: 413 Payload Too Large\n"
     );
     server.faults(&[]);
@@ -125,7 +125,7 @@ fn a_file_that_was_refused_tried_again_uploaded_and_forgotten() {
                      taxiway run\n\
          \n  \
            TIME  seen for the first time\n  \
-           TIME  at rest: unchanged for T s, and the same before and after it was read\n  \
+           TIME  at rest: unchanged for T s; nobody has it open for writing; its container is whole\n  \
            TIME  attempt 1, as \"a.gif\": refused: 413: 413 Payload Too Large\n  \
            TIME  tried again, as asked\n  \
            TIME  attempt 2, as \"a.gif\": stored\n  \

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::planner::{ContentHash, Fingerprint, Now, Stat};
+use crate::planner::{self, ContentHash, Fingerprint, Now, Stat, Whole};
 
 /// What a file holds: the number stands for the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub struct File {
     pub changed_ns: i64,
     /// Chunks still to be written; zero means at rest.
     pub to_come: u32,
+    /// Whoever writes it keeps it open between its chunks, and the disk can tell.
+    pub open: bool,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ pub struct Disk {
     pub directories: BTreeSet<PathBuf>,
     /// Change times are cut down to a multiple of this.
     pub step_ns: i64,
-    pub own_clock: bool,
+    pub kind: planner::Disk,
     /// Roots that are not mounted now.
     pub away: BTreeSet<PathBuf>,
     /// Contents that a file never held at rest.
@@ -47,12 +49,12 @@ pub struct Disk {
 }
 
 impl Disk {
-    pub fn new(roots: &[PathBuf], step_ns: i64) -> Disk {
+    pub fn new(roots: &[PathBuf], step_ns: i64, kind: planner::Disk) -> Disk {
         Disk {
             files: BTreeMap::new(),
             directories: roots.iter().cloned().collect(),
             step_ns,
-            own_clock: step_ns <= 10_000_000,
+            kind,
             away: BTreeSet::new(),
             half: BTreeSet::new(),
             next_inode: 1,
@@ -80,11 +82,17 @@ impl Disk {
         }
         self.next_inode += 1;
         let inode = self.next_inode;
-        let file =
-            self.files.entry(path.to_owned()).or_insert(File { inode, text, changed_ns, to_come });
+        let file = self.files.entry(path.to_owned()).or_insert(File {
+            inode,
+            text,
+            changed_ns,
+            to_come,
+            open: false,
+        });
         file.text = text;
         file.changed_ns = changed_ns;
         file.to_come = to_come;
+        file.open &= to_come > 0;
         self.make_directories(path);
     }
 
@@ -112,7 +120,21 @@ impl Disk {
             mtime_ns: file.changed_ns,
             ctime_ns: file.changed_ns,
         };
-        Some(Stat { fingerprint, own_clock: self.own_clock })
+        Some(Stat { fingerprint, disk: self.kind })
+    }
+
+    /// Whether somebody has it open for writing, as far as the disk can tell.
+    pub fn is_open(&self, path: &Path) -> bool {
+        self.files.get(path).is_some_and(|file| file.open)
+    }
+
+    /// What a format says of bytes like these, if it says anything of its wholeness.
+    pub fn whole(&self, text: Text) -> Whole {
+        match (text.id.is_multiple_of(2), self.half.contains(&text.hash())) {
+            (true, true) => Whole::No { reason: "incomplete: it ends too early".into() },
+            (true, false) => Whole::Yes,
+            (false, _) => Whole::CannotTell,
+        }
     }
 
     /// The names of the files right in a directory, sorted.

@@ -8,10 +8,21 @@ use super::server::{Day, ID};
 use super::{Input, ListFault, World, event};
 use crate::api::{Answer, of_upload};
 use crate::planner::{
-    AccountId, Asset, AttemptId, Content, DirectoryListing, Effect, Event, Fingerprint, FolderId,
-    Identity, Look, MediaType, NotSent, Now, Outcome, ScanResult, Send, SharedPath, Sight, Stat,
-    Trouble,
+    AccountId, Arrival, Asset, AttemptId, Content, DirectoryListing, Disk, Effect, Event,
+    Fingerprint, FolderId, Identity, Look, MediaType, NotSent, NotYet, Now, Outcome, Reading,
+    ScanResult, Send, SharedPath, Sight, Stat, Trouble, Whole, Writers,
 };
+
+/// A reading that has begun: what was asked for, and what was found then.
+#[derive(Debug)]
+pub(super) struct Begun {
+    wanted: Fingerprint,
+    reading: Reading,
+    stat: Stat,
+    text: Text,
+    open: bool,
+    at: Now,
+}
 
 impl World {
     /// Begins what the engine asked for; it ends, if at all, as a job.
@@ -19,7 +30,9 @@ impl World {
         let soon = self.rng.range(0, 40);
         match effect {
             Effect::Look { folder, path } => self.after(soon, Job::Look { folder, path }),
-            Effect::Identify { path, fingerprint } => self.begin_read(path, fingerprint),
+            Effect::Identify { path, fingerprint, reading } => {
+                self.begin_read(path, fingerprint, reading);
+            }
             Effect::Send(send) => self.after(soon, Job::SendBegins(send)),
             Effect::Withdraw { attempts } => self.withdraw(&attempts),
             Effect::List { account, email } => {
@@ -35,13 +48,14 @@ impl World {
         }
     }
 
-    fn begin_read(&mut self, path: SharedPath, fingerprint: Fingerprint) {
-        let began = self.now;
+    fn begin_read(&mut self, path: SharedPath, fingerprint: Fingerprint, reading: Reading) {
         let stat = self.disk.stat(&path).unwrap_or_default();
         let file = self.disk.files.get(&*path).map(|file| file.text);
         let text = file.unwrap_or(Text { id: 0, size: 0 });
         let wait = self.rng.range(1, 400);
-        self.after(wait, Job::Read { path, fingerprint, stat, text, began });
+        let open = self.disk.is_open(&path);
+        let begun = Begun { wanted: fingerprint, reading, stat, text, open, at: self.now };
+        self.after(wait, Job::Read { path, begun });
     }
 
     /// Takes back what has not begun.
@@ -83,14 +97,19 @@ impl World {
         }
     }
 
-    pub(super) fn look(&mut self, folder: FolderId, path: SharedPath) -> Input {
+    pub(super) fn look(
+        &mut self,
+        folder: FolderId,
+        path: SharedPath,
+        arrival: Option<Arrival>,
+    ) -> Input {
         let look = match self.look_at(&path) {
             Look::Left { rule, .. } if folder == FolderId::PUSHES => {
                 Look::Unreadable { reason: rule }
             }
             other => other,
         };
-        event(Event::Seen(Sight { folder, path, look, by_scan: false }))
+        event(Event::Seen(Sight { folder, path, look, by_scan: false, arrival }))
     }
 
     fn look_at(&self, path: &Path) -> Look {
@@ -105,25 +124,47 @@ impl World {
         }
     }
 
-    pub(super) fn read(
-        &mut self,
-        path: &Path,
-        wanted: Fingerprint,
-        before: Stat,
-        text: Text,
-        began: Now,
-    ) -> Identity {
+    /// What a reading comes to that began as `begun` says and ends now.
+    pub(super) fn read(&mut self, path: &Path, begun: &Begun) -> Identity {
+        let Begun { wanted, reading, stat: before, text, open, at } = begun;
         let away = self.disk.away.iter().any(|root| path.starts_with(root));
         let Some(after) = self.disk.stat(path) else {
             let reason = "input/output error".into();
             return if away { Identity::Unreadable { stat: None, reason } } else { Identity::Gone };
         };
-        if before.fingerprint != wanted || after.fingerprint != wanted {
+        if before.fingerprint != *wanted && *reading != Reading::Glimpse {
             return Identity::Changed(after);
         }
-        if path.extension().is_some_and(|extension| extension == "txt") {
+        let whole = self.disk.whole(*text);
+        let media = path.extension().is_none_or(|extension| extension != "txt");
+        let why = match reading {
+            Reading::Forced => None,
+            Reading::Arrived | Reading::Quiet | Reading::Glimpse if *open => Some(NotYet::Open),
+            Reading::Glimpse => Some(NotYet::Glimpsed),
+            Reading::Quiet => None,
+            Reading::Arrived if media && whole == Whole::Yes => None,
+            Reading::Arrived => Some(NotYet::Unproved),
+        };
+        if let Some(why) = why {
+            self.count(match why {
+                NotYet::Open => "file open for writing",
+                NotYet::Unproved => "arrival without proof",
+                NotYet::Glimpsed => "glimpse",
+            });
+            return Identity::NotYet { stat: *before, why, lacks: None };
+        }
+        if after.fingerprint != *wanted {
+            return Identity::Changed(after);
+        }
+        if self.disk.is_open(path) && *reading != Reading::Forced {
+            return Identity::NotYet { stat: after, why: NotYet::Open, lacks: None };
+        }
+        if !media {
             let reason = "text is no media type".into();
-            return Identity::Unsupported { stat: after, read_at: began.wall, reason };
+            return Identity::Unsupported { stat: after, read_at: at.wall, reason };
+        }
+        if *reading == Reading::Arrived {
+            self.count("arrival proved");
         }
         let content = Content {
             hash: text.hash(),
@@ -134,7 +175,11 @@ impl World {
             duration_ms: None,
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Identity::Known { stat: after, read_at: began.wall, content, name, incomplete: None }
+        let writers = match after.disk {
+            Disk::Proving => Writers::Nobody,
+            Disk::Local | Disk::Foreign | Disk::Remote => Writers::Unknown { why: "so".into() },
+        };
+        Identity::Known { stat: after, read_at: at.wall, content, name, whole, writers }
     }
 
     pub(super) fn send_begins(&mut self, send: Box<Send>) {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::disk::Text;
+use super::hands::Begun;
 use super::server::Day;
 use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
-    AccountId, AttemptId, Event, Fingerprint, FolderId, Identity, Now, Outcome, Send, SharedPath,
-    Stat,
+    AccountId, Arrival, AttemptId, Event, FolderId, Identity, Now, Outcome, Send, SharedPath,
 };
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub enum Job {
         name: String,
         text: Text,
     },
-    Watch(PathBuf),
+    Watch(PathBuf, Option<Arrival>),
     ScanOwed(FolderId),
     Look {
         folder: FolderId,
@@ -44,10 +44,7 @@ pub enum Job {
     },
     Read {
         path: SharedPath,
-        fingerprint: Fingerprint,
-        stat: Stat,
-        text: Text,
-        began: Now,
+        begun: Begun,
     },
     ReadEnds {
         path: SharedPath,
@@ -79,7 +76,7 @@ impl Job {
     /// Whether it dies with the process.
     pub fn of_process(&self) -> bool {
         match self {
-            Job::Watch(_)
+            Job::Watch(..)
             | Job::ScanOwed(_)
             | Job::Look { .. }
             | Job::Read { .. }
@@ -191,7 +188,7 @@ impl World {
     }
 
     pub(super) fn happen(&mut self, job: Job, inputs: &mut Vec<Input>) -> Result<(), String> {
-        if !matches!(job, Job::ScanStep { .. } | Job::Look { .. } | Job::Watch(_)) {
+        if !matches!(job, Job::ScanStep { .. } | Job::Look { .. } | Job::Watch(..)) {
             self.note(|| format!("· {job:?}"));
         }
         match job {
@@ -235,15 +232,15 @@ impl World {
             Job::Stores { email, name, text } => {
                 self.server.store(email.as_deref(), &name, text, self.true_time);
             }
-            Job::Watch(path) => {
+            Job::Watch(path, arrival) => {
                 if let Some(folder) = self.folder_of(&path).map(|folder| folder.id) {
-                    inputs.push(self.look(folder, path.into()));
+                    inputs.push(self.look(folder, path.into(), arrival));
                 }
             }
             Job::ScanOwed(folder) => inputs.push(event(Event::ScanOwed { folder })),
-            Job::Look { folder, path } => inputs.push(self.look(folder, path)),
-            Job::Read { path, fingerprint, stat, text, began } => {
-                let result = self.read(&path, fingerprint, stat, text, began);
+            Job::Look { folder, path } => inputs.push(self.look(folder, path, None)),
+            Job::Read { path, begun } => {
+                let result = self.read(&path, &begun);
                 // The file may change again before anybody hears of what was read.
                 let wait = self.rng.range(0, 60);
                 self.after(wait, Job::ReadEnds { path, result });

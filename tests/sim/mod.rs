@@ -23,7 +23,7 @@ use server::{ListFault, Server};
 
 use crate::engine::{Engine, FailCommit, Input};
 use crate::ledger::{Ledger, LedgerError};
-use crate::planner::sabotage;
+use crate::planner::{self, sabotage};
 use crate::planner::{
     AccountId, Effect, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey, Wall,
 };
@@ -168,10 +168,16 @@ impl World {
         };
         let folders = vec![folder(&roots[0], emails[0]), folder(&roots[1], emails[1])];
         let event_percent = *rng.pick(&[100, 95, 70, 0]);
+        let kind = match step_ns {
+            ..=10_000_000 if rng.chance(70) => planner::Disk::Proving,
+            ..=10_000_000 => planner::Disk::Local,
+            _ if rng.chance(50) => planner::Disk::Foreign,
+            _ => planner::Disk::Remote,
+        };
         let settle_ms = *rng.pick(&[100, 2_000, 2_000]);
         let rescan_ms = *rng.pick(&[60_000, NO_RESCAN_MS]);
         World {
-            disk: Disk::new(&roots, step_ns),
+            disk: Disk::new(&roots, step_ns, kind),
             server,
             now,
             true_time: now.wall.0,

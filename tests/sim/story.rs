@@ -11,8 +11,8 @@ use super::World;
 use super::disk::Text;
 use crate::engine::Input;
 use crate::planner::{
-    AccountId, Command, Event, Identity, ListedAsset, Listing, Look, Mono, NotSent, Outcome,
-    ScanResult, Trouble, UploadKey,
+    AccountId, Arrival, Command, Event, Identity, ListedAsset, Listing, Look, Mono, NotSent,
+    Outcome, ScanResult, Trouble, UploadKey, Whole,
 };
 
 /// The story as far as it is told.
@@ -20,8 +20,11 @@ use crate::planner::{
 pub struct Story {
     pub lines: Vec<String>,
     told_at: Mono,
-    disk: BTreeMap<PathBuf, (u64, Text, i64)>,
+    disk: BTreeMap<PathBuf, Seen>,
 }
+
+/// Inode, bytes, change time, and whether somebody has it open.
+type Seen = (u64, Text, i64, bool);
 
 impl World {
     /// From now on, all that happens is told.
@@ -50,11 +53,11 @@ impl World {
     /// What people did on the disk since this was asked last.
     pub(super) fn tell_disk(&mut self) {
         let Some(story) = &self.story else { return };
-        let now: BTreeMap<PathBuf, (u64, Text, i64)> = self
+        let now: BTreeMap<PathBuf, Seen> = self
             .disk
             .files
             .iter()
-            .map(|(path, file)| (path.clone(), (file.inode, file.text, file.changed_ns)))
+            .map(|(path, file)| (path.clone(), (file.inode, file.text, file.changed_ns, file.open)))
             .collect();
         let mut lines = Vec::new();
         for path in story.disk.keys().filter(|path| !now.contains_key(*path)) {
@@ -66,9 +69,14 @@ impl World {
                 let unsupported = path.extension().is_some_and(|extension| extension == "txt");
                 let label = match unsupported {
                     true => "text".to_owned(),
-                    false => format!("T{}:{}", text.id, text.size),
+                    false => match self.disk.whole(text) {
+                        Whole::Yes => format!("T{}:{}", text.id, text.size),
+                        Whole::CannotTell => format!("raw{}:{}", text.id, text.size),
+                        Whole::No { .. } => format!("half{}:{}", text.id, text.size),
+                    },
                 };
-                lines.push(format!("~ put {} {label}", place(path)));
+                let open = if is.3 { " open" } else { "" };
+                lines.push(format!("~ put {} {label}{open}", place(path)));
             }
         }
         for line in lines {
@@ -101,7 +109,14 @@ impl World {
         Some(match event {
             Event::Seen(sight) => match &sight.look {
                 Look::Left { rule, .. } => format!("left {} {rule}", place(&sight.path)),
-                Look::File(_) | Look::Gone => format!("see {}", place(&sight.path)),
+                Look::File(_) | Look::Gone => {
+                    let how = match sight.arrival {
+                        Some(Arrival::Closed) => " closed",
+                        Some(Arrival::Renamed) => " renamed",
+                        None => "",
+                    };
+                    format!("see {}{how}", place(&sight.path))
+                }
                 Look::Unreadable { .. } => return None,
             },
             Event::Pushed { path, push } => {

@@ -6,7 +6,10 @@ use super::jobs::Job;
 use super::server::Stored;
 use super::{Input, NO_RESCAN_MS, World, event};
 use crate::ledger::{Filter, Row, State};
-use crate::planner::{Asset, Command, Event, FolderId, Push, UploadKey, Wall};
+use crate::planner::{self, Arrival, Asset, Command, Event, FolderId, Push, UploadKey, Wall};
+
+/// What the kernel tells when a writer is done, or closes the file for now.
+const CLOSED: Option<Arrival> = Some(Arrival::Closed);
 
 /// Files are created under these names, so that renames, copies and equal names are common.
 const NAMES: [&str; 8] =
@@ -35,20 +38,20 @@ impl World {
             (4, Some(other)) => self.overwrite(other),
             (5, Some(other)) => {
                 self.disk.files.remove(&other);
-                self.announce(other);
+                self.announce(other, None);
             }
             (6 | 7, Some(other)) => {
                 if self.disk.rename(&other, &path, self.now) {
                     self.disk.make_directories(&path);
-                    self.announce(other);
-                    self.announce(path);
+                    self.announce(other, None);
+                    self.announce(path, Some(Arrival::Renamed));
                 }
             }
             (8, Some(other)) => {
                 let text = self.disk.files.get(&other).map(|file| file.text);
                 if let Some(text) = text {
                     self.disk.write(&path, text, 0, self.now);
-                    self.announce(path);
+                    self.announce(path, CLOSED);
                 }
             }
             (9, Some(other)) => self.truncate(other),
@@ -57,7 +60,7 @@ impl World {
                 let size = *self.rng.pick(&SIZES);
                 let text = self.disk.fresh(size);
                 self.disk.write(&path, text, 0, self.now);
-                self.announce(path);
+                self.announce(path, CLOSED);
             }
         }
     }
@@ -72,15 +75,31 @@ impl World {
         (!resting.is_empty()).then(|| self.rng.pick(&resting).clone())
     }
 
-    /// A writer that grows a file chunk by chunk, with pauses shorter than the quiet time.
+    /// A writer that grows a file chunk by chunk: it closes the file after each and pauses for less
+    /// than the quiet time; or, where the disk can tell of it, keeps it open and pauses for long.
     fn begin_writing(&mut self, path: PathBuf) {
         let chunks = self.rng.range(1, 5) as u32;
         let size = 1 + self.rng.below(4);
         let text = self.disk.fresh(size);
         self.disk.write(&path, text, chunks, self.now);
-        self.announce(path.clone());
-        let pause = self.rng.range(1, self.settle_ms * 4 / 5);
-        self.after(pause, Job::Chunk(path));
+        let open = self.disk.kind == planner::Disk::Proving && self.rng.chance(50);
+        if let Some(file) = self.disk.files.get_mut(&path) {
+            file.open = open;
+        }
+        self.next_chunk(path);
+    }
+
+    /// A chunk has been written.
+    fn next_chunk(&mut self, path: PathBuf) {
+        let Some((open, to_come)) = self.disk.files.get(&path).map(|f| (f.open, f.to_come)) else {
+            return;
+        };
+        self.announce(path.clone(), if open { None } else { CLOSED });
+        if to_come > 0 {
+            let longest = if open { 20_000 } else { self.settle_ms * 4 / 5 };
+            let pause = self.rng.range(1, longest);
+            self.after(pause, Job::Chunk(path));
+        }
     }
 
     pub(super) fn chunk(&mut self, path: PathBuf) {
@@ -89,11 +108,7 @@ impl World {
         let size = if to_come == 0 { *self.rng.pick(&SIZES) } else { file.text.size + 1 };
         let text = self.disk.fresh(size);
         self.disk.write(&path, text, to_come, self.now);
-        self.announce(path.clone());
-        if to_come > 0 {
-            let pause = self.rng.range(1, self.settle_ms * 4 / 5);
-            self.after(pause, Job::Chunk(path));
-        }
+        self.next_chunk(path);
     }
 
     /// Other bytes of the same size, at once, perhaps within the same step of the clock.
@@ -103,7 +118,7 @@ impl World {
         };
         let text = self.disk.fresh(file.text.size);
         self.disk.write(&path, text, 0, self.now);
-        self.announce(path.clone());
+        self.announce(path.clone(), CLOSED);
         if self.rng.chance(70) {
             let most = *self.rng.pick(&[self.settle_ms * 3, 2_000]);
             let pause = self.rng.range(0, most);
@@ -115,9 +130,7 @@ impl World {
     fn truncate(&mut self, path: PathBuf) {
         let text = self.disk.fresh(1);
         self.disk.write(&path, text, 1, self.now);
-        self.announce(path.clone());
-        let pause = self.rng.range(1, self.settle_ms * 4 / 5);
-        self.after(pause, Job::Chunk(path));
+        self.next_chunk(path);
     }
 
     /// A directory takes another name, with all that lies in it; only the directory is announced.
@@ -145,7 +158,7 @@ impl World {
     }
 
     /// The kernel announces a change, or does not, or twice, or says that it lost some.
-    fn announce(&mut self, path: PathBuf) {
+    fn announce(&mut self, path: PathBuf, arrival: Option<Arrival>) {
         let wait = self.rng.range(0, 50);
         if !self.rng.chance(self.event_percent) {
             // Where nothing is scanned again by itself, every loss is announced.
@@ -157,9 +170,9 @@ impl World {
             return;
         }
         if self.rng.chance(10) {
-            self.after(wait + 600, Job::Watch(path.clone()));
+            self.after(wait + 600, Job::Watch(path.clone(), arrival));
         }
-        self.after(wait, Job::Watch(path));
+        self.after(wait, Job::Watch(path, arrival));
     }
 
     /// A person asks for something, having seen the ledger.

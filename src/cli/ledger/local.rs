@@ -15,7 +15,7 @@ use crate::ledger::{HoldingPath, Ledger, LedgerError};
 use crate::planner::pairing::{Local, MediaKind, Sieve};
 use crate::planner::{
     self, AccountId, Content, ContentHash, FolderPolicy, IgnoredBy, Look, PathRow, PathStatus,
-    ScanResult, Stat, UploadKey, UploadState,
+    Reading, ScanResult, Stat, UploadKey, UploadState,
 };
 use crate::scan::{self, Report};
 
@@ -157,7 +157,7 @@ impl Search<'_> {
             return Ok(());
         }
         let now = || self.clock.now().wall;
-        let read = || identify(path, stat.fingerprint, now, || false);
+        let read = || identify(path, stat.fingerprint, Reading::Quiet, now, || false);
         // Parsers meet whatever bytes people have; one that fails is about that file only.
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or(None);
         let Some(planner::Identity::Known { stat, read_at, content, name, .. }) = read else {
@@ -236,7 +236,7 @@ mod tests {
     fn what_is_known_or_would_be_left_alone_is_not_read() {
         let same = Stat {
             fingerprint: Fingerprint { size: 5, ..Fingerprint::default() },
-            own_clock: true,
+            disk: planner::Disk::Proving,
         };
         let changed = Stat { fingerprint: Fingerprint { size: 6, ..same.fingerprint }, ..same };
         let uploaded = || UploadState::Uploaded { asset_id: "x".into() };

@@ -27,6 +27,8 @@ impl Case {
         assert_eq!(ledger.default_account().unwrap(), into, "kept as what the folder meant");
         let state = |at: &str| ledger.row_of(Path::new(at), true).unwrap().unwrap();
         let (one, other) = (state("/d/cat.png"), state("/e/cat.png"));
+        let next = ledger.account(Some("c@x")).unwrap();
+        assert!(next.0 > self.nameless, "the number means nobody else: {next:?}");
         assert_eq!((one.account.as_deref(), other.account.as_deref()), (Some("a@x"), Some("a@x")));
         (one.state, other.state)
     }

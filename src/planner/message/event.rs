@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::super::types::{
-    AccountId, Asset, AttemptId, Content, FolderId, Now, PathRow, Push, SharedPath, Stat,
-    UploadState, Wall,
+    AccountId, Arrival, Asset, AttemptId, Content, FolderId, Now, PathRow, Push, SharedPath, Stat,
+    UploadState, Wall, Writers,
 };
 use super::Command;
 
@@ -80,6 +80,8 @@ pub struct Sight {
     pub look: Look,
     /// The look was part of the folder's scan.
     pub by_scan: bool,
+    /// What the system told of it, if it is an end of writing.
+    pub arrival: Option<Arrival>,
 }
 
 /// What a look showed.
@@ -116,8 +118,19 @@ pub enum Identity {
         content: Content,
         /// The name to send, in NFC.
         name: String,
-        /// Why its container cannot be whole, if it cannot.
-        incomplete: Option<String>,
+        /// What its container says of its wholeness.
+        whole: Whole,
+        /// Who had it open for writing, before and after.
+        writers: Writers,
+    },
+    /// It may not be at rest, and was not read to its end; or what was read does not count.
+    NotYet {
+        /// How it looked.
+        stat: Stat,
+        /// Why it does not count.
+        why: NotYet,
+        /// What its container lacks, if that can be told.
+        lacks: Option<String>,
     },
     /// It looked otherwise than expected, before or after.
     Changed(Stat),
@@ -141,6 +154,31 @@ pub enum Identity {
         /// In words.
         reason: String,
     },
+}
+
+/// What a container says of its own wholeness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whole {
+    /// All that it promises is there.
+    Yes,
+    /// It promises nothing that can be checked.
+    CannotTell,
+    /// It promises more than is there, or its end was never written.
+    No {
+        /// What is missing, in words.
+        reason: String,
+    },
+}
+
+/// Why a reading does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotYet {
+    /// Somebody has it open for writing.
+    Open,
+    /// It was to be believed only with proof, and there is none: read it after the quiet time.
+    Unproved,
+    /// It was only to be said what is missing.
+    Glimpsed,
 }
 
 /// How sending ended.

@@ -8,6 +8,13 @@ use super::super::types::{AccountId, Asset, Content, FolderId, SharedPath, Uploa
 pub enum Notice {
     /// A file is seen for the first time, or changed.
     Seen(SharedPath),
+    /// A file has been quiet for long enough, and yet it is not read.
+    Waits {
+        /// The file.
+        path: SharedPath,
+        /// What is waited for, in words.
+        reason: String,
+    },
     /// A file is at rest and identified.
     Settled {
         /// The file.

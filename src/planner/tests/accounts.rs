@@ -34,7 +34,7 @@ fn a_nameless_account_learns_its_name_from_the_first_asset() {
             write settling b.png: waiting until nobody has changed it for a while
             do read b.png
             say seen b.png
-            write link b.png to B on ? as b.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link b.png to B on ? as b.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled b.png as B
         > sent 1 stored x1 of me
             write close 1 stored
@@ -69,7 +69,7 @@ fn a_nameless_account_that_is_one_of_the_ledger_is_merged_with_it() {
             write settling new.png: waiting until nobody has changed it for a while
             do read new.png
             say seen new.png
-            write link new.png to N on b as new.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link new.png to N on b as new.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 3: N on b as new.png
             do send 3: new.png to b@x
             say settled new.png as N
@@ -88,7 +88,7 @@ fn a_nameless_account_sends_one_at_a_time() {
             write settling a.png: waiting until nobody has changed it for a while
             do read a.png
             say seen a.png
-            write link a.png to A on ? as a.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link a.png to A on ? as a.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: A on ? as a.png
             do send 1: a.png
             say settled a.png as A
@@ -97,7 +97,7 @@ fn a_nameless_account_sends_one_at_a_time() {
             write settling b.png: waiting until nobody has changed it for a while
             do read b.png
             say seen b.png
-            write link b.png to B on ? as b.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link b.png to B on ? as b.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled b.png as B
         > sent 1 broken
             write close 1 not_sent: connection reset
@@ -113,7 +113,7 @@ fn a_nameless_account_sends_one_at_a_time() {
             write settling c.png: waiting until nobody has changed it for a while
             do read c.png
             say seen c.png
-            write link c.png to C on ? as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link c.png to C on ? as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled c.png as C
         ",
     );
@@ -132,7 +132,7 @@ fn what_is_on_a_named_account_is_not_sent_to_a_nameless_one_that_may_be_the_same
             write settling cat.png: waiting until nobody has changed it for a while
             do read cat.png
             say seen cat.png
-            write link cat.png to A on ? as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link cat.png to A on ? as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled cat.png as A
         > list ? b/x1=cat.png:10
             write account 2 is account 1

@@ -163,7 +163,7 @@ fn a_file_that_changes_while_it_is_sent_settles_again() {
         ~ +2s
         ~ see cat.png
         > read cat.png
-            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s, and the same before and after it was read
+            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s; nobody has it open for writing; its container is whole
             write open 2: B on a as cat.png
             do send 2: cat.png to a@x
             say settled cat.png as B

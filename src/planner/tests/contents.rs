@@ -16,12 +16,13 @@ fn an_incomplete_file_waits_and_is_read_again_when_it_has_changed() {
         ~ +30s
         ~ put clip.mp4 A:40
         > see clip.mp4
-            write settling clip.mp4: waiting until nobody has changed it for a while
+            do read clip.mp4 at a glimpse
+        > read clip.mp4
         ~ +5s
         > see clip.mp4
             do read clip.mp4
         > read clip.mp4
-            write link clip.mp4 to A on a as clip.mp4, certain: unchanged for 5.000 s, and the same before and after it was read
+            write link clip.mp4 to A on a as clip.mp4, certain: unchanged for 5.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as clip.mp4
             do send 1: clip.mp4 to a@x
             say settled clip.mp4 as A
@@ -73,7 +74,7 @@ fn a_file_incomplete_for_long_is_sent_where_the_folder_says_so() {
         > see clip.mp4
             do read clip.mp4
         > read clip.mp4
-            write link clip.mp4 to half-A on a as clip.mp4, certain: unchanged for 602.000 s, and the same before and after it was read
+            write link clip.mp4 to half-A on a as clip.mp4, certain: unchanged for 602.000 s; nobody has it open for writing; it ends too early
             write open 1: half-A on a as clip.mp4
             do send 1: clip.mp4 to a@x
             say settled clip.mp4 as half-A
@@ -213,14 +214,14 @@ pub(super) fn a_fingerprint_too_fresh_to_be_relied_on_is_taken_again_once() {
     story(
         "
         given folder 1 a settle=500ms
-        ~ put cat.png A
+        ~ put cat.png A local
         ~ see cat.png
         ~ +500ms
         > see cat.png
             do read cat.png
         # The upload does not wait for it.
         > read cat.png
-            write link cat.png to A on a as cat.png, uncertain: unchanged for 0.500 s, and the same before and after it was read
+            write link cat.png to A on a as cat.png, uncertain: unchanged for 0.500 s; whether somebody writes cannot be told (not on this disk); its container is whole
             write open 1: A on a as cat.png
             do send 1: cat.png to a@x
             say settled cat.png as A
@@ -247,7 +248,7 @@ fn a_change_within_the_time_step_of_the_disk_is_found_by_the_second_reading() {
     story(
         "
         given folder 1 a settle=500ms
-        ~ put cat.png A
+        ~ put cat.png A local
         ~ see cat.png
         ~ +500ms
         ~ see cat.png
@@ -255,14 +256,14 @@ fn a_change_within_the_time_step_of_the_disk_is_found_by_the_second_reading() {
         ~ sent 1 stored x1
         # Other bytes, and the same look.
         ~ clock -500ms
-        ~ put cat.png B
+        ~ put cat.png B local
         ~ clock 500ms
         > +1500ms
             do look cat.png
         > see cat.png
             do read cat.png
         > read cat.png
-            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s, and the same before and after it was read
+            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s; whether somebody writes cannot be told (not on this disk); its container is whole
             write open 2: B on a as cat.png
             do send 2: cat.png to a@x
             say settled cat.png as B
@@ -285,7 +286,7 @@ fn a_file_whose_bytes_deny_its_look_is_asked_again_later() {
         > see cat.png
             do read cat.png
         > read cat.png
-            write link cat.png to A on a as cat.png, certain: unchanged for 3602.000 s, and the same before and after it was read
+            write link cat.png to A on a as cat.png, certain: unchanged for 3602.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as cat.png
             do send 1: cat.png to a@x
             say settled cat.png as A
@@ -299,7 +300,7 @@ fn what_was_uncertain_at_a_restart_is_read_again_by_the_scan() {
     story(
         "
         given folder 1 a settle=500ms
-        ~ put cat.png A
+        ~ put cat.png A local
         ~ see cat.png
         ~ +500ms
         ~ see cat.png
@@ -326,11 +327,10 @@ pub(super) fn what_was_read_before_a_change_that_was_seen_is_not_believed() {
         ~ see cat.png
         ~ put cat.png B:2 old
         > see cat.png
-            write settling cat.png: waiting until nobody has changed it for a while
         > read cat.png early
             do read cat.png
         > read cat.png
-            write link cat.png to B on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link cat.png to B on a as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: B on a as cat.png
             do send 1: cat.png to a@x
             say settled cat.png as B

@@ -302,7 +302,7 @@ pub(super) fn too_many_doubts_let_nothing_new_begin() {
             write settling c.png: waiting until nobody has changed it for a while
             do read c.png
             say seen c.png
-            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled c.png as C
         > +1s
             do list a
@@ -333,7 +333,7 @@ fn a_doubt_that_would_sink_below_the_reach_of_the_list_lets_nothing_new_begin() 
             write settling d.png: waiting until nobody has changed it for a while
             do read d.png
             say seen d.png
-            write link d.png to D on a as d.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link d.png to D on a as d.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled d.png as D
         > +1s
             do list a

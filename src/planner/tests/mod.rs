@@ -6,9 +6,10 @@
 //!
 //! Things that happen:
 //! - `put cat.png A old` a file is written (10 bytes unless `A:20`; `empty`, `text` and `half…`
-//!   are what they say; `old`, `future`, `foreign` and `locked` say how it looks);
+//!   are what they say, and of `raw…` nobody can tell whether it is whole; `old`, `future`,
+//!   `local`, `foreign`, `remote`, `locked` and `open`, for writing, say how it looks);
 //!   `rm cat.png`, `mv cat.png dog.png`; `hide cat.png`, and `show cat.png` as it was;
-//! - `see cat.png` it is looked at; `left cat.png RULE` so, and a rule leaves it alone;
+//! - `see cat.png` it is looked at (`closed`, `renamed`: for that reason); `left cat.png RULE` so, and a rule leaves it alone;
 //!   `read cat.png` the reading that was asked for ends (`torn`: in bytes that its look denies;
 //!   `early`: before whatever happened since it was asked for); `arrive cat.png A` all of these, for
 //!   a file that lay there for an hour;

@@ -17,7 +17,7 @@ fn a_pushed_file_is_read_and_sent_before_all_others() {
             do look /out/c.png
         > see out/c.png
         > read a.png
-            write link a.png to A on a as a.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link a.png to A on a as a.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as a.png
             do read /out/c.png
             do send 1: a.png to a@x
@@ -26,7 +26,7 @@ fn a_pushed_file_is_read_and_sent_before_all_others() {
         > read out/c.png
             write push /out/c.png to a has ended
             write queue push /out/c.png: C on a
-            write link /out/c.png to C on a as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /out/c.png to C on a as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 2: C on a as c.png
             do read b.png
             do send 2: /out/c.png to a@x
@@ -48,7 +48,7 @@ fn a_pushed_file_that_is_known_is_not_sent_again() {
         > read out/copy.png
             write push /out/copy.png to a has ended
             write queue push /out/copy.png: A on a
-            write link /out/copy.png to A on a as copy.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /out/copy.png to A on a as copy.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled /out/copy.png as A
             say deduplicated /out/copy.png: x1
         ",
@@ -72,7 +72,7 @@ fn a_pushed_incomplete_file_is_refused_at_once_unless_forced() {
         > read out/clip.mp4
             write push /out/clip.mp4 to a has ended
             write queue push /out/clip.mp4: half-A on a
-            write link /out/clip.mp4 to half-A on a as clip.mp4, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /out/clip.mp4 to half-A on a as clip.mp4, certain: unchanged for 3600.000 s; nobody has it open for writing; it ends too early
             write open 1: half-A on a as clip.mp4
             do send 1: /out/clip.mp4 to a@x
             say settled /out/clip.mp4 as half-A
@@ -109,7 +109,7 @@ fn a_push_that_was_asked_for_before_a_crash_goes_on() {
         > read out/cat.png
             write push /out/cat.png to a has ended
             write queue push /out/cat.png: A on a
-            write link /out/cat.png to A on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /out/cat.png to A on a as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as cat.png
             do send 1: /out/cat.png to a@x
             say settled /out/cat.png as A

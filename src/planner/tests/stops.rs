@@ -21,7 +21,7 @@ fn offline_burns_no_failure_and_probes_with_one() {
             write settling d.png: waiting until nobody has changed it for a while
             do read d.png
             say seen d.png
-            write link d.png to D on a as d.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link d.png to D on a as d.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled d.png as D
         > rest
             it is moving, next in 0.705s
@@ -81,7 +81,7 @@ pub(super) fn a_refused_token_stops_all_uploads_until_it_changes() {
             write settling /2/c.png: waiting until nobody has changed it for a while
             do read /2/c.png
             say seen /2/c.png
-            write link /2/c.png to C on b as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /2/c.png to C on b as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled /2/c.png as C
         > +24h
             do scan 1
@@ -233,7 +233,7 @@ fn a_broken_account_stops_that_account_alone() {
             write settling /2/b.png: waiting until nobody has changed it for a while
             do read /2/b.png
             say seen /2/b.png
-            write link /2/b.png to B on b as b.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /2/b.png to B on b as b.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 2: B on b as b.png
             do send 2: /2/b.png to b@x
             say settled /2/b.png as B
@@ -242,7 +242,7 @@ fn a_broken_account_stops_that_account_alone() {
             write settling c.png: waiting until nobody has changed it for a while
             do read c.png
             say seen c.png
-            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled c.png as C
         > +5min
             write open 3: A on a as a.png
@@ -393,7 +393,7 @@ pub(super) fn three_server_errors_in_a_row_leave_one_probe_at_a_time() {
             write settling e.png: waiting until nobody has changed it for a while
             do read e.png
             say seen e.png
-            write link e.png to E on a as e.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link e.png to E on a as e.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled e.png as E
         > sent 5 stored x5
             write close 5 stored

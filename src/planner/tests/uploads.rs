@@ -15,7 +15,7 @@ fn a_second_path_of_the_same_content_is_not_sent_again() {
             write settling copy.png: waiting until nobody has changed it for a while
             do read copy.png
             say seen copy.png
-            write link copy.png to A on a as copy.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link copy.png to A on a as copy.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled copy.png as A
             say deduplicated copy.png: x1
         > state copy.png
@@ -33,7 +33,7 @@ fn a_second_path_of_a_content_in_flight_waits_and_both_become_uploaded() {
             write settling copy.png: waiting until nobody has changed it for a while
             do read copy.png
             say seen copy.png
-            write link copy.png to A on a as copy.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link copy.png to A on a as copy.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled copy.png as A
         > sent 1 stored x1
             write close 1 stored
@@ -62,7 +62,7 @@ fn a_rename_is_one_path_gone_and_one_known_content() {
         > see dog.png
             do read dog.png
         > read dog.png
-            write link dog.png to A on a as dog.png, certain: unchanged for 2.000 s, and the same before and after it was read
+            write link dog.png to A on a as dog.png, certain: unchanged for 2.000 s; nobody has it open for writing; its container is whole
             say settled dog.png as A
             say deduplicated dog.png: x1
         > state cat.png
@@ -86,7 +86,7 @@ fn a_changed_file_is_a_new_upload() {
         ~ +2s
         ~ see cat.png
         > read cat.png
-            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s, and the same before and after it was read
+            write link cat.png to B on a as cat.png, certain: unchanged for 2.000 s; nobody has it open for writing; its container is whole
             write open 2: B on a as cat.png
             do send 2: cat.png to a@x
             say settled cat.png as B
@@ -107,7 +107,7 @@ fn a_file_touched_but_not_changed_costs_a_read_and_no_upload() {
         ~ +2s
         ~ see cat.png
         > read cat.png
-            write link cat.png to A on a as cat.png, certain: unchanged for 2.000 s, and the same before and after it was read
+            write link cat.png to A on a as cat.png, certain: unchanged for 2.000 s; nobody has it open for writing; its container is whole
             say settled cat.png as A
             say deduplicated cat.png: x1
         ",
@@ -139,7 +139,7 @@ fn one_content_on_two_accounts_is_two_uploads() {
             write settling cat.png: waiting until nobody has changed it for a while
             do read cat.png
             say seen cat.png
-            write link cat.png to A on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link cat.png to A on a as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as cat.png
             do send 1: cat.png to a@x
             say settled cat.png as A
@@ -148,7 +148,7 @@ fn one_content_on_two_accounts_is_two_uploads() {
             write settling /2/cat.png: waiting until nobody has changed it for a while
             do read /2/cat.png
             say seen /2/cat.png
-            write link /2/cat.png to A on b as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link /2/cat.png to A on b as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 2: A on b as cat.png
             do send 2: /2/cat.png to b@x
             say settled /2/cat.png as A
@@ -166,7 +166,7 @@ fn at_most_twice_the_concurrency_is_open_at_once() {
             write settling a.png: waiting until nobody has changed it for a while
             do read a.png
             say seen a.png
-            write link a.png to A on a as a.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link a.png to A on a as a.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 1: A on a as a.png
             do send 1: a.png to a@x
             say settled a.png as A
@@ -175,7 +175,7 @@ fn at_most_twice_the_concurrency_is_open_at_once() {
             write settling b.png: waiting until nobody has changed it for a while
             do read b.png
             say seen b.png
-            write link b.png to B on a as b.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link b.png to B on a as b.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 2: B on a as b.png
             do send 2: b.png to a@x
             say settled b.png as B
@@ -184,7 +184,7 @@ fn at_most_twice_the_concurrency_is_open_at_once() {
             write settling c.png: waiting until nobody has changed it for a while
             do read c.png
             say seen c.png
-            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link c.png to C on a as c.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled c.png as C
         > sent 1 stored x1
             write close 1 stored
@@ -254,14 +254,14 @@ fn two_contents_of_one_name_and_size_are_never_in_flight_together() {
             write settling s/cat.png: waiting until nobody has changed it for a while
             do read s/cat.png
             say seen s/cat.png
-            write link s/cat.png to B on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link s/cat.png to B on a as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             say settled s/cat.png as B
         # Another size, another name: no rivals.
         > arrive t/cat.png C:11
             write settling t/cat.png: waiting until nobody has changed it for a while
             do read t/cat.png
             say seen t/cat.png
-            write link t/cat.png to C on a as cat.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link t/cat.png to C on a as cat.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 2: C on a as cat.png
             do send 2: t/cat.png to a@x
             say settled t/cat.png as C
@@ -270,7 +270,7 @@ fn two_contents_of_one_name_and_size_are_never_in_flight_together() {
             write settling dog.png: waiting until nobody has changed it for a while
             do read dog.png
             say seen dog.png
-            write link dog.png to D on a as dog.png, certain: unchanged for 3600.000 s, and the same before and after it was read
+            write link dog.png to D on a as dog.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
             write open 3: D on a as dog.png
             do send 3: dog.png to a@x
             say settled dog.png as D

@@ -145,7 +145,15 @@ impl Words<'_> {
     pub(super) fn effect(&self, effect: &Effect) -> String {
         match effect {
             Effect::Look { path: of, .. } => format!("look {}", path(of)),
-            Effect::Identify { path: of, .. } => format!("read {}", path(of)),
+            Effect::Identify { path: of, reading, .. } => {
+                let how = match reading {
+                    Reading::Quiet => "",
+                    Reading::Arrived => " as arrived",
+                    Reading::Forced => " by force",
+                    Reading::Glimpse => " at a glimpse",
+                };
+                format!("read {}{how}", path(of))
+            }
             Effect::Send(send) => {
                 let to = send.email.as_deref().map(|email| format!(" to {email}"));
                 format!("send {}: {}{}", send.attempt.0, path(&send.path), to.unwrap_or_default())
@@ -170,6 +178,7 @@ impl Words<'_> {
                 format!("{} is pushed to {}", p(path), self.account(key.account))
             }
             Notice::Seen(path) => format!("seen {}", p(path)),
+            Notice::Waits { path, reason } => format!("waits {}: {reason}", p(path)),
             Notice::Settled { path, content } => {
                 format!("settled {} as {}", p(path), label(content.hash))
             }

@@ -23,8 +23,10 @@ struct File {
     inode: u64,
     size: u64,
     changed: Wall,
-    own_clock: bool,
+    disk: Disk,
     locked: bool,
+    /// Somebody has it open for writing, and the disk can tell.
+    writer: bool,
 }
 
 pub(super) struct World {
@@ -36,7 +38,7 @@ pub(super) struct World {
     /// For which folder each file was asked to be looked at.
     looks: BTreeMap<SharedPath, FolderId>,
     /// What each file was asked to be read as.
-    reads: BTreeMap<SharedPath, Fingerprint>,
+    reads: BTreeMap<SharedPath, (Fingerprint, Reading)>,
     /// What each reading comes to if it ends before anything else happens.
     early: BTreeMap<SharedPath, Identity>,
     limits: Limits,
@@ -85,9 +87,17 @@ fn folder_of(path: &SharedPath) -> FolderId {
     FolderId(first.and_then(|first| first.parse().ok()).unwrap_or(FolderId::PUSHES.0))
 }
 
+/// `foreign`, `remote`, `local`, or one that can prove everything.
+fn disk(how: &[&str]) -> Disk {
+    let disks = [("foreign", Disk::Foreign), ("remote", Disk::Remote), ("local", Disk::Local)];
+    let named = disks.into_iter().find(|(word, _)| how.contains(word));
+    named.map_or(Disk::Proving, |(_, disk)| disk)
+}
+
 impl File {
     fn stat(&self) -> Stat {
-        let ns = self.changed.0 * 1_000_000;
+        // A file system that keeps parts of a second.
+        let ns = self.changed.0 * 1_000_000 + 1;
         let fingerprint = Fingerprint {
             device: 1,
             inode: self.inode,
@@ -95,7 +105,13 @@ impl File {
             mtime_ns: ns,
             ctime_ns: ns,
         };
-        Stat { fingerprint, own_clock: self.own_clock }
+        Stat { fingerprint, disk: self.disk }
+    }
+
+    /// Whether its format says that all of it is there.
+    fn is_whole(&self) -> bool {
+        let other = ["half", "raw", "text"].iter().any(|label| self.label.starts_with(label));
+        self.size > 0 && !other
     }
 
     fn content(&self) -> Content {
@@ -179,6 +195,8 @@ impl World {
                 told
             }
             ["see", path] => self.see(path, None),
+            ["see", path, "closed"] => self.arrives(path, Arrival::Closed),
+            ["see", path, "renamed"] => self.arrives(path, Arrival::Renamed),
             ["left", path, rule @ ..] => self.see(path, Some(rule.join(" "))),
             ["read", path] => self.read(path),
             ["read", path, "early"] => self.read_early(path),
@@ -300,8 +318,9 @@ impl World {
             inode,
             size,
             changed: self.now.wall.plus(ahead_ms),
-            own_clock: !how.contains(&"foreign"),
+            disk: disk(how),
             locked: how.contains(&"locked"),
+            writer: how.contains(&"open"),
         };
         self.disk.insert(path.clone(), file);
     }
@@ -315,16 +334,24 @@ impl World {
     }
 
     fn see(&mut self, path: &str, rule: Option<String>) -> Vec<String> {
+        self.sight(path, rule, None)
+    }
+
+    fn arrives(&mut self, path: &str, arrival: Arrival) -> Vec<String> {
+        self.sight(path, None, Some(arrival))
+    }
+
+    fn sight(&mut self, path: &str, rule: Option<String>, arrival: Option<Arrival>) -> Vec<String> {
         let path = place(path);
         let folder = self.looks.remove(&path).unwrap_or_else(|| folder_of(&path));
         let look = self.look(&path, rule);
-        self.step(vec![Event::Seen(Sight { folder, path, look, by_scan: false })])
+        self.step(vec![Event::Seen(Sight { folder, path, look, by_scan: false, arrival })])
     }
 
     fn read(&mut self, path: &str) -> Vec<String> {
         let path = place(path);
         let Some(asked) = self.reads.remove(&path) else { return nobody_asked() };
-        let result = self.identity(&path, asked);
+        let result = self.identity(&path, asked.0, asked.1);
         self.step(vec![Event::Identified { path, result }])
     }
 
@@ -337,13 +364,22 @@ impl World {
         self.step(vec![Event::Identified { path, result }])
     }
 
-    fn identity(&self, path: &SharedPath, asked: Fingerprint) -> Identity {
+    fn identity(&self, path: &SharedPath, asked: Fingerprint, reading: Reading) -> Identity {
         let read_at = self.now.wall;
+        let lacks =
+            |file: &File| file.label.starts_with("half").then(|| "it ends too early".into());
+        let not_yet =
+            |file: &File, why| Identity::NotYet { stat: file.stat(), why, lacks: lacks(file) };
         match self.disk.get(path) {
             None => Identity::Gone,
+            Some(file) if file.writer && reading != Reading::Forced => not_yet(file, NotYet::Open),
+            Some(file) if reading == Reading::Glimpse => not_yet(file, NotYet::Glimpsed),
             Some(file) if file.stat().fingerprint != asked => Identity::Changed(file.stat()),
             Some(file) if file.locked => {
                 Identity::Unreadable { stat: Some(file.stat()), reason: "permission denied".into() }
+            }
+            Some(file) if reading == Reading::Arrived && !file.is_whole() => {
+                not_yet(file, NotYet::Unproved)
             }
             Some(file) if file.size == 0 => Identity::Empty(file.stat()),
             Some(file) if file.label == "text" => {
@@ -355,7 +391,18 @@ impl World {
                 read_at,
                 content: file.content(),
                 name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                incomplete: file.label.starts_with("half").then(|| "it ends too early".into()),
+                whole: match lacks(file) {
+                    Some(reason) => Whole::No { reason },
+                    None if file.label.starts_with("raw") => Whole::CannotTell,
+                    None => Whole::Yes,
+                },
+                writers: match file.disk {
+                    Disk::Proving if file.writer => Writers::Somebody,
+                    Disk::Proving => Writers::Nobody,
+                    Disk::Local | Disk::Foreign | Disk::Remote => {
+                        Writers::Unknown { why: "not on this disk".into() }
+                    }
+                },
             },
         }
     }
@@ -384,7 +431,7 @@ impl World {
         let all: std::collections::BTreeSet<SharedPath> = known.chain(there).cloned().collect();
         let see = |path: SharedPath| {
             let look = self.look(&path, None);
-            Event::Seen(Sight { folder, path, look, by_scan: true })
+            Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None })
         };
         // What could not be listed is not gone.
         let listed = |path: &SharedPath| how != ["incomplete"] || self.disk.contains_key(path);
@@ -533,9 +580,9 @@ impl World {
         for effect in step.effects {
             match effect {
                 Effect::Look { folder, path } => drop(self.looks.insert(path, folder)),
-                Effect::Identify { path, fingerprint } => {
-                    self.early.insert(path.clone(), self.identity(&path, fingerprint));
-                    self.reads.insert(path, fingerprint);
+                Effect::Identify { path, fingerprint, reading } => {
+                    self.early.insert(path.clone(), self.identity(&path, fingerprint, reading));
+                    self.reads.insert(path, (fingerprint, reading));
                 }
                 _ => {}
             }
