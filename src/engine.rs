@@ -266,7 +266,7 @@ fn facts(
 fn facts_of(command: &Command, ledger: &Ledger, facts: &mut Facts) -> Result<(), LedgerError> {
     match command {
         Command::Retry { path } => facts.row = ledger.path_row(path)?,
-        Command::RetryAll => {}
+        Command::RetryAll | Command::Pause { .. } | Command::Resume | Command::Rescan => {}
         Command::Found { key, asset } => {
             facts.upload = Some(ledger.upload_state(key)?);
             facts.taken = ledger.sent_name(&asset.asset_id)?.is_some();

@@ -48,6 +48,8 @@ fn word(notice: &Notice) -> Option<&'static str> {
         Notice::FolderBack(_) => "folder_back",
         Notice::AccountStopped { .. } => "account_stopped",
         Notice::AccountResumed { .. } => "account_resumed",
+        Notice::Paused { .. } => "paused",
+        Notice::Unpaused => "resumed",
     })
 }
 
@@ -83,7 +85,9 @@ fn path_of(notice: &Notice) -> Option<&SharedPath> {
         | Notice::FolderAway { .. }
         | Notice::FolderBack(_)
         | Notice::AccountStopped { .. }
-        | Notice::AccountResumed { .. } => None,
+        | Notice::AccountResumed { .. }
+        | Notice::Paused { .. }
+        | Notice::Unpaused => None,
     }
 }
 
@@ -127,7 +131,11 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         Notice::AccountResumed { account } => {
             put("account", json!(account.and_then(|id| email(engine, id))));
         }
-        Notice::Seen(_)
+        Notice::Paused { until } => {
+            put("until", json!(until.map(time)));
+        }
+        Notice::Unpaused
+        | Notice::Seen(_)
         | Notice::Gone(_)
         | Notice::Waits { .. }
         | Notice::Settled { .. }
@@ -174,7 +182,13 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
                 let (_, hint) = remedy(*cause, source);
                 format!("stopped   {of}{reason}{}\nhint: {hint}", next.unwrap_or_default())
             }
-            Notice::AccountResumed { .. } => "resumed   uploads go on".to_owned(),
+            Notice::AccountResumed { .. } | Notice::Unpaused => {
+                "resumed   uploads go on".to_owned()
+            }
+            Notice::Paused { until } => match until {
+                Some(until) => format!("paused    until {}", time_of_day(*until)),
+                None => "paused    until somebody says: taxiway resume".to_owned(),
+            },
             Notice::Seen(_)
             | Notice::Gone(_)
             | Notice::Settled { .. }

@@ -240,7 +240,9 @@ fn hear(
         | Notice::FolderAway { .. }
         | Notice::FolderBack(_)
         | Notice::AccountStopped { .. }
-        | Notice::AccountResumed { .. } => {}
+        | Notice::AccountResumed { .. }
+        | Notice::Paused { .. }
+        | Notice::Unpaused => {}
     }
 }
 

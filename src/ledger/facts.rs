@@ -290,7 +290,15 @@ impl Ledger {
             .collect::<std::result::Result<_, _>>()?;
         let last = "SELECT coalesce(max(id), 0) FROM attempt";
         let last_attempt = self.db.query_row(last, [], |row| row.get(0))?;
-        Ok(Remembered { open, pushes, last_attempt, stops: self.stops()? })
+        let (stops, paused) = (self.stops()?, self.paused()?);
+        Ok(Remembered { open, pushes, last_attempt, stops, paused })
+    }
+
+    /// A person's pause, and its end if it has one.
+    fn paused(&self) -> Result<Option<Option<Wall>>> {
+        let sql = "SELECT value FROM meta WHERE key = 'paused'";
+        let kept: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(kept.map(|until| until.parse().ok().map(Wall)))
     }
 
     /// What an earlier run stopped until a certain time.

@@ -140,6 +140,11 @@ impl Ledger {
                 let account = account.map_or(0, |account| account.0);
                 self.execute("DELETE FROM stop WHERE account_id = ?1", [account])
             }
+            Write::Paused { until } => {
+                let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES ('paused', ?1)";
+                self.execute(sql, [until.map_or(String::new(), |until| until.0.to_string())])
+            }
+            Write::Unpaused => self.execute("DELETE FROM meta WHERE key = 'paused'", []),
             Write::MergeAccount { from, into } => self.merge_account(*from, *into),
             Write::Scanned { folder } => {
                 let sql = "UPDATE folder SET first_scan_at = coalesce(first_scan_at, ?2)

@@ -34,6 +34,9 @@ impl Planner {
                     self.try_again(key, plan);
                 }
             }
+            Command::Pause { until } => self.begin_pause(now, until, plan),
+            Command::Resume => self.end_pause(plan),
+            Command::Rescan => self.folders.values_mut().for_each(|folder| folder.owed = true),
             Command::Forget { key } => {
                 if matches!(facts.upload, Some(UploadState::Uploaded { .. })) {
                     plan.writes.push(Write::Forget { key });

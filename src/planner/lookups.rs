@@ -98,6 +98,10 @@ impl Planner {
             account.identify_at = None;
             return;
         }
+        // How old an asset is, is told by the wall clock: not across a jump of it, nor across the
+        // time before this run.
+        let steady_since = self.clock.since.max(self.started);
+        let ages_count = listing.asked.mono.since(steady_since) >= LOOKS_MS[3];
         match listing.assets.iter().find_map(|listed| listed.asset.email()) {
             Some(email) => {
                 account.identify_at = None;
@@ -110,7 +114,9 @@ impl Planner {
                 if listing.assets.is_empty() && listing.asked.mono.since(since) >= LOOKS_MS[3] {
                     account.empty_at = Some(now.mono);
                 }
-                account.is_not.extend(&facts.established);
+                if ages_count {
+                    account.is_not.extend(&facts.established);
+                }
                 // Whoever still needs the name asks again.
                 account.identify_at = None;
                 account.identify_after = Some(now.mono.plus(LOOKS_MS[3]));

@@ -112,6 +112,8 @@ pub struct Remembered {
     pub last_attempt: i64,
     /// What stopped uploads until a certain time.
     pub stops: Vec<Stop>,
+    /// A person's pause, and its end if it has one.
+    pub paused: Option<Option<Wall>>,
 }
 
 /// A stop as it is kept, so that a restart asks nobody before the time.

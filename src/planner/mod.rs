@@ -17,6 +17,7 @@ mod lookups;
 mod media_type;
 mod message;
 pub mod pairing;
+mod pause;
 mod retry;
 pub(crate) mod sabotage;
 mod settle;
@@ -32,6 +33,7 @@ pub use doubt::LOOKS_MS;
 pub use media_type::MediaType;
 pub use message::*;
 pub use pairing::{MediaKind, Offered};
+pub use pause::Pause;
 pub use retry::{Cause, Gate, Passage, SERVER_DELAY_CAP_MS, UPLOAD_CAP_MS};
 pub use settle::certain;
 pub use types::*;
@@ -168,6 +170,10 @@ pub struct Planner {
     /// The folder whose turn it was last.
     last_served: Option<FolderId>,
     stopping: bool,
+    /// When this run began.
+    started: Mono,
+    /// A person wants nothing to begin.
+    pause: Option<Pause>,
     clock: Clock,
 }
 
@@ -212,6 +218,8 @@ impl Planner {
             next_try: None,
             last_served: None,
             stopping: false,
+            started: now.mono,
+            pause: None,
             clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
             limits,
         };
@@ -222,6 +230,7 @@ impl Planner {
             }
         }
         planner.restore_stops(remembered.stops, now);
+        planner.restore_pause(remembered.paused, now);
         let pushes = remembered.pushes.into_iter();
         for (path, push) in pushes.filter(|_| !sabotage::on(sabotage::Bug::ForgetPushes)) {
             planner.push(now, path, push);
@@ -280,6 +289,7 @@ impl Planner {
         if self.stopping {
             return plan;
         }
+        self.pause_is_over(now, &mut plan);
         while let Some((folder, path)) = self.settling.next_look(now.mono) {
             plan.effects.push(Effect::Look { folder, path });
         }
@@ -316,6 +326,7 @@ impl Planner {
             (scans, "a folder is to be scanned"),
             (self.next_try, "an upload is to be tried again"),
             (self.gates.next_due(now.mono), "a stop is to be tried"),
+            (self.pause_due(), "a pause ends"),
         ]
         .into_iter()
         .filter_map(|(at, why)| Some((at?, why)))
@@ -326,7 +337,8 @@ impl Planner {
     /// The queues that a stop keeps from being looked into.
     pub fn stopped_lanes(&self, now: Now) -> Vec<(FolderId, AccountId)> {
         let mut lanes = self.lanes();
-        lanes.retain(|(_, account)| self.gates.passage(*account, now.mono) != Passage::Open);
+        let stops = |account| self.gates.passage(account, now.mono) != Passage::Open;
+        lanes.retain(|(_, account)| self.pause.is_some() || stops(*account));
         lanes
     }
 
@@ -346,6 +358,8 @@ impl Planner {
         // One whose time came since the last poll is about to be tried.
         let gates = stopped.then(|| self.gates.next_try()).flatten();
         let next = [self.next_try, gates].into_iter().flatten().min();
+        // What may not begin is not about to.
+        let next = next.filter(|_| self.pause.is_none());
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {

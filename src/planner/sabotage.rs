@@ -102,6 +102,8 @@ bugs! {
     IgnoreServerDelay => "a_pause_that_is_not_kept",
     /// A stop ends with the process.
     ForgetStops => "stops_that_end_with_the_process",
+    /// A person's pause ends with the process.
+    ForgetPause => "a_pause_that_ends_with_the_process",
     /// The same refusal, however often, is about the files.
     IgnoreSameRefusals => "a_refusing_account_that_fails_its_files",
     /// Server errors stop nobody.

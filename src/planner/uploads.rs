@@ -57,6 +57,9 @@ impl Planner {
     /// What to choose from, if anything could be sent.
     pub fn ask(&mut self, now: Now) -> Option<Ask> {
         let room = self.room_for_attempts();
+        if self.pause.is_some() {
+            self.hungry = false;
+        }
         if !self.hungry || self.stopping || room == 0 {
             return None;
         }

@@ -8,7 +8,8 @@ use super::server::Day;
 use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
-    AccountId, Arrival, AttemptId, Event, FolderId, Identity, Now, Outcome, Send, SharedPath,
+    AccountId, Arrival, AttemptId, Command, Event, FolderId, Identity, Now, Outcome, Send,
+    SharedPath,
 };
 
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub enum Job {
     User,
     /// A person asks for something.
     Wish,
+    /// A person ends whatever pause there is.
+    Unpause,
     /// Somebody else uploads to the same account.
     Stranger,
     Chunk(PathBuf),
@@ -89,6 +92,7 @@ impl Job {
             Job::Start
             | Job::User
             | Job::Wish
+            | Job::Unpause
             | Job::Stranger
             | Job::Chunk(_)
             | Job::Overwrite(_)
@@ -182,6 +186,7 @@ impl World {
         self.disk.away.clear();
         self.fill_disk(false);
         self.after(0, Job::TokenRefused(false));
+        self.after(0, Job::Unpause);
         if self.engine.is_none() {
             self.after(0, Job::Start);
         }
@@ -195,6 +200,16 @@ impl World {
             Job::Start => return self.start(),
             Job::User => self.user(),
             Job::Wish => self.wish(inputs),
+            Job::Unpause => {
+                let paused = self.engine.as_ref().map(|engine| engine.planner().paused().is_some());
+                // What a crash takes with it is said again.
+                if paused != Some(false) {
+                    self.after(1_000, Job::Unpause);
+                }
+                if paused == Some(true) {
+                    inputs.push(event(Event::Asked(Command::Resume)));
+                }
+            }
             Job::Stranger => self.stranger(),
             Job::Chunk(path) => self.chunk(path),
             Job::Overwrite(path) => self.overwrite(path),

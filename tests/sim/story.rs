@@ -158,6 +158,12 @@ impl World {
         Some(match command {
             Command::Retry { path } => format!("retry {}", place(path)),
             Command::RetryAll => "retry all".to_owned(),
+            Command::Pause { until: None } => "pause".to_owned(),
+            Command::Pause { until: Some(at) } => {
+                format!("pause {}ms", at.since(self.now.wall).max(0))
+            }
+            Command::Resume => "resume".to_owned(),
+            Command::Rescan => "rescan".to_owned(),
             Command::Found { key, asset } => {
                 format!("found {} x{}", self.path_of(key)?, number(&asset.asset_id))
             }

@@ -65,6 +65,19 @@ impl World {
         }
     }
 
+    /// A person wants all of it to pause, to go on, or to look again.
+    fn order(&mut self, inputs: &mut Vec<Input>) {
+        let until = self.now.wall.plus(self.rng.range(1, 120_000));
+        let command = match self.rng.below(5) {
+            0 => Command::Pause { until: None },
+            1 | 2 => Command::Pause { until: Some(until) },
+            3 => Command::Resume,
+            _ => Command::Rescan,
+        };
+        self.count_wish(&command);
+        inputs.push(event(Event::Asked(command)));
+    }
+
     fn resting_file(&mut self) -> Option<PathBuf> {
         let there = |path: &PathBuf| !self.disk.away.iter().any(|root| path.starts_with(root));
         let resting = self.disk.files.iter();
@@ -184,8 +197,8 @@ impl World {
             return self.push(inputs);
         }
         let rows = self.rows();
-        if rows.is_empty() {
-            return;
+        if rows.is_empty() || self.rng.chance(15) {
+            return self.order(inputs);
         }
         let row = self.rng.pick(&rows).clone();
         let asked = match row.state {
@@ -323,6 +336,9 @@ impl World {
             Command::Found { .. } => "said to be there",
             Command::NotFound { .. } => "said not to be there",
             Command::Forget { .. } => "asked to forget",
+            Command::Pause { .. } => "paused",
+            Command::Resume => "resumed",
+            Command::Rescan => "asked to scan",
         });
     }
 

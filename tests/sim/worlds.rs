@@ -11,7 +11,8 @@ use crate::planner::sabotage::{BUG, Bug, CAUGHT};
 /// Worlds in the ordinary test command.
 const WORLDS: u64 = 10_000;
 /// What must happen in so many worlds, or they prove little.
-const HAPPENS: [&str; 1] = ["forgotten"];
+const HAPPENS: [&str; 5] =
+    ["forgotten", "paused", "file open for writing", "arrival proved", "arrival without proof"];
 /// A deliberate bug must show within so many.
 const WORLDS_TO_CATCH: u64 = 2_000;
 

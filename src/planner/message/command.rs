@@ -1,6 +1,6 @@
 //! What a person asks for.
 
-use super::super::types::{Asset, SharedPath, UploadKey};
+use super::super::types::{Asset, SharedPath, UploadKey, Wall};
 
 /// A person's wish, beside a push. What cannot be granted changes nothing: whoever passes the wish
 /// on looks at the rows before, and says why.
@@ -26,6 +26,15 @@ pub enum Command {
         /// Which upload.
         key: UploadKey,
     },
+    /// Begin no upload until then, or until [`Command::Resume`].
+    Pause {
+        /// By the wall clock; none means for ever.
+        until: Option<Wall>,
+    },
+    /// The pause is over.
+    Resume,
+    /// Scan all folders, from the start.
+    Rescan,
     /// An upload counts as never made.
     Forget {
         /// Which upload.

@@ -131,4 +131,11 @@ pub enum Notice {
         /// Which; none means all.
         account: Option<AccountId>,
     },
+    /// A person wants no upload to begin.
+    Paused {
+        /// Until then; none means until a person says otherwise.
+        until: Option<Wall>,
+    },
+    /// The pause is over.
+    Unpaused,
 }

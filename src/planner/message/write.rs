@@ -218,6 +218,13 @@ pub enum Write {
         /// Whose; none means everybody's.
         account: Option<AccountId>,
     },
+    /// Nothing begins until then; none means until a person says otherwise.
+    Paused {
+        /// By the wall clock.
+        until: Option<Wall>,
+    },
+    /// It may again.
+    Unpaused,
     /// A failed or held upload is wanted after all, as if it had never been tried.
     TryAgain {
         /// Which.

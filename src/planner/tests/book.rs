@@ -62,6 +62,7 @@ pub(super) struct Book {
     pushes: Vec<(SharedPath, Push)>,
     /// AssetIds that were forgotten, and the names they were sent under.
     former: Vec<(String, String)>,
+    paused: Option<Option<Wall>>,
     stops: BTreeMap<Option<AccountId>, Stop>,
 }
 
@@ -127,7 +128,7 @@ impl Book {
     fn facts_of_wish(&self, command: &Command, facts: &mut Facts) {
         match command {
             Command::Retry { path } => facts.row = self.path_row(path),
-            Command::RetryAll => {}
+            Command::RetryAll | Command::Pause { .. } | Command::Resume | Command::Rescan => {}
             Command::Found { key, asset } => {
                 facts.upload = Some(self.uploads[key].state.clone());
                 let has = |state: &UploadState| match state {
@@ -288,6 +289,7 @@ impl Book {
             open: open.collect(),
             pushes: self.pushes.clone(),
             stops: self.stops.values().cloned().collect(),
+            paused: self.paused,
             last_attempt: self.attempts.keys().last().map_or(0, |id| id.0),
         }
     }
@@ -355,6 +357,8 @@ impl Book {
             }
             Write::MergeAccount { from, into } => self.merge(from, into),
             Write::Scanned { .. } => {}
+            Write::Paused { until } => self.paused = Some(until),
+            Write::Unpaused => self.paused = None,
             attempt => self.apply_attempt(attempt, now),
         }
     }

@@ -17,6 +17,7 @@
 //! - `push out/cat.png a` (`force`);
 //! - `sent 1 stored x1`, `sent 1 lost`, `sent 1 429 30s`, … attempt 1 ends;
 //! - `list a x1=cat.png:10@-1h` account a's list has been read (`nothing`, `short`, `offline`);
+//! - `pause` (`pause 2s`), `resume`, `rescan`;
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
 //! - `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.
@@ -29,6 +30,7 @@ mod contents;
 mod doubts;
 mod folders;
 mod given;
+mod pauses;
 mod pushes;
 mod settle;
 mod stops;

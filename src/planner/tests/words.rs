@@ -102,6 +102,8 @@ impl Words<'_> {
                 let of = account.map_or("all".into(), |account| self.account(account));
                 format!("{of} may go on")
             }
+            Write::Paused { until } => format!("pause{}", self.when(*until)),
+            Write::Unpaused => "pause no more".into(),
             Write::Scanned { folder } => format!("folder {} was scanned", folder.0),
             attempt => self.of_attempt(attempt),
         }
@@ -178,6 +180,8 @@ impl Words<'_> {
                 format!("{} is pushed to {}", p(path), self.account(key.account))
             }
             Notice::Seen(path) => format!("seen {}", p(path)),
+            Notice::Paused { until } => format!("paused{}", self.when(*until)),
+            Notice::Unpaused => "resumed".into(),
             Notice::Waits { path, reason } => format!("waits {}: {reason}", p(path)),
             Notice::Settled { path, content } => {
                 format!("settled {} as {}", p(path), label(content.hash))

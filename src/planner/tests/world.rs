@@ -228,6 +228,13 @@ impl World {
                 let listing = self.listing(account, how);
                 self.step(vec![Event::Listed { account, listing }])
             }
+            ["pause"] => self.ask(Command::Pause { until: None }),
+            ["pause", ms] => {
+                let until = Some(self.now.wall.plus(time(ms)));
+                self.ask(Command::Pause { until })
+            }
+            ["resume"] => self.ask(Command::Resume),
+            ["rescan"] => self.ask(Command::Rescan),
             ["retry", "all"] => self.ask(Command::RetryAll),
             ["retry", path] => self.ask(Command::Retry { path: place(path) }),
             ["found", path, id] => {
