@@ -1,9 +1,9 @@
 //! Programs that write into a watched folder, each in its own way, and make pauses meanwhile.
 //!
 //! Owns the promise that no half file is ever sent, and each final content once. A writer is a real
-//! process (`writers/write.py`). A pause lasts until the daemon has seen what is there, and then
-//! until two whole files, written later and with nothing to prove their end but the quiet time,
-//! are on the server: what would be sent too early is sent by then.
+//! process (`writers/write.py`). A pause lasts until the file is known to be settling, and then
+//! until two whole files, written later and with nothing to prove their end but the quiet time, are
+//! on the server, one after the other: what would be sent too early is sent by then.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -28,9 +28,7 @@ const TELLING: &[&str] = &[
     "film.mkv",
     "vp8.webm",
     "film.avi",
-    "film.flv",
     "pcm.wav",
-    "sound.flac",
 ];
 
 /// Types that are as good when they are cut in the right places.
@@ -43,16 +41,22 @@ const SILENT: &[&str] = &[
     "fragmented.mp4",
     "live.webm",
     "streamed.wav",
+    "film.flv",
+    "sound.flac",
 ];
 
 /// What tells so, and what does not, where the way of writing matters more than the type.
 const SOME: &[&str] = &["bare.mp3", "film.ts", "picture.png", "faststart.mp4"];
+
+/// `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
+const OVERLAY: i64 = 0x794C_7630;
 
 /// A daemon, a server, and writers between them.
 struct Scene {
     server: Server,
     taxiway: Taxiway,
     daemon: Daemon,
+    folder: PathBuf,
     /// Name and hash of all that may be on the server.
     wanted: BTreeSet<(String, String)>,
     witnesses: u8,
@@ -60,21 +64,22 @@ struct Scene {
 
 impl Scene {
     fn open() -> Scene {
-        Scene::with("")
+        Scene::with("", None)
     }
 
-    fn with(settings: &str) -> Scene {
+    /// `folder`: if it is not to be in the home.
+    fn with(settings: &str, folder: Option<PathBuf>) -> Scene {
         let server = Server::start();
         let taxiway = Taxiway::with(&server);
-        let folder = section(&taxiway.folder("folder"));
-        taxiway.folder("contents");
-        taxiway.configure(&format!("{folder}settle = \"50ms\"\n{settings}"));
+        let folder = folder.unwrap_or_else(|| taxiway.folder("folder"));
+        let section = section(&folder);
+        taxiway.configure(&format!("{section}settle = \"50ms\"\n{settings}"));
         let daemon = taxiway.daemon();
-        Scene { server, taxiway, daemon, wanted: BTreeSet::new(), witnesses: 0 }
+        Scene { server, taxiway, daemon, folder, wanted: BTreeSet::new(), witnesses: 0 }
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.taxiway.path("folder").join(name)
+        self.folder.join(name)
     }
 
     /// These bytes may be sent under this name.
@@ -156,11 +161,8 @@ impl Scene {
         eventually(&format!("{way}: {settling:?} are settling"), || {
             self.nothing_half(way);
             let rows = self.taxiway.rows();
-            let seen = |path: &&Path| {
-                let size = path.metadata().expect("a file").len();
-                let row = row_of(&rows, path);
-                row.is_some_and(|row| row["state"] == "settling" && row["size"] == size)
-            };
+            let seen =
+                |path: &&Path| row_of(&rows, path).is_some_and(|row| row["state"] == "settling");
             settling.iter().all(seen).then_some(())
         });
         for _ in 0..2 {
@@ -302,7 +304,16 @@ fn a_hole_that_is_filled_later_is_not_sent() {
 
 #[test]
 fn a_file_written_through_a_mapping_is_sent_when_it_is_unmapped() {
-    delivered("map_and_write", SOME);
+    // Overlays, which containers have for disks, grant a lease on what is mapped and closed: there
+    // nothing can prove it.
+    let temporary = rustix::fs::statfs(&std::env::temp_dir()).expect("a file system");
+    if temporary.f_type as i64 != OVERLAY {
+        delivered("map_and_write", SOME);
+    }
+    let memory = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
+    let mut scene = Scene::with("", Some(memory.path().to_owned()));
+    scene.delivers("map_and_write", SOME);
+    scene.ends();
 }
 
 #[test]
@@ -367,7 +378,7 @@ fn a_file_that_is_written_over_in_place_is_whole_all_the_time_and_still_not_at_r
 
 #[test]
 fn what_a_killed_writer_leaves_fails_as_incomplete_and_is_sent_when_it_is_whole() {
-    let mut scene = Scene::with("incomplete = \"300ms\"\n");
+    let mut scene = Scene::with("incomplete = \"300ms\"\n", None);
     let read = |name: &&'static str| (*name, std::fs::read(media(name)).expect("a file"));
     let contents: Vec<_> = TELLING.iter().map(read).collect();
     scene.play("killed", &contents);
