@@ -4,7 +4,7 @@
 use crate::support::{Server, Taxiway, sparse_wav};
 
 /// The most memory that the process had resident so far, in KiB; none once it has ended.
-fn peak_kib(pid: u32) -> Option<u64> {
+pub fn peak_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").trim().parse().ok()
