@@ -251,7 +251,8 @@ fn facts(
             }
         }
         Event::Asked(command) => facts_of(command, ledger, &mut facts)?,
-        Event::Sent { .. }
+        Event::AccountKnown { .. }
+        | Event::Sent { .. }
         | Event::Listed { .. }
         | Event::ScanEnded { .. }
         | Event::ScanOwed { .. }

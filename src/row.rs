@@ -138,6 +138,11 @@ pub fn time(wall: Wall) -> String {
     }
 }
 
+/// Reads a time as [`time`] writes it.
+pub fn parsed(text: &str) -> Option<Wall> {
+    text.parse::<Timestamp>().ok().map(|time| Wall(time.as_millisecond()))
+}
+
 /// A time of day as a person here reads it.
 pub fn time_of_day(wall: Wall) -> String {
     local(wall, "%H:%M:%S")

@@ -28,6 +28,20 @@ pub fn escaped(text: &str) -> String {
     line
 }
 
+/// A number of bytes as people read it: "812 MB", "4.2 MB", "17 bytes".
+pub fn count_of_bytes(count: u64) -> String {
+    let units = [("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3)];
+    let fitting = units.map(|(unit, power)| (unit, 10_u64.pow(power)));
+    match fitting.into_iter().find(|(_, size)| count >= *size) {
+        Some((unit, size)) if count < 10 * size => {
+            format!("{}.{} {unit}", count / size, count % size * 10 / size)
+        }
+        Some((unit, size)) => format!("{} {unit}", count / size),
+        None if count == 1 => "1 byte".to_owned(),
+        None => format!("{count} bytes"),
+    }
+}
+
 /// A path as one word of a shell command; quoted only where it must be.
 pub fn shell_word(path: impl AsRef<OsStr>) -> String {
     let path = path.as_ref();

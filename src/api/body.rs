@@ -112,6 +112,7 @@ impl Body for FileBody {
             return Poll::Ready(Some(Err(cut)));
         }
         crash::point("bytes");
+        body.rate.count(bytes);
         body.left -= bytes as u64;
         Poll::Ready(Some(Ok(Frame::data(body.ready.split_to(bytes)))))
     }

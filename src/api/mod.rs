@@ -15,6 +15,7 @@ mod flow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod list;
+mod meter;
 mod rate;
 mod send;
 mod source;

@@ -1,4 +1,4 @@
-//! How fast all uploads together may go.
+//! How fast all uploads together may go, and how fast they go.
 //!
 //! Owns:
 //! - waiting uploads take turns in the order of asking, a small slice each;
@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use super::meter::Meter;
+
 /// A shared limit on bytes a second: a token bucket that saves up a tenth of a second.
 #[derive(Debug)]
 pub struct Rate {
@@ -20,6 +22,7 @@ pub struct Rate {
     changed: Notify,
     /// Fair: whoever holds it is first in line, and the others queue at the lock.
     bucket: Mutex<Bucket>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Rate {
             bytes_per_second: AtomicU64::new(limit.map_or(0, NonZeroU64::get)),
             changed: Notify::new(),
             bucket: Mutex::new(Bucket { level: 0.0, filled_at: Instant::now() }),
+            meter: Meter::new(),
         }
     }
 
@@ -56,6 +60,16 @@ impl Rate {
     /// The limit in bytes a second.
     pub fn limit(&self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.bytes_per_second.load(Ordering::Acquire))
+    }
+
+    /// How fast all uploads together went lately, in bytes a second.
+    pub fn measured(&self) -> u64 {
+        self.meter.per_second()
+    }
+
+    /// Adds bytes that have just gone out.
+    pub(super) fn count(&self, bytes: usize) {
+        self.meter.count(bytes as u64);
     }
 
     /// How many bytes to ask for in one turn.

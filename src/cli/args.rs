@@ -72,8 +72,18 @@ pub enum Command {
     Id(IdArgs),
     /// List the ledger, a path a line
     Ls(LsArgs),
+    /// Tell what the running daemon does now; the first line says whether all is done
+    Status(StatusArgs),
+    /// Wait until all that lies in the folders now is done with
+    Wait(WaitArgs),
     /// Tell the whole history of a file, and what comes next
     Why(WhyArgs),
+    /// Have the running daemon begin no upload, until it is told otherwise
+    Pause(PauseArgs),
+    /// End the pause
+    Resume,
+    /// Have the running daemon scan its folders now
+    Rescan,
     /// Try failed files again
     Retry(RetryArgs),
     /// Say what became of a held file: whether it is on Runway
@@ -162,6 +172,27 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct StatusArgs {
+    /// Go on, every second
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WaitArgs {
+    /// Give up after this time (75)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PauseArgs {
+    /// Go on by itself after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub span: Option<Duration>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::daemon::Said;
 use crate::engine::Engine;
-use crate::planner::{Notice, SharedPath, Wall};
+use crate::planner::{Notice, Wall};
 use crate::text::shown;
 
 use super::row::{RowFields, path_hex, time, time_of_day};
@@ -55,7 +55,7 @@ fn word(notice: &Notice) -> Option<&'static str> {
 
 /// The path that a notice is about, with all that the ledger knows of it.
 fn add_path(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
-    let Some(path) = path_of(notice) else { return };
+    let Some(path) = notice.path() else { return };
     object.insert("path".into(), json!(path.to_string_lossy()));
     if let Some(hex) = path_hex(path) {
         object.insert("path_hex".into(), json!(hex));
@@ -64,31 +64,6 @@ fn add_path(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
     let Ok(Value::Object(fields)) = serde_json::to_value(RowFields::of(&row)) else { return };
     let told = fields.into_iter().filter(|(key, value)| key != "schema" && !value.is_null());
     object.extend(told);
-}
-
-fn path_of(notice: &Notice) -> Option<&SharedPath> {
-    match notice {
-        Notice::Seen(path)
-        | Notice::Gone(path)
-        | Notice::Settled { path, .. }
-        | Notice::Deduplicated { path, .. }
-        | Notice::Pushed { path, .. }
-        | Notice::Uploading { path, .. }
-        | Notice::Uploaded { path, .. }
-        | Notice::Retry { path, .. }
-        | Notice::Unknown { path, .. }
-        | Notice::Failed { path, .. }
-        | Notice::Held { path, .. }
-        | Notice::Waits { path, .. }
-        | Notice::Ignored { path, .. } => Some(path),
-        Notice::Scanned { .. }
-        | Notice::FolderAway { .. }
-        | Notice::FolderBack(_)
-        | Notice::AccountStopped { .. }
-        | Notice::AccountResumed { .. }
-        | Notice::Paused { .. }
-        | Notice::Unpaused => None,
-    }
 }
 
 fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {

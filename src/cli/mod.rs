@@ -5,6 +5,7 @@
 //! - an error is one line and a hint, or one JSON object, and its exit code is one of [`Exit`].
 
 mod args;
+mod asking;
 mod config;
 mod events;
 mod ids;
@@ -40,6 +41,8 @@ pub enum Exit {
     Some = 1,
     /// The command line makes no sense.
     Usage = 2,
+    /// No daemon to talk to.
+    NoDaemon = 69,
     /// The ledger is damaged, newer than this program, or cannot be written.
     Ledger = 74,
     /// Not finished; try again.
@@ -58,7 +61,7 @@ impl Exit {
             Exit::Ledger => 5,
             Exit::Stopped => 4,
             Exit::Later => 3,
-            Exit::Some => 2,
+            Exit::Some | Exit::NoDaemon => 2,
             Exit::Usage => 1,
             Exit::Well => 0,
         };
@@ -178,7 +181,12 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Id(args) => ids::id(&common, &args),
         Command::Ls(args) => list::ls(&common, &args),
         Command::Ledger { command } => ledger::ledger(&common, command),
+        Command::Status(args) => asking::status(&common, &args),
+        Command::Wait(args) => asking::wait(&common, &args),
         Command::Why(args) => why::why(&common, &args),
+        Command::Pause(args) => asking::pause(&common, &args),
+        Command::Resume => asking::resume(&common),
+        Command::Rescan => asking::rescan(&common),
         Command::Retry(args) => wishes::retry(&common, args),
         Command::Resolve(args) => wishes::resolve(&common, args),
         Command::Forget(args) => wishes::forget(&common, args),

@@ -32,6 +32,13 @@ pub fn flush() {
     }
 }
 
+/// Begins the screen anew, if there is one.
+pub fn fresh_screen() {
+    if io::stdout().is_terminal() {
+        bytes(b"\x1b[H\x1b[J", b"");
+    }
+}
+
 /// Tells a person something.
 pub fn tell(text: &str) {
     // Whom to tell that stderr is closed?

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::{Config, Email, Flags};
+use crate::control::{PushBody, email_for, known_emails};
 use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
 use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, limits, means};
 use crate::engine::Engine;
@@ -16,6 +17,7 @@ use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, U
 use crate::text::{self, shown};
 
 use super::args::{Common, PushArgs};
+use super::asking::Daemon;
 use super::ids::{asset_of, known_or_read, resolved};
 use super::row::RowFields;
 use super::session::{Key, Server, refuse_unpaired, verdict};
@@ -41,7 +43,7 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
     let (loaded, environment) = load(common, Flags::default())?;
     let config = loaded.config;
     let known = ledger_path(&config.state_dir);
-    let emails = emails(&config, Ledger::read(&known)?.as_ref())?;
+    let emails = known_emails(&config, Ledger::read(&known)?.as_ref())?;
     let mut wanted = files
         .into_iter()
         .map(|file| want(&config, &args, &emails, file))
@@ -50,13 +52,16 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
     let patience = args.timeout.unwrap_or(Duration::MAX / 4);
     let lock = match Lock::take(&config.state_dir, Role::Push, patience.min(DAY)) {
         Ok(lock) => lock,
-        Err(held) => return beside(common, &config, &mut wanted, held),
+        Err(held) => return beside(common, &config, &args, &mut wanted, held),
     };
     let server = Server::open(&config, common.sandbox)?;
     let ended = send(common, &config, &args, &server, key, &lock, &mut wanted);
     server.close();
     ended
 }
+
+/// Files that the daemon is asked for in one request.
+const PATHS_AT_ONCE: usize = 100;
 
 /// Nobody waits for a lock longer than this.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -68,20 +73,6 @@ fn files_from_stdin() -> Result<Vec<PathBuf>, Failure> {
     Ok(names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec()))).collect())
 }
 
-/// The e-mails of all accounts that are known of.
-fn emails(config: &Config, ledger: Option<&Ledger>) -> Result<Vec<Email>, Failure> {
-    let mut emails: Vec<Email> =
-        config.folders.iter().filter_map(|folder| folder.email.clone()).collect();
-    emails.extend(config.api.email.clone());
-    if let Some(ledger) = ledger {
-        let known = ledger.accounts()?.into_iter();
-        emails.extend(known.filter_map(|(_, email)| email?.parse().ok()));
-    }
-    emails.sort();
-    emails.dedup();
-    Ok(emails)
-}
-
 /// Finds the file's path and account.
 fn want(
     config: &Config,
@@ -90,32 +81,25 @@ fn want(
     given: PathBuf,
 ) -> Result<Wanted, Failure> {
     let path = resolved(&given);
-    let folder = path.as_ref().ok().and_then(|path| config.folder_of(path));
-    let email = args.email.clone().or_else(|| match folder {
-        Some(folder) => folder.email.clone(),
-        None => config.api.email.clone(),
-    });
-    let email = match (email, folder, emails) {
-        (Some(email), _, _) => Some(email),
-        (None, Some(_), _) | (None, None, []) => None,
-        (None, None, [only]) => Some(only.clone()),
-        (None, None, several) => {
-            let names: Vec<String> = several.iter().map(Email::to_string).collect();
-            let message = format!("which account is {} for?", shown(&given));
-            let hint = format!("add --email, one of: {}", names.join(", "));
-            return Err(Failure::new(Exit::Usage, message, hint));
-        }
-    };
+    let at = path.as_deref().unwrap_or(&given);
+    let email = email_for(config, args.email.as_ref(), emails, at).map_err(|several| {
+        let names: Vec<String> = several.iter().map(Email::to_string).collect();
+        let message = format!("which account is {} for?", shown(&given));
+        let hint = format!("add --email, one of: {}", names.join(", "));
+        Failure::new(Exit::Usage, message, hint)
+    })?;
     let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
     let wrong = path.as_ref().err().map(text::reason).or(directory);
     let path = path.ok().map(SharedPath::from);
     Ok(Wanted { given, path, email, wrong, asset_id: None })
 }
 
-/// Somebody else has the ledger: what it knows can still be answered.
+/// Somebody else has the ledger: what it knows can still be answered, and a daemon takes the rest
+/// over.
 fn beside(
     common: &Common,
     config: &Config,
+    args: &PushArgs,
     wanted: &mut [Wanted],
     held: LockError,
 ) -> Result<Exit, Failure> {
@@ -127,11 +111,78 @@ fn beside(
             file.asset_id = asset_of(ledger.as_ref(), hash, email)?;
         }
     }
+    let mut exit = Exit::Well;
     if wanted.iter().any(|file| file.asset_id.is_none()) {
-        return Err(held.into());
+        if !matches!(held, LockError::Held { daemon: true, .. }) {
+            return Err(held.into());
+        }
+        exit = hand_over(common, args, wanted)?;
     }
+    let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
     print(common, ledger.as_ref(), wanted)?;
-    Ok(Exit::Well)
+    if exit == Exit::Well { Ok(exit) } else { Err(unfinished(common, wanted, exit)) }
+}
+
+/// Has the daemon upload what has no assetId yet, and takes its answers in.
+fn hand_over(common: &Common, args: &PushArgs, wanted: &mut [Wanted]) -> Result<Exit, Failure> {
+    let daemon = Daemon::of(common)?;
+    let until = args.timeout.map(|timeout| Instant::now() + timeout);
+    let mut exit = Exit::Well;
+    // Files that go to one account go in one request, and their answers keep its order.
+    let mut emails: Vec<Option<Email>> = wanted.iter().map(|file| file.email.clone()).collect();
+    emails.sort();
+    emails.dedup();
+    for file in wanted.iter().filter(|file| file.wrong.is_some()) {
+        debug_assert!(file.asset_id.is_none());
+        exit = exit.worst(Exit::Some);
+    }
+    for email in emails {
+        let mut files: Vec<&mut Wanted> = wanted
+            .iter_mut()
+            .filter(|file| file.asset_id.is_none() && file.wrong.is_none() && file.email == email)
+            .collect();
+        for files in files.chunks_mut(PATHS_AT_ONCE) {
+            exit = exit.worst(ask(&daemon, args, email.as_ref(), until, files)?);
+        }
+    }
+    Ok(exit)
+}
+
+fn ask(
+    daemon: &Daemon<'_>,
+    args: &PushArgs,
+    email: Option<&Email>,
+    until: Option<Instant>,
+    files: &mut [&mut Wanted],
+) -> Result<Exit, Failure> {
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    let paths = files.iter().filter_map(|file| file.path.as_deref());
+    let hex = |path: &std::path::Path| {
+        path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let body = PushBody {
+        // Exactly, and in their order.
+        paths_hex: paths.map(hex).collect(),
+        email: email.map(|email| email.as_str().to_owned()),
+        name: args.name.clone(),
+        force: args.force,
+        timeout: left.map(|left| format!("{}ms", left.as_millis())),
+        ..PushBody::default()
+    };
+    let body = serde_json::to_value(&body).unwrap_or_default();
+    let patience = left.unwrap_or(DAY * 365).saturating_add(Duration::from_secs(60));
+    let rows = daemon.ask("/v1/push", Some(&body), patience)?;
+    let mut exit = Exit::Well;
+    for (file, row) in files.iter_mut().zip(rows) {
+        file.asset_id = row["asset_id"].as_str().map(str::to_owned);
+        file.wrong = row["reason"].as_str().map(str::to_owned);
+        exit = exit.worst(match (&file.asset_id, row["state"].as_str()) {
+            (Some(_), _) => Exit::Well,
+            (None, Some("failed" | "held" | "ignored")) => Exit::Some,
+            (None, _) => Exit::Later,
+        });
+    }
+    Ok(exit)
 }
 
 fn send(

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::config::{Config, Environment, Flags};
-use crate::control::{Place, Server};
+use crate::control::{Heard, Place, Server};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
     Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Task, dry_means,
@@ -133,7 +133,18 @@ fn live(
         if !std::mem::replace(&mut greeted, true) {
             greet(common, config, server);
         }
-        let mut say = speaker(common, &clock, task.once, source.to_owned());
+        let mut speak = speaker(common, &clock, task.once, source.to_owned());
+        let mut say = |said: Said<'_>, engine: &Engine| {
+            if let Some(control) = control.filter(|control| control.has_listeners()) {
+                let json = events::json(said, engine, clock.now().wall);
+                let notice = match said {
+                    Said::Notice(notice) => Some(notice.clone()),
+                    Said::Idle => None,
+                };
+                control.hear(Heard { notice, json: json.map(|event| event.to_string()) });
+            }
+            speak(said, engine);
+        };
         announce(common, &clock, "started");
         let (ended, engine) = session.run(task, &mut say);
         match (ended, engine) {

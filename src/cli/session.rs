@@ -159,6 +159,11 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
             told.get_or_insert(failure);
         }
     }
+    if planner.paused().is_some() {
+        exit = exit.worst(Exit::Later);
+        let failure = Failure::new(Exit::Later, "uploads are paused", "taxiway resume");
+        told.get_or_insert(failure);
+    }
     if let Some((_, reason)) = planner.away().next() {
         exit = exit.worst(Exit::Later);
         let hint = "mount the disk or make the directory, then run again";

@@ -72,7 +72,32 @@ async fn once(place: &Place, wish: &Wish) -> Result<Vec<Answer>, ClientError> {
     }
 }
 
+/// Asks the daemon that listens at a place, and gives status and body of its answer. With a body
+/// it is a POST, else a GET. `patience`: how long the answer may take.
+///
+/// # Errors
+/// See [`ClientError`].
+pub fn request(
+    place: &Place,
+    path: &str,
+    body: Option<String>,
+    patience: Duration,
+) -> Result<(u16, String), ClientError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ClientError::NoAnswer(error.to_string()))?;
+    runtime.block_on(sent(place, path, body, patience))
+}
+
 async fn post(place: &Place, path: &str, body: String) -> Result<(u16, String), ClientError> {
+    sent(place, path, Some(body), ANSWER_PATIENCE).await
+}
+
+async fn sent(
+    place: &Place,
+    path: &str,
+    body: Option<String>,
+    patience: Duration,
+) -> Result<(u16, String), ClientError> {
     place.check().map_err(ClientError::Nobody)?;
     let connected = timeout(CONNECT_PATIENCE, UnixStream::connect(&place.socket)).await;
     let stream = match connected {
@@ -80,20 +105,27 @@ async fn post(place: &Place, path: &str, body: String) -> Result<(u16, String), 
         Ok(Err(error)) => return Err(ClientError::Nobody(error)),
         Err(_) => return Err(no_answer("it does not take the connection")),
     };
-    let answered = timeout(ANSWER_PATIENCE, exchange(stream, path, body)).await;
+    let answered = timeout(patience, exchange(stream, path, body)).await;
     let answered = answered.map_err(|_| no_answer("it takes too long"))?;
     answered.map_err(|error| no_answer(&error))
 }
 
-async fn exchange(stream: UnixStream, path: &str, body: String) -> Result<(u16, String), String> {
+async fn exchange(
+    stream: UnixStream,
+    path: &str,
+    body: Option<String>,
+) -> Result<(u16, String), String> {
     let (mut sender, connection) =
         handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     // It ends with the exchange; what went wrong shows there.
     tokio::spawn(connection);
-    let request = Request::post(path)
+    let request = match &body {
+        Some(_) => Request::post(path).header(CONTENT_TYPE, "application/json"),
+        None => Request::get(path),
+    };
+    let request = request
         .header(HOST, "taxiway")
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body))
+        .body(Body::from(body.unwrap_or_default()))
         .map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
     let status = response.status().as_u16();

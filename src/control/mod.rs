@@ -14,21 +14,29 @@
 mod alone;
 mod client;
 mod forgotten;
+mod listing;
 mod place;
+mod pushing;
 mod refusal;
 mod routes;
 mod server;
+mod status;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod why;
 mod wire;
 mod wish;
 
 pub use alone::grant;
-pub use client::{ClientError, ask};
+pub use client::{ClientError, ask, request};
 pub use forgotten::Forgotten;
 pub use place::Place;
+pub use pushing::{PushBody, email_for, known_emails};
 pub use refusal::Refusal;
 pub use server::Server;
+pub use status::{AccountStatus, Counts, FolderStatus, Status, UploadStatus};
+pub use stream::Heard;
 pub use why::{Next, absence, decided_by, history_json, next};
 pub use wish::{Answer, Judged, Verdict, Wish, asset};

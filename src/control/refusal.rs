@@ -39,6 +39,10 @@ pub(super) enum No {
     TooLarge,
     /// The daemon cannot at this moment.
     NotNow,
+    /// It is not finished, and may be later.
+    Unfinished,
+    /// Uploads are stopped by what only a person can mend.
+    Stopped,
     /// The daemon cannot.
     Broken,
     /// The ledger does not have it.
@@ -58,6 +62,8 @@ impl Refusal {
             No::TooSlow => (408, 75),
             No::TooLarge => (413, 2),
             No::NotNow => (503, 75),
+            No::Unfinished => (504, 75),
+            No::Stopped => (409, 77),
             No::Broken => (500, 74),
             No::Unknown => (404, 1),
             No::OtherState => (409, 1),

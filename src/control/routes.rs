@@ -16,18 +16,24 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use axum::routing::{get, post};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::listing::Question;
+use super::pushing::push;
 use super::refusal::{No, Refusal};
+use super::status::{Daemon, Status};
+use super::stream::{BEHIND_MOST, Heard, stream};
+use super::waiting::wait;
 use super::why::{absence, history_json};
 use super::wire::{self, Call};
 use super::wish::{Answer, Judged, Wish};
 use crate::config::Config;
-use crate::daemon::Message;
+use crate::daemon::{Clock, Message, View, Wanted};
 use crate::daemon::lock::ledger_path;
 use crate::ledger::{Ledger, LedgerError};
-use crate::planner::Command;
+use crate::planner::{Command, Wall};
 
 /// The most that a body may have, in bytes.
 const BODY_MOST: usize = 1 << 20;
@@ -37,17 +43,78 @@ const GRANT_PATIENCE: Duration = Duration::from_secs(30);
 /// What all answers are made from.
 #[derive(Debug)]
 pub(super) struct App {
-    config: Config,
+    config: Arc<Config>,
     ledger: PathBuf,
-    patience: Duration,
+    pub(super) patience: Duration,
     /// None until the first session begins.
     session: watch::Sender<Option<Sender<Message>>>,
+    heard: broadcast::Sender<Arc<Heard>>,
+    daemon: Daemon,
+    /// The server ends.
+    ended: CancellationToken,
 }
 
 impl App {
-    pub(super) fn new(config: Config, patience: Duration) -> App {
+    pub(super) fn new(config: Config, patience: Duration, ended: CancellationToken) -> App {
         let ledger = ledger_path(&config.state_dir);
-        App { config, ledger, patience, session: watch::Sender::default() }
+        let daemon = Daemon {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at: Clock::start().now().wall,
+        };
+        App {
+            config: Arc::new(config),
+            ledger,
+            patience,
+            session: watch::Sender::default(),
+            heard: broadcast::Sender::new(BEHIND_MOST),
+            daemon,
+            ended,
+        }
+    }
+
+    /// The wall clock.
+    fn now(&self) -> Wall {
+        Clock::start().now().wall
+    }
+
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    /// Whether anybody listens.
+    pub(super) fn has_listeners(&self) -> bool {
+        self.heard.receiver_count() > 0
+    }
+
+    /// Tells whoever listens.
+    pub(super) fn hear(&self, heard: Heard) {
+        // Without a listener there is nobody to tell.
+        let _ = self.heard.send(Arc::new(heard));
+    }
+
+    pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Heard>> {
+        self.heard.subscribe()
+    }
+
+    /// How things stand.
+    pub(super) async fn view(&self) -> Result<View, Refusal> {
+        let (reply, view) = oneshot::channel();
+        self.send(Message::View(reply)).await?;
+        replied(view).await
+    }
+
+    /// Hands files over to the loop; on disk when this returns.
+    pub(super) async fn hand_over(&self, files: Vec<Wanted>) -> Result<(), Refusal> {
+        let (reply, done) = oneshot::channel();
+        self.send(Message::Push(files, reply)).await?;
+        replied(done).await
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Refusal> {
+        let session = self.session().await;
+        let sent = session.is_some_and(|session| session.send(message).is_ok());
+        if sent { Ok(()) } else { Err(not_now()) }
     }
 
     pub(super) fn tell(&self, session: Sender<Message>) {
@@ -62,25 +129,28 @@ impl App {
     }
 
     /// Has the loop grant commands, in one step that is on disk when this returns.
-    async fn grant(&self, commands: Vec<Command>) -> Result<(), Refusal> {
-        let not_now = || {
-            let words = "the daemon is ending, or cannot write its ledger now";
-            Refusal::new(No::NotNow, words, AGAIN)
-        };
-        let session = self.session().await;
+    pub(super) async fn grant(&self, commands: Vec<Command>) -> Result<(), Refusal> {
         let (reply, granted) = oneshot::channel();
-        let ask = Message::Ask(commands, reply);
-        if session.is_none_or(|session| session.send(ask).is_err()) {
-            return Err(not_now());
-        }
-        match timeout(GRANT_PATIENCE, granted).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(not_now()),
-            Err(_) => {
-                Err(Refusal::new(No::NotNow, "the daemon is busy, and may still do it", AGAIN))
-            }
-        }
+        self.send(Message::Ask(commands, reply)).await?;
+        replied(granted).await
     }
+}
+
+async fn replied<T>(reply: oneshot::Receiver<T>) -> Result<T, Refusal> {
+    match timeout(GRANT_PATIENCE, reply).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(_)) => Err(not_now()),
+        Err(_) => Err(Refusal::new(No::NotNow, "the daemon is busy, and may still do it", AGAIN)),
+    }
+}
+
+fn not_now() -> Refusal {
+    Refusal::new(No::NotNow, "the daemon is ending, or cannot write its ledger now", AGAIN)
+}
+
+/// The ledger, to be read; none if there is none yet.
+pub(super) fn read_ledger(app: &App) -> Result<Option<Ledger>, Refusal> {
+    Ledger::read(&app.ledger).map_err(unreadable)
 }
 
 /// The service of every connection.
@@ -95,11 +165,123 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(Call::Resolve.path(), wish(Call::Resolve))
         .route(Call::Forget.path(), wish(Call::Forget))
         .route("/v1/why", get(why))
+        .route("/v1/status", get(status))
+        .route("/v1/ledger", get(listing))
+        .route("/v1/events", get(events))
+        .route("/healthz", get(health))
+        .route("/v1/pause", post(pause))
+        .route("/v1/resume", order(Command::Resume))
+        .route("/v1/rescan", order(Command::Rescan))
+        .route(
+            "/v1/wait",
+            post(|State(app): State<Arc<App>>, request: Request| async move {
+                answer(wait(app, request.into_body()).await)
+            }),
+        )
+        .route(
+            "/v1/push",
+            post(|State(app): State<Arc<App>>, request: Request| async move {
+                answer(push(app, request.into_body()).await)
+            }),
+        )
         .fallback(|| async { refused(&Refusal::new(No::Nowhere, "there is no such path", HINT)) })
         .method_not_allowed_fallback(|| async {
             refused(&Refusal::new(No::OtherMethod, "this path takes another method", HINT))
         })
         .with_state(app)
+}
+
+/// Something to do that needs no words.
+fn order(command: Command) -> axum::routing::MethodRouter<Arc<App>> {
+    post(move |State(app): State<Arc<App>>| async move {
+        let done = app.grant(vec![command]).await;
+        answer(match done {
+            Ok(()) => standing(&app).await.map(|status| vec![Answer::Granted(status)]),
+            Err(refusal) => Err(refusal),
+        })
+    })
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PauseBody {
+    #[serde(rename = "for")]
+    span: Option<String>,
+}
+
+async fn pause(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(paused(app, request.into_body()).await)
+}
+
+async fn paused(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refusal> {
+    let body = whole(body, app.patience).await?;
+    let PauseBody { span } = wire::read_or_default(&body)?;
+    let span = span.as_deref().map(wire::duration).transpose()?;
+    let until = span.map(|span| {
+        let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Clock::start().now().wall.plus(span_ms)
+    });
+    app.grant(vec![Command::Pause { until }]).await?;
+    Ok(vec![Answer::Granted(standing(&app).await?)])
+}
+
+async fn status(State(app): State<Arc<App>>) -> Response {
+    answer(standing(&app).await.map(|status| vec![Answer::Granted(status)]))
+}
+
+/// How things stand, as one object.
+async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
+    let view = app.view().await?;
+    blocking(app, move |app| {
+        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
+        let status = Status::of(&view, &ledger, &app.daemon).map_err(unreadable)?;
+        Ok(serde_json::to_string(&status).unwrap_or_default())
+    })
+    .await
+}
+
+/// The loop turns, and what it wrote last is on disk; `?strict`: and nothing needs a person.
+async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let strict = match query.as_deref().unwrap_or_default() {
+        "" => false,
+        "strict" => true,
+        _ => {
+            let words = "the only parameter is strict";
+            return refused(&Refusal::new(No::Senseless, words, HINT));
+        }
+    };
+    // A step that is on disk: what it asks for changes nothing but that.
+    let turned = app.grant(Vec::new()).await;
+    let health = match turned {
+        Ok(()) if strict => standing(&app).await.and_then(|status| {
+            let status: Status = serde_json::from_str(&status).map_err(|_| not_now())?;
+            match status.state.as_str() {
+                "attention" => Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status")),
+                _ => Ok(()),
+            }
+        }),
+        other => other,
+    };
+    let healthy = r#"{"schema":1,"healthy":true}"#.to_owned();
+    answer(health.map(|()| vec![Answer::Granted(healthy)]))
+}
+
+async fn listing(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let lines = blocking(&app, move |app| {
+        let question = Question::read(&query.unwrap_or_default())?;
+        match read_ledger(app)? {
+            Some(ledger) => question.answer(&ledger).map_err(unreadable),
+            None => Ok(String::new()),
+        }
+    });
+    match lines.await {
+        Ok(lines) => respond(200, lines),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+async fn events(State(app): State<Arc<App>>) -> Response {
+    stream(app.listen(), app.ended.clone())
 }
 
 const HINT: &str = "taxiway --help";
@@ -124,7 +306,7 @@ async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, R
 }
 
 /// A body, if it comes soon and is no larger than it may be.
-async fn whole(body: Body, patience: Duration) -> Result<Bytes, Refusal> {
+pub(super) async fn whole(body: Body, patience: Duration) -> Result<Bytes, Refusal> {
     let too_large = || {
         let words = format!("the body is cut off, or has more than {BODY_MOST} bytes");
         Refusal::new(No::TooLarge, words, HINT)
@@ -153,7 +335,7 @@ async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response
 }
 
 /// Runs something that reads from disk, where it holds nobody up.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -165,7 +347,7 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
-fn unreadable(error: LedgerError) -> Refusal {
+pub(super) fn unreadable(error: LedgerError) -> Refusal {
     Refusal::new(No::Broken, error.to_string(), error.hint())
 }
 

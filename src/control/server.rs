@@ -30,6 +30,7 @@ use tower::ServiceExt as _;
 
 use super::place::Place;
 use super::routes::{self, App};
+use super::stream::{Endless, Heard};
 use crate::config::Config;
 use crate::daemon::Message;
 
@@ -54,7 +55,7 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Bounds {
         Bounds {
-            connections: 32,
+            connections: 64,
             patience: Duration::from_secs(10),
             grace: Duration::from_millis(500),
         }
@@ -91,14 +92,24 @@ impl Server {
             let _inside = runtime.enter();
             UnixListener::from_std(listener)?
         };
-        let app = Arc::new(App::new(config.clone(), bounds.patience));
         let cancel = CancellationToken::new();
+        let app = Arc::new(App::new(config.clone(), bounds.patience, cancel.clone()));
         let serving = serve(listener, Arc::clone(&app), bounds, cancel.clone());
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();
         })?;
         Ok(Server { app, socket: place.socket, cancel, thread: Some(thread) })
+    }
+
+    /// Whether anybody listens to what happens.
+    pub fn has_listeners(&self) -> bool {
+        self.app.has_listeners()
+    }
+
+    /// Tells whoever listens.
+    pub fn hear(&self, heard: Heard) {
+        self.app.hear(heard);
     }
 
     /// From now on wishes go to this session.
@@ -180,7 +191,12 @@ async fn connection(stream: UnixStream, router: Router, bounds: Bounds, cancel: 
         let (router, told) = (router.clone(), Arc::clone(&told));
         async move {
             let response = router.oneshot(request.map(Body::new)).await;
-            told.notify_one();
+            let endless = |response: &axum::response::Response| {
+                response.extensions().get::<Endless>().is_some()
+            };
+            if !response.as_ref().is_ok_and(endless) {
+                told.notify_one();
+            }
             response
         }
     });

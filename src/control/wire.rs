@@ -159,19 +159,57 @@ pub(super) fn answers(status: u16, body: &str) -> Option<Vec<Answer>> {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn path_asked(query: &str) -> Result<PathBuf, Refusal> {
-    let mut path = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if key != "path" || path.is_some() {
-            return Err(senseless(&format!("unknown parameter {key:?}: path is the only one")));
-        }
-        path = Some(decoded(value).ok_or_else(|| senseless("path is not percent-encoded"))?);
-    }
-    let path = path.ok_or_else(|| senseless("the parameter path is missing"))?;
+    let path = parameters(query, &["path"])?.into_iter().next();
+    let (_, path) = path.ok_or_else(|| senseless("the parameter path is missing"))?;
     file(PathBuf::from(OsString::from_vec(path)))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+/// The parameters of a query, percent-decoded; each is one of `known`, and comes at most once.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parameters<'a>(
+    query: &str,
+    known: &[&'a str],
+) -> Result<Vec<(&'a str, Vec<u8>)>, Refusal> {
+    let mut found: Vec<(&str, Vec<u8>)> = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some(key) = known.iter().find(|known| **known == key) else {
+            let known = known.join(", ");
+            return Err(senseless(&format!("unknown parameter {key:?}: there is {known}")));
+        };
+        if found.iter().any(|(other, _)| other == key) {
+            return Err(senseless(&format!("{key} comes more than once")));
+        }
+        let value = decoded(value);
+        let value = value.ok_or_else(|| senseless(&format!("{key} is not percent-encoded")))?;
+        found.push((key, value));
+    }
+    Ok(found)
+}
+
+/// Reads a body that may be left out.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Refusal> {
+    if body.is_empty() { Ok(T::default()) } else { read(body) }
+}
+
+/// A time such as `30s`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn duration(text: &str) -> Result<std::time::Duration, Refusal> {
+    crate::config::parse_duration(text).map_err(|why| senseless(&format!("a time: {why}")))
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| senseless(&format!("the body: {error}")))
 }
 
@@ -180,11 +218,15 @@ fn written(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn senseless(words: &str) -> Refusal {
+pub(super) fn senseless(words: &str) -> Refusal {
     Refusal::new(No::Senseless, crate::text::escaped(words), "taxiway --help")
 }
 
-fn files(paths: Vec<String>, paths_hex: Vec<String>) -> Result<Vec<PathBuf>, Refusal> {
+/// The files that a body names.
+///
+/// # Errors
+/// What is wrong with them.
+pub(super) fn files(paths: Vec<String>, paths_hex: Vec<String>) -> Result<Vec<PathBuf>, Refusal> {
     if paths.len() + paths_hex.len() > PATHS_MOST {
         return Err(senseless(&format!("more than {PATHS_MOST} paths")));
     }

@@ -190,6 +190,17 @@ impl Hands {
         });
     }
 
+    /// Bytes that the connection took of each upload that has begun.
+    pub fn sent(&self) -> BTreeMap<AttemptId, u64> {
+        let flights = self.flights();
+        flights.iter().map(|(id, flight)| (*id, flight.sent.load(Ordering::Relaxed))).collect()
+    }
+
+    /// How fast all uploads together went over the last seconds.
+    pub fn bytes_per_second(&self) -> u64 {
+        self.reach.rate.measured()
+    }
+
     /// Ends what can be ended: bodies that are not whole, reads that are under way.
     pub fn abort(&self) {
         self.abort.cancel();

@@ -118,7 +118,10 @@ fn read(
     };
     let whole = match completeness {
         Completeness::Complete => Whole::Yes,
-        Completeness::CannotTell => Whole::CannotTell,
+        Completeness::CannotTell => match unwritten(file, size, &facts, &writers)? {
+            Some(reason) => Whole::No { reason: format!("incomplete: {reason}") },
+            None => Whole::CannotTell,
+        },
         Completeness::Incomplete { reason } => {
             Whole::No { reason: format!("incomplete: {reason}") }
         }
@@ -165,7 +168,14 @@ fn not_yet(reading: Reading, writers: &Writers, inspection: &Inspection) -> Opti
 fn writers(file: &File, stat: Stat) -> Writers {
     match stat.disk {
         Disk::Proving => evidence::writers(file),
-        Disk::Local => Writers::Unknown { why: "this system has no way to ask".into() },
+        // Who is seen to write does; who is not may do so all the same.
+        Disk::Local => match evidence::writers(file) {
+            Writers::Somebody => Writers::Somebody,
+            Writers::Nobody | Writers::Unknown { .. } => {
+                let name = scan::file_system_of(file).name;
+                Writers::Unknown { why: format!("not for sure on {name}") }
+            }
+        },
         Disk::Foreign | Disk::Remote => {
             Writers::Unknown { why: format!("not on {}", scan::file_system_of(file).name) }
         }
@@ -194,6 +204,22 @@ fn contents(
         Err(HashError::Cancelled) => return Ok(None),
     };
     Ok(Some((hash, walk.map_or(facts.completeness.clone(), Walk::finish))))
+}
+
+/// What says that the end of a file was set aside and not written yet, in words. A file may rightly
+/// end with zeros: they count only where nobody can prove that no one writes.
+fn unwritten(
+    file: &File,
+    size: u64,
+    facts: &Facts,
+    writers: &Writers,
+) -> io::Result<Option<String>> {
+    match writers {
+        Writers::Nobody => media::hole_at_end(file, size),
+        Writers::Somebody | Writers::Unknown { .. } => {
+            media::unwritten_tail(file, size, facts.media_type)
+        }
+    }
 }
 
 fn lacks(completeness: Completeness) -> Option<String> {

@@ -12,6 +12,7 @@ mod identify;
 pub mod lock;
 mod named;
 mod setup;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -29,6 +30,7 @@ pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, identify, sent_name};
 pub use named::{keyed, known_or_read, resolved};
+pub use view::{FolderNow, StopView, Uploading, View};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
 
 /// Messages taken into one step at most.
@@ -50,8 +52,25 @@ pub enum Message {
     /// A person asks for something; all of it goes into one step, and is answered when that
     /// is on disk. If it never will be, the reply is dropped.
     Ask(Vec<Command>, Reply),
+    /// A person hands files over by name; answered when that is on disk.
+    Push(Vec<Wanted>, Reply),
+    /// How do things stand?
+    View(tokio::sync::oneshot::Sender<View>),
     /// A person, or the system, wants the run to end.
     Stop,
+}
+
+/// A file that a person hands over by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The file.
+    pub path: SharedPath,
+    /// The account's e-mail, in lower case; none means the nameless one.
+    pub email: Option<String>,
+    /// The name to send, if it is not to be the file's own.
+    pub name: Option<String>,
+    /// Also what looks incomplete.
+    pub force: bool,
 }
 
 /// Where an answer goes.
@@ -193,7 +212,10 @@ impl Session {
 
     /// One step, and its effects begun.
     fn step(&mut self, incoming: Incoming, say: &mut Say<'_>) -> Result<(), LedgerError> {
-        let Incoming { inputs, replies } = incoming;
+        let Incoming { mut inputs, replies, pushed, asked } = incoming;
+        for file in pushed {
+            inputs.extend(self.handed_over(file)?);
+        }
         let listed: Vec<FolderId> = inputs
             .iter()
             .filter_map(|input| match input {
@@ -218,9 +240,25 @@ impl Session {
             // Whoever asked may have gone away meanwhile.
             let _ = reply.send(());
         }
+        for reply in asked {
+            let _ = reply.send(self.view());
+        }
         self.crowded.extend(listed);
         self.let_walks_go_on();
         Ok(())
+    }
+
+    /// What follows from a file that a person hands over: its account may be a new one.
+    fn handed_over(&self, file: Wanted) -> Result<[Input; 2], LedgerError> {
+        let ledger = self.engine.ledger();
+        let account = match &file.email {
+            Some(email) => ledger.account(Some(email))?,
+            None => ledger.default_account()?,
+        };
+        let Wanted { path, email, name, force } = file;
+        let push = Push { account, force, name };
+        let known = Event::AccountKnown { account, email };
+        Ok([known, Event::Pushed { path, push }].map(Input::Event))
     }
 
     /// A walk may hand on another stretch when there is room for all its files. A memory that
@@ -320,6 +358,9 @@ impl Session {
 struct Incoming {
     inputs: Vec<Input>,
     replies: Vec<Reply>,
+    pushed: Vec<Wanted>,
+    /// Who wants to know how things stand.
+    asked: Vec<tokio::sync::oneshot::Sender<View>>,
 }
 
 impl Incoming {
@@ -333,6 +374,11 @@ impl Incoming {
                 self.inputs.extend(events.map(Input::Event));
                 self.replies.push(reply);
             }
+            Message::Push(files, reply) => {
+                self.pushed.extend(files);
+                self.replies.push(reply);
+            }
+            Message::View(reply) => self.asked.push(reply),
             Message::Stop => return true,
         }
         false

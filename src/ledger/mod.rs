@@ -40,7 +40,7 @@ pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use verify::{Fault, Totals};
-pub use views::{AttemptRow, Filter, Row, State};
+pub use views::{AttemptRow, Filter, Noted, Row, State};
 
 /// The schema, step by step. Append only.
 const MIGRATIONS: [&str; 2] = [
@@ -193,9 +193,8 @@ impl Ledger {
     /// # Errors
     /// See [`LedgerError`].
     pub fn default_account(&self) -> Result<AccountId, LedgerError> {
-        let kept = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'default_account'";
-        if let Some(id) = self.db.query_row(kept, [], |row| row.get(0)).optional()? {
-            return Ok(AccountId(id));
+        if let Some(id) = self.kept_default_account()? {
+            return Ok(id);
         }
         let id = self.account(None)?;
         self.db.execute(
@@ -213,6 +212,15 @@ impl Ledger {
         let mut all = self.db.prepare_cached("SELECT id, email FROM account ORDER BY id")?;
         let rows = all.query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The account of a folder without an e-mail, if it was ever asked for.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn kept_default_account(&self) -> Result<Option<AccountId>, LedgerError> {
+        let kept = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'default_account'";
+        Ok(self.db.query_row(kept, [], |row| row.get(0)).optional()?.map(AccountId))
     }
 
     /// The row of a watched folder, made if there is none, and whether it was ever scanned to

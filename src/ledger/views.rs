@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row as SqlRow, params};
 use super::facts::hash;
 use super::step::{bytes, join};
 use super::{Ledger, LedgerError};
-use crate::planner::{ContentHash, FolderId, Wall};
+use crate::planner::{AccountId, ContentHash, FolderId, Wall};
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -116,6 +116,21 @@ pub struct Row {
     pub gone_at: Option<Wall>,
 }
 
+/// How the paths stand that somebody waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Files that do not rest yet.
+    pub settling: u64,
+    /// Accounts that some are still to be sent to, or in doubt on, and how many.
+    pub waiting: Vec<(AccountId, u64)>,
+    /// All of them.
+    pub files: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those that are held.
+    pub held: u64,
+}
+
 /// One attempt, for tests and for the history of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptRow {
@@ -140,6 +155,8 @@ pub struct Filter {
     pub folders: Vec<FolderId>,
     /// Also paths that are gone, if they were uploaded.
     pub with_gone: bool,
+    /// Only where path, name, assetId or hash holds this text (lower case).
+    pub text: Option<String>,
 }
 
 /// An upload's state in SQL. `?1` says whether the newest run holds the lock.
@@ -194,9 +211,26 @@ impl Ledger {
         &self,
         filter: &Filter,
         running: bool,
+        each: impl FnMut(Row) -> std::ops::ControlFlow<()>,
+    ) -> Result<()> {
+        self.each_row_after(filter, running, None, each)
+    }
+
+    /// The same, from behind a path on; from the first if the ledger does not have it.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn each_row_after(
+        &self,
+        filter: &Filter,
+        running: bool,
+        behind: Option<&Path>,
         mut each: impl FnMut(Row) -> std::ops::ControlFlow<()>,
     ) -> Result<()> {
-        let mut after = 0;
+        let mut after = match behind {
+            Some(path) => self.path_id(path)?.unwrap_or(0),
+            None => 0,
+        };
         loop {
             let page = self.page(filter, running, after, PAGE);
             let page = page.map_err(|error| self.name_in(error))?;
@@ -206,7 +240,8 @@ impl Ledger {
             after = last.id;
             for row in page {
                 let wanted = filter.state.is_none_or(|state| state == row.state)
-                    && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under));
+                    && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under))
+                    && filter.text.as_ref().is_none_or(|text| holds(&row, text));
                 if wanted && each(row).is_break() {
                     return Ok(());
                 }
@@ -269,6 +304,44 @@ impl Ledger {
         Ok((counts, bytes_left))
     }
 
+    /// The number of the newest path of these folders; 0 if there is none.
+    pub fn newest_path(&self, folders: &[FolderId]) -> Result<i64> {
+        let sql = format!(
+            "SELECT coalesce(max(id), 0) FROM path WHERE folder_id IN ({})",
+            listed(folders)
+        );
+        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
+    }
+
+    /// How the paths of these folders stand that were there when `upto` was the newest.
+    pub fn noted(&self, folders: &[FolderId], upto: i64) -> Result<Noted> {
+        let list = listed(folders);
+        let count = |state: &str| -> Result<u64> {
+            let sql = format!(
+                "SELECT count(*) FROM path p LEFT JOIN upload u ON u.id = p.upload_id
+                 WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL AND {state}"
+            );
+            Ok(self.db.query_row(&sql, [upto], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        };
+        let sql = format!(
+            "SELECT u.account_id, count(*) FROM path p JOIN upload u ON u.id = p.upload_id
+             WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL
+               AND u.asset_id IS NULL AND u.failed_at IS NULL AND u.held_at IS NULL
+             GROUP BY u.account_id"
+        );
+        let mut found = self.db.prepare(&sql)?;
+        let waiting = found.query_map([upto], |row| {
+            Ok((AccountId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()))
+        })?;
+        Ok(Noted {
+            settling: count("p.status = 'settling'")?,
+            waiting: waiting.collect::<std::result::Result<_, _>>()?,
+            files: count("1")?,
+            failed: count("(p.status = 'failed' OR u.failed_at IS NOT NULL)")?,
+            held: count("u.held_at IS NOT NULL")?,
+        })
+    }
+
     /// The assetIds of a content: the account's e-mail and the id.
     pub fn assets_of(&self, hash: ContentHash) -> Result<Vec<(Option<String>, String)>> {
         let sql = "SELECT t.email, u.asset_id FROM content c
@@ -317,6 +390,19 @@ impl Ledger {
         let id = found.query_row([bytes(root.as_os_str())], |row| row.get(0)).optional()?;
         Ok(id.map(FolderId))
     }
+}
+
+fn listed(folders: &[FolderId]) -> String {
+    folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// Whether a row has this text in what a person would search for.
+fn holds(row: &Row, text: &str) -> bool {
+    let path = row.path.to_string_lossy();
+    let hash = row.hash.map(|hash| hash.to_string());
+    let fields = [Some(path.as_ref()), row.name.as_deref(), row.asset_id.as_deref()];
+    let mut fields = fields.into_iter().flatten().chain(hash.as_deref());
+    fields.any(|field| field.to_lowercase().contains(text))
 }
 
 pub(super) fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

@@ -50,7 +50,7 @@ use std::path::Path;
 
 use crate::planner::MediaType;
 
-pub use tail::unwritten_tail;
+pub use tail::{hole_at_end, unwritten_tail};
 pub use walk::Walk;
 
 /// What a look into a file found.

@@ -16,6 +16,22 @@ use crate::planner::MediaType;
 /// that is shorter must be zeros in whole.
 const ZEROS_LEAST: u64 = 4096;
 
+/// Why the end of a file of `size` bytes was never written: "the last 1.2 MB are a hole". None if it
+/// is no hole, where a file system knows none, and if the file has another size by now.
+///
+/// # Errors
+///
+/// Those of the file system.
+pub fn hole_at_end(file: &File, size: u64) -> io::Result<Option<String>> {
+    if size == 0 || file.metadata()?.len() != size {
+        return Ok(None);
+    }
+    Ok(hole::trailing(file, size)?.map(|start| match size - start {
+        all if all == size => "the whole file is a hole".into(),
+        len => format!("the last {} are a hole", human(len)),
+    }))
+}
+
 /// How far zeros are followed from the end, in bytes, to say how many they are.
 const ZEROS_MOST: u64 = 1024 * 1024;
 
@@ -29,16 +45,11 @@ const ZEROS_MOST: u64 = 1024 * 1024;
 ///
 /// Those of the file system.
 pub fn unwritten_tail(file: &File, size: u64, media_type: MediaType) -> io::Result<Option<String>> {
+    let hole = hole_at_end(file, size)?;
+    if hole.is_some() || media_type == MediaType::Wav {
+        return Ok(hole);
+    }
     if size == 0 || file.metadata()?.len() != size {
-        return Ok(None);
-    }
-    if let Some(start) = hole::trailing(file, size)? {
-        return Ok(Some(match size - start {
-            all if all == size => "the whole file is a hole".into(),
-            len => format!("the last {} are a hole", human(len)),
-        }));
-    }
-    if media_type == MediaType::Wav {
         return Ok(None);
     }
     let zeros = trailing_zeros(file, size)?;

@@ -244,6 +244,10 @@ impl Planner {
         let mut plan = Plan::default();
         match event {
             Event::Seen(sight) => self.seen(now, sight, facts.row, &mut plan),
+            Event::AccountKnown { account, email } => {
+                let new = || Account { email, ..Account::default() };
+                self.accounts.entry(account).or_insert_with(new);
+            }
             Event::Pushed { path, push } => {
                 plan.writes.push(Write::PushAsked { path: path.clone(), push: push.clone() });
                 self.push(now, path, push);
@@ -390,6 +394,16 @@ impl Planner {
     /// Folders whose root is away, and why.
     pub fn away(&self) -> impl Iterator<Item = (FolderId, &str)> {
         self.folders.iter().filter_map(|(id, folder)| Some((*id, folder.away.as_deref()?)))
+    }
+
+    /// What is in flight: the file, and its bytes.
+    pub fn in_flight_now(&self) -> impl Iterator<Item = (AttemptId, &SharedPath, u64)> {
+        self.flights.iter().map(|(attempt, flight)| (*attempt, &flight.path, flight.size))
+    }
+
+    /// Whether a folder is being scanned, or is to be as soon as there is room.
+    pub fn scans_owed(&self) -> bool {
+        self.folders.values().any(|folder| folder.scanning || folder.owed)
     }
 
     /// Whether nothing is in flight: a stop needs to wait for nothing.

@@ -105,6 +105,27 @@ impl Cause {
         }
     }
 
+    /// Whether time alone does not mend it.
+    pub fn needs_person(self) -> bool {
+        match self {
+            Cause::Token | Cause::Subscription | Cause::Account | Cause::Refused => true,
+            Cause::Rate | Cause::Server | Cause::Offline => false,
+        }
+    }
+
+    /// What has happened, for a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Cause::Token => "the token is refused",
+            Cause::Subscription => "the subscription has ended",
+            Cause::Account => "the Runway account is in trouble",
+            Cause::Rate => "the server asked to slow down",
+            Cause::Refused => "the account refuses every file",
+            Cause::Server => "the server is in trouble",
+            Cause::Offline => "no connection",
+        }
+    }
+
     /// The cause of this word.
     pub fn parse(word: &str) -> Option<Cause> {
         let all = [

@@ -149,7 +149,7 @@ pub enum Disk {
     /// Its times are this machine's, and the kernel knows of everybody who has a file open for
     /// writing.
     Proving,
-    /// Its times are this machine's; who writes cannot be asked.
+    /// Its times are this machine's; that nobody writes cannot be proved.
     Local,
     /// It is this machine's alone, but its times are coarse, or of another making.
     Foreign,

@@ -14,6 +14,13 @@ use super::Command;
 pub enum Event {
     /// A path was looked at, for whatever reason.
     Seen(Sight),
+    /// The ledger has this account; it may be a new one.
+    AccountKnown {
+        /// Its row.
+        account: AccountId,
+        /// Its e-mail, in lower case; none while that is to be learnt.
+        email: Option<String>,
+    },
     /// A person asked for this file by name.
     Pushed {
         /// The file.

@@ -139,3 +139,31 @@ pub enum Notice {
     /// The pause is over.
     Unpaused,
 }
+
+impl Notice {
+    /// The file that it is about, if it is about one.
+    pub fn path(&self) -> Option<&SharedPath> {
+        match self {
+            Notice::Seen(path)
+            | Notice::Gone(path)
+            | Notice::Settled { path, .. }
+            | Notice::Deduplicated { path, .. }
+            | Notice::Pushed { path, .. }
+            | Notice::Uploading { path, .. }
+            | Notice::Uploaded { path, .. }
+            | Notice::Retry { path, .. }
+            | Notice::Unknown { path, .. }
+            | Notice::Failed { path, .. }
+            | Notice::Held { path, .. }
+            | Notice::Waits { path, .. }
+            | Notice::Ignored { path, .. } => Some(path),
+            Notice::Scanned { .. }
+            | Notice::FolderAway { .. }
+            | Notice::FolderBack(_)
+            | Notice::AccountStopped { .. }
+            | Notice::AccountResumed { .. }
+            | Notice::Paused { .. }
+            | Notice::Unpaused => None,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `taxiway status`, `wait`, `pause`, `resume` and `rescan`: what the running daemon is asked.
+//!
+//! Owns:
+//! - a daemon that is not there is told from one that does not answer, and is told with what to
+//!   type;
+//! - a pause that outlived its daemon can be ended without one.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, Environment, Flags};
+use crate::control::{ClientError, Place, Refusal, Status, grant, request};
+use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
+use crate::daemon::{Clock, limits};
+use crate::ledger::Ledger;
+use crate::planner::Command;
+use crate::row::{parsed, time_of_day};
+use crate::text::{count_of_bytes, escaped};
+
+use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
+use super::session::SANDBOX_SERVER;
+use super::{Exit, Failure, again, load, output};
+
+/// How long an answer may take that needs no work.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a daemon that has the lock and does not listen yet is waited for.
+const DAEMON_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a wait may take whose end is not given.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3_600);
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often `--watch` looks.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// A daemon to be asked.
+pub(super) struct Daemon<'a> {
+    common: &'a Common,
+    pub(super) config: Config,
+    environment: Environment,
+}
+
+impl<'a> Daemon<'a> {
+    /// The daemon of this configuration, running or not.
+    pub(super) fn of(common: &'a Common) -> Result<Daemon<'a>, Failure> {
+        let (loaded, environment) = load(common, Flags::default())?;
+        Ok(Daemon { common, config: loaded.config, environment })
+    }
+
+    /// Asks it. One that has just begun is waited for.
+    pub(super) fn ask(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<Vec<Value>, Failure> {
+        let place = Place::of(&self.config.state_dir, self.environment.runtime_dir.as_deref());
+        let until = Instant::now() + DAEMON_PATIENCE;
+        let (status, text) = loop {
+            let body = body.map(Value::to_string);
+            match request(&place, path, body, patience) {
+                Ok(answer) => break answer,
+                Err(ClientError::Nobody(_))
+                    if Instant::now() < until && self.is_there() => std::thread::sleep(PAUSE),
+                Err(ClientError::Nobody(_)) => return Err(self.nobody()),
+                Err(error @ ClientError::NoAnswer(_)) => {
+                    let hint = again(self.common, "ls");
+                    return Err(Failure::new(Exit::Later, error.to_string(), hint));
+                }
+            }
+        };
+        if status >= 400 {
+            return Err(match serde_json::from_str::<Refusal>(text.trim()) {
+                Ok(refusal) => self.refused(refusal),
+                Err(_) => {
+                    let words = format!("the daemon answers {status}");
+                    Failure::new(Exit::Later, words, again(self.common, "status"))
+                }
+            });
+        }
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    fn is_there(&self) -> bool {
+        let taken = Lock::take(&self.config.state_dir, Role::Wish, Duration::ZERO);
+        matches!(taken, Err(LockError::Held { daemon: true, .. }))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Failure {
+        let exit = match refusal.exit {
+            1 => Exit::Some,
+            2 => Exit::Usage,
+            74 => Exit::Ledger,
+            77 => Exit::Stopped,
+            78 => Exit::Config,
+            _ => Exit::Later,
+        };
+        Failure::new(exit, refusal.error, refusal.hint)
+    }
+
+    fn nobody(&self) -> Failure {
+        let message = "no daemon runs with this configuration";
+        Failure::new(Exit::NoDaemon, message, again(self.common, "run"))
+    }
+}
+
+/// Runs `taxiway status`.
+pub fn status(common: &Common, args: &StatusArgs) -> Result<Exit, Failure> {
+    let daemon = Daemon::of(common)?;
+    loop {
+        let answer = daemon.ask("/v1/status", None, PATIENCE)?;
+        let answer = answer.into_iter().next().unwrap_or_default();
+        if common.json {
+            output::line(&answer.to_string());
+        } else {
+            let status: Status = serde_json::from_value(answer).map_err(|error| {
+                let words = format!("the daemon's answer is not understood: {error}");
+                Failure::new(Exit::Later, words, "restart the daemon: it may be another version")
+            })?;
+            if args.watch {
+                output::fresh_screen();
+            }
+            tell(&status);
+        }
+        output::flush();
+        if !args.watch {
+            return Ok(Exit::Well);
+        }
+        std::thread::sleep(WATCH_EVERY);
+    }
+}
+
+fn tell(status: &Status) {
+    let now = Clock::start().now().wall;
+    output::line(&status.line(now));
+    let counts = &status.counts;
+    let known = [
+        (counts.uploaded, "uploaded"),
+        (counts.uploading, "uploading"),
+        (counts.queued, "queued"),
+        (counts.settling, "settling"),
+        (counts.unknown, "unknown"),
+        (counts.failed, "failed"),
+        (counts.held, "held"),
+        (counts.ignored, "ignored"),
+    ];
+    let some = known.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = some.map(|(count, word)| format!("{count} {word}")).collect();
+    output::line(&format!("files     {}", if words.is_empty() { "none".into() } else { words.join(", ") }));
+    for folder in &status.folders {
+        let scanned = folder.last_scan_at.as_deref().and_then(parsed);
+        let scanned = scanned.map_or("not scanned yet".to_owned(), |at| {
+            format!("scanned {}", time_of_day(at))
+        });
+        let missed = match folder.missed_by_events {
+            0 => String::new(),
+            missed => format!(", {missed} missed by events"),
+        };
+        let why = folder.reason.as_deref().map(|why| format!(": {}", escaped(why)));
+        output::line(&format!(
+            "folder    {}  {}, {scanned}{missed}{}",
+            escaped(&folder.path),
+            folder.mode,
+            why.unwrap_or_default()
+        ));
+    }
+    for account in &status.accounts {
+        let email = account.email.as_deref().unwrap_or("learnt from the first upload");
+        let until = account.until.as_deref().and_then(parsed);
+        let until = until.map(|at| format!(", next try {}", time_of_day(at)));
+        let why = account.reason.as_deref().map(|why| format!(": {}", escaped(why)));
+        output::line(&format!(
+            "account   {email}  {}{}{}",
+            account.state,
+            until.unwrap_or_default(),
+            why.unwrap_or_default()
+        ));
+    }
+    for upload in &status.uploading {
+        let percent = (100 * upload.sent.min(upload.size)).checked_div(upload.size).unwrap_or(0);
+        let size = count_of_bytes(upload.size);
+        output::line(&format!("uploading {percent:>3}% of {size}  {}", escaped(&upload.path)));
+    }
+}
+
+/// Runs `taxiway wait`.
+pub fn wait(common: &Common, args: &WaitArgs) -> Result<Exit, Failure> {
+    let daemon = Daemon::of(common)?;
+    let body = match args.timeout {
+        Some(timeout) => json!({ "timeout": format!("{}ms", timeout.as_millis()) }),
+        None => json!({}),
+    };
+    let patience = args.timeout.unwrap_or(FOR_EVER).saturating_add(PATIENCE);
+    let answer = daemon.ask("/v1/wait", Some(&body), patience)?.into_iter().next();
+    let answer = answer.unwrap_or_default();
+    if common.json {
+        output::line(&answer.to_string());
+        output::flush();
+    }
+    let count = |field: &str| answer[field].as_u64().unwrap_or(0);
+    let (failed, held) = (count("failed"), count("held"));
+    let files = |count: u64, state: &str| match count {
+        1 => format!("1 file is {state}"),
+        several => format!("{several} files are {state}"),
+    };
+    let words = [(failed, "failed"), (held, "held")];
+    let words = words.into_iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = words.map(|(count, state)| files(count, state)).collect();
+    if words.is_empty() {
+        return Ok(Exit::Well);
+    }
+    let state = if failed > 0 { "failed" } else { "held" };
+    let hint = again(common, &format!("ls --state {state}"));
+    Err(Failure::new(Exit::Some, words.join(", "), hint))
+}
+
+/// Runs `taxiway pause`.
+pub fn pause(common: &Common, args: &PauseArgs) -> Result<Exit, Failure> {
+    let body = match args.span {
+        Some(span) => json!({ "for": format!("{}ms", span.as_millis()) }),
+        None => json!({}),
+    };
+    order(common, "/v1/pause", &body)
+}
+
+/// Runs `taxiway resume`.
+pub fn resume(common: &Common) -> Result<Exit, Failure> {
+    match order(common, "/v1/resume", &json!({})) {
+        Err(failure) if failure.exit == Exit::NoDaemon => {
+            if resume_here(common)? {
+                if common.quiet == 0 {
+                    output::tell("the pause is over; no daemon runs");
+                }
+                return Ok(Exit::Well);
+            }
+            Err(failure)
+        }
+        done => done,
+    }
+}
+
+/// Ends a pause that an earlier daemon left. False if there is none.
+fn resume_here(common: &Common) -> Result<bool, Failure> {
+    let daemon = Daemon::of(common)?;
+    let config = &daemon.config;
+    let paused = Ledger::read(&ledger_path(&config.state_dir))?;
+    let paused = paused.map(|ledger| ledger.remembered()).transpose()?;
+    if paused.is_none_or(|remembered| remembered.paused.is_none()) {
+        return Ok(false);
+    }
+    let lock = Lock::take(&config.state_dir, Role::Wish, DAEMON_PATIENCE)?;
+    let base_url = config.api.base_url.as_str();
+    let server = if common.sandbox { SANDBOX_SERVER } else { base_url };
+    let now = Clock::start().now();
+    let ledger = Ledger::open(&lock.ledger_path(), server, std::process::id(), now.wall)?;
+    grant(ledger, limits(config), vec![Command::Resume], now)?;
+    Ok(true)
+}
+
+/// Runs `taxiway rescan`.
+pub fn rescan(common: &Common) -> Result<Exit, Failure> {
+    order(common, "/v1/rescan", &json!({}))
+}
+
+/// Has something done, and shows how things stand then.
+fn order(common: &Common, path: &str, body: &Value) -> Result<Exit, Failure> {
+    let answer = Daemon::of(common)?.ask(path, Some(body), PATIENCE)?.into_iter().next();
+    let answer = answer.unwrap_or_default();
+    if common.json {
+        output::line(&answer.to_string());
+    } else if let Ok(status) = serde_json::from_value::<Status>(answer)
+        && common.quiet == 0
+    {
+        output::tell(&status.line(Clock::start().now().wall));
+    }
+    output::flush();
+    Ok(Exit::Well)
+}

@@ -1,0 +1,307 @@
+//! How things stand, in one object for programs and one line for people.
+//!
+//! Owns:
+//! - the first line is the truth: whether all is done, and if not, what is waited for and until
+//!   when, or what a person must do;
+//! - "done" is said only when nothing settles, waits, goes out or is in doubt, no scan is owed and
+//!   no root is away.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::View;
+use crate::ledger::{Ledger, LedgerError, State};
+use crate::planner::{AccountId, Cause, FolderId};
+use crate::row::{parsed, time, time_of_day};
+use crate::text::{count_of_bytes, escaped};
+
+/// The answer of `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    schema: u8,
+    /// The daemon's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it began.
+    pub started_at: String,
+    /// `idle`, `busy`, `paused`, `offline` or `attention`.
+    pub state: String,
+    /// Whether all is done.
+    pub done: bool,
+    /// Why not, in words.
+    pub reason: Option<String>,
+    /// When what waits is tried again, if that is known.
+    pub next_try_at: Option<String>,
+    /// Files of the folders by state.
+    pub counts: Counts,
+    /// Bytes of what is queued, going out, or in doubt.
+    pub bytes_left: u64,
+    /// How fast all uploads together went over the last seconds.
+    pub bytes_per_second: u64,
+    /// The folders.
+    pub folders: Vec<FolderStatus>,
+    /// The accounts.
+    pub accounts: Vec<AccountStatus>,
+    /// What is going out.
+    pub uploading: Vec<UploadStatus>,
+}
+
+/// How many files are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub settling: u64,
+    pub queued: u64,
+    pub uploading: u64,
+    pub unknown: u64,
+    pub uploaded: u64,
+    pub failed: u64,
+    pub held: u64,
+    pub ignored: u64,
+}
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderStatus {
+    /// Its root.
+    pub path: String,
+    /// The account it goes to.
+    pub account: Option<String>,
+    /// `events`, `poll` or `away`.
+    pub mode: String,
+    /// When a scan of it last saw everything.
+    pub last_scan_at: Option<String>,
+    /// Files in this run of which events should have told, and only scans did.
+    pub missed_by_events: u64,
+    /// Why it is polled or away, in words.
+    pub reason: Option<String>,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Its e-mail; null until it is learnt.
+    pub email: Option<String>,
+    /// `ok`, `auth`, `subscription`, `broken`, `rate`, `refused` or `server`.
+    pub state: String,
+    /// When it is tried again.
+    pub until: Option<String>,
+    /// What it answered.
+    pub reason: Option<String>,
+}
+
+/// A file that is going out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadStatus {
+    /// The file.
+    pub path: String,
+    /// Bytes that the connection took.
+    pub sent: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+/// What a daemon is asked from.
+#[derive(Debug, Clone)]
+pub(super) struct Daemon {
+    pub version: &'static str,
+    pub pid: u32,
+    pub started_at: crate::planner::Wall,
+}
+
+impl Counts {
+    fn of(counts: [u64; 8]) -> Counts {
+        let of = |state: State| counts[state as usize];
+        Counts {
+            settling: of(State::Settling),
+            queued: of(State::Queued),
+            uploading: of(State::Uploading),
+            unknown: of(State::Unknown),
+            uploaded: of(State::Uploaded),
+            failed: of(State::Failed),
+            held: of(State::Held),
+            ignored: of(State::Ignored),
+        }
+    }
+
+    /// Files that are not done and need no person.
+    fn open(&self) -> u64 {
+        self.settling + self.queued + self.uploading + self.unknown
+    }
+}
+
+impl Status {
+    /// Puts together what the loop and the ledger say.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn of(view: &View, ledger: &Ledger, daemon: &Daemon) -> Result<Status, LedgerError> {
+        let ids: Vec<FolderId> = view.folders.iter().map(|folder| folder.id).collect();
+        let (counts, bytes_left) = ledger.counts(&ids, true)?;
+        let counts = Counts::of(counts);
+        let emails: BTreeMap<AccountId, Option<String>> = ledger.accounts()?.into_iter().collect();
+        let email = |id: AccountId| emails.get(&id).cloned().flatten();
+        let mut folders = Vec::new();
+        for folder in &view.folders {
+            let root = ledger.root_of(folder.id)?.unwrap_or_default();
+            folders.push(FolderStatus {
+                path: root.to_string_lossy().into_owned(),
+                account: email(folder.account),
+                mode: folder.mode.to_owned(),
+                last_scan_at: folder.last_scan_at.map(time),
+                missed_by_events: folder.missed_by_events,
+                reason: folder.reason.clone(),
+            });
+        }
+        let mut status = Status {
+            schema: 1,
+            version: daemon.version.into(),
+            pid: daemon.pid,
+            started_at: time(daemon.started_at),
+            state: String::new(),
+            done: view.done && counts.open() == 0,
+            reason: None,
+            next_try_at: view.next_try_at.map(time),
+            counts,
+            bytes_left,
+            bytes_per_second: view.bytes_per_second,
+            folders,
+            accounts: accounts(view, &emails),
+            uploading: view
+                .uploading
+                .iter()
+                .map(|upload| UploadStatus {
+                    path: upload.path.to_string_lossy().into_owned(),
+                    sent: upload.sent,
+                    size: upload.size,
+                })
+                .collect(),
+        };
+        status.judge(view);
+        Ok(status)
+    }
+
+    /// The state, and the reason for not being done.
+    fn judge(&mut self, view: &View) {
+        let stop = view.stops.iter().find(|stop| stop.account.is_none());
+        let offline = stop.filter(|stop| stop.cause == Cause::Offline);
+        let person = view.stops.iter().find(|stop| stop.cause.needs_person());
+        let attention = person.is_some() || self.counts.failed + self.counts.held > 0;
+        self.state = match () {
+            () if view.paused.is_some() => "paused",
+            () if person.is_some() => "attention",
+            () if offline.is_some() && self.counts.open() > 0 => "offline",
+            () if !self.done => "busy",
+            () if attention => "attention",
+            () => "idle",
+        }
+        .to_owned();
+        let away = self.folders.iter().find(|folder| folder.mode == "away");
+        self.reason = match (view.paused, person.or(stop).or(view.stops.first()), away) {
+            (Some(None), _, _) => Some("paused until somebody says: taxiway resume".into()),
+            (Some(Some(until)), _, _) => Some(format!("paused until {}", time_of_day(until))),
+            (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
+                Some(format!("{}: {}", stop.cause.words(), escaped(&stop.reason)))
+            }
+            (None, _, Some(away)) => {
+                let why = away.reason.as_deref().unwrap_or("it is not there");
+                Some(format!("{} is away: {}", escaped(&away.path), escaped(why)))
+            }
+            (None, _, None) => None,
+        };
+        self.done &= self.reason.is_none() || self.counts.open() == 0 && away.is_none();
+    }
+
+    /// The first line for a person. `at`: when this was asked.
+    pub fn line(&self, at: crate::planner::Wall) -> String {
+        let counts = &self.counts;
+        let waiting = counts.queued + counts.unknown;
+        let next = self.next_try_at.as_deref().and_then(parsed).map(time_of_day);
+        let next = next.map(|at| format!(", next try {at}")).unwrap_or_default();
+        let person = match (counts.failed, counts.held) {
+            (0, 0) => String::new(),
+            (failed, 0) => format!("; {} failed", files(failed)),
+            (0, held) => format!("; {} held", files(held)),
+            (failed, held) => format!("; {} failed, {} held", files(failed), held),
+        };
+        let open = match (counts.uploading, waiting, counts.settling) {
+            (0, 0, 0) => None,
+            (0, 0, settling) => Some(format!("{} settling", files(settling))),
+            (0, waiting, _) => Some(format!("{} waiting{next}", files(waiting))),
+            (uploading, waiting, settling) => {
+                Some(self.going(uploading, uploading + waiting + settling))
+            }
+        };
+        let reason = self.reason.as_deref();
+        let said = match (self.state.as_str(), open, reason) {
+            ("paused", open, Some(reason)) => match open {
+                Some(open) => format!("{reason}; {open}"),
+                None => reason.to_owned(),
+            },
+            ("attention", Some(open), Some(reason)) => format!("{reason}; {open}"),
+            ("attention", None, Some(reason)) => reason.to_owned(),
+            (_, Some(open), Some(reason)) => format!("{open}: {reason}"),
+            (_, Some(open), None) => open,
+            (_, None, Some(reason)) => reason.to_owned(),
+            (_, None, None) if self.done => format!("all done as of {}", time_of_day(at)),
+            (_, None, None) => "looking for new files".to_owned(),
+        };
+        format!("{said}{person}")
+    }
+
+    /// "uploading 2 of 14 files, 120 MB left, 4.2 MB/s, about 30 s".
+    fn going(&self, uploading: u64, all: u64) -> String {
+        let sent: u64 = self.uploading.iter().map(|upload| upload.sent.min(upload.size)).sum();
+        let left = self.bytes_left.saturating_sub(sent);
+        let mut line = format!(
+            "uploading {uploading} of {}, {} left",
+            files(all),
+            count_of_bytes(left)
+        );
+        if let Some(seconds) = left.checked_div(self.bytes_per_second) {
+            line += &format!(
+                ", {}/s, about {}",
+                count_of_bytes(self.bytes_per_second),
+                about(seconds)
+            );
+        }
+        line
+    }
+}
+
+fn accounts(view: &View, emails: &BTreeMap<AccountId, Option<String>>) -> Vec<AccountStatus> {
+    let of_all = view.stops.iter().find(|stop| stop.account.is_none());
+    let used = |id: &AccountId| view.folders.iter().any(|folder| folder.account == *id);
+    let stopped = |id: &AccountId| view.stops.iter().any(|stop| stop.account == Some(*id));
+    let shown = emails.iter().filter(|(id, _)| used(id) || stopped(id));
+    let account = |(id, email): (&AccountId, &Option<String>)| {
+        let own = view.stops.iter().find(|stop| stop.account == Some(*id));
+        let stop = of_all.filter(|stop| stop.cause != Cause::Offline).or(own);
+        AccountStatus {
+            email: email.clone(),
+            state: stop.map_or("ok", |stop| stop.cause.as_str()).to_owned(),
+            until: stop.and_then(|stop| stop.until).map(time),
+            reason: stop.map(|stop| stop.reason.clone()),
+        }
+    };
+    shown.map(account).collect()
+}
+
+fn files(count: u64) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+/// A time as one says it: "30 s", "12 min", "3 h".
+fn about(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "1 s".to_owned(),
+        2..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3_600)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! How things stand, as the loop sees them: one look at planner and hands.
+//!
+//! Owns:
+//! - a view is of one moment, between two steps.
+
+use crate::planner::{AccountId, AttemptId, Cause, FolderId, Gate, Now, SharedPath, Wall, Watching};
+
+use super::{PATIENCE_MS, Session};
+
+/// How things stand at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Nothing settling, nothing to send that may be sent, no scan owed, no root away.
+    pub done: bool,
+    /// A folder is being scanned, or is to be as soon as there is room.
+    pub scans_owed: bool,
+    /// When what waits is tried again, if that is known.
+    pub next_try_at: Option<Wall>,
+    /// A person's pause, and its end if it has one.
+    pub paused: Option<Option<Wall>>,
+    /// What stops uploads.
+    pub stops: Vec<StopView>,
+    /// The folders.
+    pub folders: Vec<FolderNow>,
+    /// What is going out, or about to.
+    pub uploading: Vec<Uploading>,
+    /// How fast all uploads together went over the last seconds.
+    pub bytes_per_second: u64,
+}
+
+/// Something that stops uploads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopView {
+    /// Whose; none means everybody's.
+    pub account: Option<AccountId>,
+    /// Why.
+    pub cause: Cause,
+    /// In words.
+    pub reason: String,
+    /// When it is tried again; none means not by time alone.
+    pub until: Option<Wall>,
+}
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderNow {
+    /// Which.
+    pub id: FolderId,
+    /// Where it goes.
+    pub account: AccountId,
+    /// `events`, `poll` or `away`.
+    pub mode: &'static str,
+    /// Why it is polled or away, in words.
+    pub reason: Option<String>,
+    /// When a scan of it last saw everything.
+    pub last_scan_at: Option<Wall>,
+    /// Files of which events should have told, and only scans did.
+    pub missed_by_events: u64,
+}
+
+/// A file that is going out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploading {
+    /// The file.
+    pub path: SharedPath,
+    /// Bytes that the connection took.
+    pub sent: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+impl Session {
+    /// How things stand.
+    pub(super) fn view(&self) -> View {
+        let now = self.clock.now();
+        let planner = self.engine.planner();
+        let rest = self.engine.rest(now, PATIENCE_MS);
+        let of_all = planner.stop_of_all().map(|gate| stop(now, None, gate));
+        let of_accounts = planner.stops().map(|(id, gate)| stop(now, Some(id), gate));
+        let stops: Vec<StopView> = of_all.into_iter().chain(of_accounts).collect();
+        let opens = stops.iter().filter_map(|stop| stop.until);
+        let next = rest.next.map(|at| now.wall.plus(at.since(now.mono)));
+        let sent = self.hands.sent();
+        let sent_of = |attempt: AttemptId| sent.get(&attempt).copied();
+        let flights = planner.in_flight_now();
+        let uploading = flights.filter_map(|(attempt, path, size)| {
+            Some(Uploading { path: path.clone(), sent: sent_of(attempt)?, size })
+        });
+        View {
+            done: rest.done,
+            scans_owed: planner.scans_owed(),
+            next_try_at: next.into_iter().chain(opens).min(),
+            paused: planner.paused().map(|pause| pause.until),
+            uploading: uploading.collect(),
+            folders: self.folders_now(),
+            bytes_per_second: self.hands.bytes_per_second(),
+            stops,
+        }
+    }
+
+    fn folders_now(&self) -> Vec<FolderNow> {
+        let views = self.engine.planner().folder_views();
+        let folder = views.map(|view| {
+            let (mode, reason) = match (view.away, view.watching) {
+                (Some(away), _) => ("away", Some(away.to_owned())),
+                (None, Watching::Events) => ("events", None),
+                (None, Watching::Polled { reason }) => ("poll", Some(reason.clone())),
+                // It is there, and its watch is not armed yet.
+                (None, Watching::Nothing { reason }) => ("poll", Some(reason.clone())),
+            };
+            FolderNow {
+                id: view.folder,
+                account: view.account,
+                mode,
+                reason,
+                last_scan_at: view.last_scan_at,
+                missed_by_events: view.missed_by_events,
+            }
+        });
+        folder.collect()
+    }
+}
+
+fn stop(now: Now, account: Option<AccountId>, gate: &Gate) -> StopView {
+    StopView {
+        account,
+        cause: gate.cause,
+        reason: gate.reason.clone(),
+        until: gate.until.map(|at| now.wall.plus(at.since(now.mono).max(0))),
+    }
+}
