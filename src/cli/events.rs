@@ -34,7 +34,9 @@ fn word(notice: &Notice) -> Option<&'static str> {
         Notice::Waits { .. } => return None,
         Notice::Settled { .. } => "settled",
         Notice::Deduplicated { .. } => "deduplicated",
-        Notice::Pushed { .. } => return None,
+        Notice::Pushed { .. } | Notice::Missed { .. } | Notice::EventsUnreliable { .. } => {
+            return None;
+        }
         Notice::Uploading { .. } => "uploading",
         Notice::Uploaded { .. } => "uploaded",
         Notice::Retry { .. } => "retry",
@@ -82,6 +84,8 @@ fn path_of(notice: &Notice) -> Option<&SharedPath> {
         | Notice::Waits { path, .. }
         | Notice::Ignored { path, .. } => Some(path),
         Notice::Scanned { .. }
+        | Notice::Missed { .. }
+        | Notice::EventsUnreliable { .. }
         | Notice::FolderAway { .. }
         | Notice::FolderBack(_)
         | Notice::AccountStopped { .. }
@@ -140,6 +144,8 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         | Notice::Waits { .. }
         | Notice::Settled { .. }
         | Notice::Pushed { .. }
+        | Notice::Missed { .. }
+        | Notice::EventsUnreliable { .. }
         | Notice::Uploading { .. } => {}
     }
 }
@@ -194,6 +200,8 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             | Notice::Settled { .. }
             | Notice::Pushed { .. }
             | Notice::Uploading { .. }
+            | Notice::Missed { .. }
+            | Notice::EventsUnreliable { .. }
             | Notice::Scanned { incomplete: None, .. } => return None,
         },
     };

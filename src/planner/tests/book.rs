@@ -118,7 +118,8 @@ impl Book {
             | Event::Listed { .. }
             | Event::ScanEnded { .. }
             | Event::ScanOwed { .. }
-            | Event::ScanEvery { .. }
+            | Event::Watched { .. }
+            | Event::Hangs { .. }
             | Event::TokenChanged
             | Event::Stopping => {}
         }
