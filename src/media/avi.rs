@@ -1,7 +1,8 @@
 //! AVI films (Microsoft AVI RIFF reference, OpenDML AVI file format extensions 1.02).
 //!
 //! Owns:
-//! - a file of several RIFF parts is whole only if the last of them ends with the file.
+//! - a file of several RIFF parts is whole only if the last of them ends with the file;
+//! - a file with an index (idx1) is whole only if the last entry of it names a chunk that is there.
 
 use super::riff::{self, Chunk};
 use super::source::{Source, Step, le32};
@@ -64,12 +65,43 @@ fn completeness(
         }
     }
     let verdict = riff::completeness(promised, size, chunks, &[*b"LIST"]);
+    if verdict == Completeness::Complete && !is_index_sound(source, chunks, headers)? {
+        return Ok(Completeness::CannotTell);
+    }
     // The frames of all parts are more than those of the first: another part must follow.
     if verdict == Completeness::Complete && parts == 1 && headers.all_frames > headers.first_frames
     {
         return Ok(Completeness::CannotTell);
     }
-    Ok(verdict)
+    Ok(riff::believing(verdict, promised, size))
+}
+
+/// Whether the last entry of the index names a chunk of the first part, or there is no index and
+/// none is announced.
+fn is_index_sound(source: &mut Source<'_>, chunks: &[Chunk], headers: &Headers) -> Step<bool> {
+    let Some(index) = chunks.iter().find(|chunk| &chunk.kind == b"idx1") else {
+        return Ok(!headers.indexed);
+    };
+    let mut movie = None;
+    for list in chunks.iter().filter(|chunk| &chunk.kind == b"LIST") {
+        if source.array(list.at)? == Some(*b"movi") {
+            movie = Some(list.at);
+        }
+    }
+    let entry = source.bytes(index.end().saturating_sub(16), 16)?.to_vec();
+    let (Some(kind), Some(at), Some(len)) =
+        (entry.first_chunk::<4>(), le32(&entry, 8), le32(&entry, 12))
+    else {
+        return Ok(false);
+    };
+    // Offsets count from the list of the frames or, in the files of some writers, from the start.
+    for base in [movie.unwrap_or(0), 0] {
+        let named = riff::chunk_at(source, base + u64::from(at))?;
+        if named.is_some_and(|chunk| &chunk.kind == kind && chunk.len == u64::from(len)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the list of headers says.
@@ -85,6 +117,8 @@ struct Headers {
     /// Frames in the first RIFF part, and in all of them.
     first_frames: u32,
     all_frames: u32,
+    /// An index is announced.
+    indexed: bool,
 }
 
 impl Headers {
@@ -94,6 +128,8 @@ impl Headers {
             match &chunk.kind {
                 b"avih" => {
                     let body = source.bytes(chunk.at, 40)?;
+                    const HAS_INDEX: u32 = 0x10;
+                    self.indexed = le32(body, 12).is_some_and(|flags| flags & HAS_INDEX != 0);
                     self.first_frames = le32(body, 16).unwrap_or(0);
                     self.size = le32(body, 32).zip(le32(body, 36));
                 }

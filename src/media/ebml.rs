@@ -2,8 +2,8 @@
 //!
 //! Owns:
 //! - the DocType tells WebM from Matroska, the tracks tell video from audio;
-//! - whole means that the segment ends within the file; a segment of unknown size, as a live
-//!   recorder writes it, proves nothing.
+//! - whole means that the segment ends with the file, and that what its SeekHead points at is
+//!   there; a segment of unknown size, as a live recorder writes it, proves nothing.
 
 use super::source::{Source, Step, Stop, be32, be64};
 use super::{Completeness, Facts, Inspection, shortfall, unsupported};
@@ -15,11 +15,18 @@ pub(super) const SIGNATURE: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 /// twenty, a disc dozens of tracks.
 const ELEMENT_LIMIT: u32 = 2000;
 
+/// The longest header of an element, in bytes: an identifier of four and a size of eight.
+const HEADER_MOST: u64 = 12;
+
 /// Element identifiers of RFC 8794 and RFC 9559.
 mod id {
     pub(super) const DOC_TYPE: u32 = 0x4282;
     pub(super) const SEGMENT: u32 = 0x1853_8067;
     pub(super) const CLUSTER: u32 = 0x1f43_b675;
+    pub(super) const SEEK_HEAD: u32 = 0x114d_9b74;
+    pub(super) const SEEK: u32 = 0x4dbb;
+    pub(super) const SEEK_ID: u32 = 0x53ab;
+    pub(super) const SEEK_POSITION: u32 = 0x53ac;
     pub(super) const INFO: u32 = 0x1549_a966;
     pub(super) const TIMESTAMP_SCALE: u32 = 0x2a_d7b1;
     pub(super) const DURATION: u32 = 0x4489;
@@ -78,7 +85,7 @@ struct Element {
 
 /// The element whose header is at `at`; none where there is no well-formed header.
 fn element_at(source: &mut Source<'_>, at: u64) -> Step<Option<Element>> {
-    let header = source.bytes(at, 12)?;
+    let header = source.bytes(at, HEADER_MOST as usize)?;
     let parse = || {
         let id_len = header.first()?.leading_zeros() as usize + 1;
         let id = header.get(..id_len).filter(|_| id_len <= 4)?;
@@ -113,6 +120,8 @@ struct File {
     timestamp_scale: u64,
     duration_ticks: Option<f64>,
     completeness: Completeness,
+    /// Identifiers that the SeekHead names, and their offsets in the segment.
+    sought: Vec<(u64, u64)>,
     elements_left: u32,
 }
 
@@ -125,6 +134,7 @@ impl Default for File {
             timestamp_scale: 1_000_000,
             duration_ticks: None,
             completeness: Completeness::CannotTell,
+            sought: Vec::new(),
             elements_left: ELEMENT_LIMIT,
         }
     }
@@ -134,7 +144,11 @@ impl File {
     fn read(&mut self, source: &mut Source<'_>) -> Step<()> {
         let size = source.size();
         let incomplete = |reason| Completeness::Incomplete { reason };
+        let cut = || incomplete("the file ends within its header".into());
         let Some((header, len)) = element_at(source, 0)?.and_then(with_len) else {
+            if size < HEADER_MOST {
+                self.completeness = cut();
+            }
             return Ok(());
         };
         let header_end = header.at.saturating_add(len);
@@ -149,10 +163,13 @@ impl File {
         let mut at = header_end;
         loop {
             if at >= size {
-                self.completeness = incomplete("the file ends within its header".into());
+                self.completeness = cut();
                 return Ok(());
             }
             let Some(element) = element_at(source, at)? else {
+                if size - at < HEADER_MOST {
+                    self.completeness = cut();
+                }
                 return Ok(());
             };
             if element.id == id::SEGMENT {
@@ -171,13 +188,10 @@ impl File {
 
     fn read_segment(&mut self, source: &mut Source<'_>, segment: &Element) -> Step<()> {
         let there = source.size().saturating_sub(segment.at);
-        self.completeness = match segment.len {
-            None => Completeness::CannotTell,
-            Some(len) if len > there => {
-                Completeness::Incomplete { reason: shortfall("the segment", len, there) }
-            }
-            Some(_) => Completeness::Complete,
-        };
+        if let Some(len) = segment.len.filter(|&len| len > there) {
+            let reason = shortfall("the segment", len, there);
+            self.completeness = Completeness::Incomplete { reason };
+        }
         let mut known = (false, false);
         let mut at = segment.at;
         let end = segment.len.map_or(source.size(), |len| segment.at.saturating_add(len));
@@ -187,6 +201,7 @@ impl File {
                 break;
             };
             match element.id {
+                id::SEEK_HEAD => self.read_seek_head(source, &element)?,
                 id::INFO => {
                     self.read_info(source, &element)?;
                     known.0 = true;
@@ -202,7 +217,41 @@ impl File {
             let Some(len) = element.len else { break };
             at = element.at.saturating_add(len);
         }
+        if segment.len == Some(there) && self.is_all_there(source, segment.at)? {
+            self.completeness = Completeness::Complete;
+        }
         Ok(())
+    }
+
+    fn read_seek_head(&mut self, source: &mut Source<'_>, head: &Element) -> Step<()> {
+        for seek in self.children(source, head)? {
+            let (mut id, mut position) = (None, None);
+            for element in self.children(source, &seek)? {
+                match element.id {
+                    id::SEEK_ID => id = uint(source, &element)?,
+                    id::SEEK_POSITION => position = uint(source, &element)?,
+                    _ => {}
+                }
+            }
+            if seek.id == id::SEEK {
+                self.sought.extend(id.zip(position));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every element that the SeekHead of the segment at `segment` names is there.
+    fn is_all_there(&self, source: &mut Source<'_>, segment: u64) -> Step<bool> {
+        for &(id, position) in &self.sought {
+            let Some(element) = element_at(source, segment.saturating_add(position))? else {
+                return Ok(false);
+            };
+            let end = element.at.saturating_add(element.len.unwrap_or(0));
+            if u64::from(element.id) != id || end > source.size() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn read_info(&mut self, source: &mut Source<'_>, info: &Element) -> Step<()> {

@@ -2,7 +2,8 @@
 //!
 //! Owns:
 //! - whole means that the last frame's checksum is right, that it ends with the file, and that
-//!   it holds the last of the samples that STREAMINFO announces; anything less proves nothing.
+//!   it holds the last of the samples that STREAMINFO announces;
+//! - not whole means that every frame near the end of the file holds earlier samples.
 
 use super::source::{Source, Step, Stop, be16, be64};
 use super::{Completeness, Facts, Inspection, shortfall, to_ms};
@@ -55,8 +56,16 @@ fn read(source: &mut Source<'_>, at: u64, facts: &mut Facts) -> Step<()> {
     facts.duration_ms = to_ms(info.samples, info.rate);
     if at >= size && info.samples > 0 {
         facts.incomplete("the file ends before its sound");
-    } else if info.samples > 0 && last_sample(source, at, &info)? == Some(info.samples) {
-        facts.completeness = Completeness::Complete;
+    } else if info.samples > 0 {
+        let tail = Tail::read(source, at, &info)?;
+        if tail.proven == Some(info.samples) {
+            facts.completeness = Completeness::Complete;
+        } else if let Some(there) = tail.seen.filter(|&there| there < info.samples)
+            && info.largest_frame < TAIL
+        {
+            let promised = info.samples;
+            facts.incomplete(format!("{promised} samples are promised, at most {there} are there"));
+        }
     }
     Ok(())
 }
@@ -67,32 +76,56 @@ struct StreamInfo {
     rate: u64,
     /// All samples of a channel; zero when not known.
     samples: u64,
+    /// The most bytes that a frame can have: one that is not compressed at all.
+    largest_frame: usize,
 }
 
 impl StreamInfo {
     fn parse(body: &[u8]) -> Option<StreamInfo> {
         let packed = be64(body, 10)?;
+        let (channels, bits) =
+            ((packed >> 41 & 7) as usize + 1, (packed >> 36 & 0x1f) as usize + 1);
+        // A difference of two channels needs one more bit; headers take less than 32 bytes.
+        let sample_len = (bits + 1).div_ceil(8) * channels;
         Some(StreamInfo {
             block: u64::from(be16(body, 0)?),
             rate: packed >> 44,
             samples: packed & 0xf_ffff_ffff,
+            largest_frame: usize::from(be16(body, 2)?) * sample_len + 32,
         })
     }
 }
 
-/// How many samples there are up to the end of the frame that ends with the file, if one does.
-fn last_sample(source: &mut Source<'_>, from: u64, info: &StreamInfo) -> Step<Option<u64>> {
-    let start = source.size().saturating_sub(TAIL as u64).max(from);
-    let tail = source.bytes(start, TAIL)?;
-    // The bytes of a frame may look like the start of another: the checksum over all bytes to
-    // the end tells. Only headers that pass their own checksum get that far.
-    Ok((0..tail.len().saturating_sub(6))
-        .rev()
-        .filter(|&at| tail[at] == 0xff && tail[at + 1] & 0xfe == 0xf8)
-        .filter_map(|at| Some((at, frame_end(&tail[at..], info)?)))
-        .take(CANDIDATES)
-        .find(|&(at, _)| crc16(&tail[at..]) == 0)
-        .map(|(_, end)| end))
+/// What the frames near the end of the file say.
+#[derive(Default)]
+struct Tail {
+    /// How many samples there are up to the end of the frame that ends with the file, if one does.
+    proven: Option<u64>,
+    /// How many samples there are, whole or not, by the latest frame of those announced.
+    seen: Option<u64>,
+}
+
+impl Tail {
+    fn read(source: &mut Source<'_>, from: u64, info: &StreamInfo) -> Step<Tail> {
+        let start = source.size().saturating_sub(TAIL as u64).max(from);
+        let bytes = source.bytes(start, TAIL)?;
+        let mut tail = Tail::default();
+        // The bytes of a frame may look like the start of another: the checksum over all bytes to
+        // the end tells. Only headers that pass their own checksum get that far.
+        let frames = (0..bytes.len().saturating_sub(6))
+            .rev()
+            .filter(|&at| bytes[at] == 0xff && bytes[at + 1] & 0xfe == 0xf8)
+            .filter_map(|at| Some((at, frame_end(&bytes[at..], info)?)));
+        for (index, (at, end)) in frames.enumerate() {
+            if index < CANDIDATES && tail.proven.is_none() && crc16(&bytes[at..]) == 0 {
+                tail.proven = Some(end);
+            }
+            if end <= info.samples {
+                tail.seen = tail.seen.max(Some(end));
+            }
+        }
+        Ok(tail)
+    }
 }
 
 /// The number of the sample behind the frame whose header begins `bytes` (RFC 9639, section 9.1).

@@ -1,8 +1,8 @@
 //! GIF pictures (CompuServe GIF89a specification).
 //!
 //! Owns:
-//! - whole means that the trailer is found where a block may begin; the last byte of the file
-//!   alone proves nothing, since any byte occurs in picture data;
+//! - whole means that the trailer is found where a block may begin, and that the file ends with
+//!   it; the last byte of the file alone proves nothing, since any byte occurs in picture data;
 //! - not whole means that a block is cut: a file that ends between blocks may lack pictures of an
 //!   animation, or only its trailer.
 
@@ -44,6 +44,8 @@ enum Next {
     /// The length of a sub-block; zero ends the data.
     SubBlock,
     Done,
+    /// Something stands behind the trailer.
+    Appended,
     Malformed,
 }
 
@@ -83,7 +85,8 @@ impl GifWalk {
                 Next::CodeSize => (0, Next::SubBlock),
                 Next::SubBlock if byte == 0 => (0, Next::Block),
                 Next::SubBlock => (u64::from(byte), Next::SubBlock),
-                Next::Done | Next::Malformed => return,
+                Next::Done | Next::Appended => (0, Next::Appended),
+                Next::Malformed => return,
             };
         }
     }
@@ -91,7 +94,7 @@ impl GifWalk {
     pub(super) fn finish(&self) -> Completeness {
         match self.next {
             Next::Done => Completeness::Complete,
-            Next::Malformed => Completeness::CannotTell,
+            Next::Appended | Next::Malformed => Completeness::CannotTell,
             // Some writers forget the trailer, and every reader forgives it.
             Next::Block if self.picture => Completeness::CannotTell,
             Next::ScreenFlags

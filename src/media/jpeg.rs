@@ -4,17 +4,20 @@
 //! Owns:
 //! - several pictures indexed by MPF are `image/mpo` only in a file named `.mpo`; phones keep
 //!   depth maps and previews in what everyone takes for an ordinary picture;
-//! - a picture is whole when its first image ends: what is appended to it is no part of it. Only
-//!   a file named `.mpo` answers for all the pictures of its index.
+//! - a picture is whole when its first image ends with the file. What stands behind it makes it
+//!   whole only if that is whole too: the pictures of an index to their last byte, or a film;
+//! - not whole means that the first image is cut, or a film behind it. A picture that announces
+//!   others may have lost them to an editor: only a file named `.mpo` answers for them.
 
+use super::jpeg_walk::JpegWalk;
 use super::source::{Source, Step, Stop, be16};
 use super::tiff::Tiff;
 use super::walk::{self, WHOLE};
-use super::{Completeness, Facts, Inspection, shortfall};
+use super::{Completeness, Facts, Inspection, mp4, shortfall};
 use crate::planner::MediaType;
 
 const START_OF_IMAGE: u8 = 0xd8;
-const END_OF_IMAGE: u8 = 0xd9;
+pub(super) const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 
 /// The most segments before the picture data: cameras write about twenty, a colour profile or
@@ -82,15 +85,15 @@ fn second_picture(source: &mut Source<'_>) -> Step<bool> {
 
 fn completeness(source: &mut Source<'_>, header: &Header) -> Step<Completeness> {
     let size = source.size();
-    let tail = size.saturating_sub(2);
-    // Behind the start of the scan the two bytes of the end marker stand for nothing else.
-    if header.scan && source.bytes(tail, 2)? == [0xff, END_OF_IMAGE] {
-        Ok(Completeness::Complete)
-    } else if size <= WHOLE {
-        walk::whole(source, MediaType::Jpeg)
-    } else {
-        Ok(Completeness::CannotTell)
+    if let Some(end) = header.pictures_end.filter(|&end| header.scan && end <= size) {
+        let ended = source.bytes(end.saturating_sub(2), 2)? == [0xff, END_OF_IMAGE];
+        return match ended {
+            true if end == size => Ok(Completeness::Complete),
+            true => mp4::appended(source, end),
+            false => Ok(Completeness::CannotTell),
+        };
     }
+    if size <= WHOLE { walk::whole(source, MediaType::Jpeg) } else { Ok(Completeness::CannotTell) }
 }
 
 /// What the segments before the picture data say.
@@ -194,71 +197,4 @@ fn mpf_end(segment: &[u8]) -> Option<u64> {
             Some(u64::from(tiff.long(at + 4)?) + u64::from(tiff.long(at + 8)?))
         })
         .max()
-}
-
-/// Follows a JPEG picture to its end marker.
-#[derive(Debug, Default)]
-pub(super) struct JpegWalk {
-    skip: u64,
-    at: u64,
-    next: Next,
-    /// The offset behind the end marker, once found.
-    pub(super) end: Option<u64>,
-}
-
-/// What the next byte that is not skipped means.
-#[derive(Debug, Default)]
-enum Next {
-    /// Picture data, or bytes before a marker, which decoders skip as well.
-    #[default]
-    Data,
-    Marker,
-    LengthHigh,
-    LengthLow(u8),
-}
-
-impl JpegWalk {
-    pub(super) fn feed(&mut self, chunk: &[u8]) {
-        let mut rest = chunk;
-        while self.end.is_none() {
-            rest = walk::skip(rest, &mut self.skip);
-            if let Next::Data = self.next {
-                let data = rest.iter().position(|&byte| byte == 0xff);
-                rest = &rest[data.unwrap_or(rest.len())..];
-            }
-            let Some((&byte, behind)) = rest.split_first() else {
-                break;
-            };
-            rest = behind;
-            self.next = match self.next {
-                Next::Data => Next::Marker,
-                Next::Marker => match byte {
-                    0xff => Next::Marker,
-                    END_OF_IMAGE => {
-                        self.end = Some(self.at + (chunk.len() - rest.len()) as u64);
-                        Next::Data
-                    }
-                    // A stuffed zero, TEM, the restart markers and SOI have no length.
-                    0x00 | 0x01 | 0xd0..=0xd8 => Next::Data,
-                    0x02..=0xcf | 0xda..=0xfe => Next::LengthHigh,
-                },
-                Next::LengthHigh => Next::LengthLow(byte),
-                Next::LengthLow(high) => {
-                    let len = u16::from_be_bytes([high, byte]);
-                    self.skip = u64::from(len.saturating_sub(2));
-                    Next::Data
-                }
-            };
-        }
-        self.at += chunk.len() as u64;
-    }
-
-    pub(super) fn finish(&self) -> Completeness {
-        match self.end {
-            Some(_) => Completeness::Complete,
-            None => Completeness::Incomplete {
-                reason: "the picture ends before its end marker (EOI)".into(),
-            },
-        }
-    }
 }

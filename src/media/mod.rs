@@ -6,20 +6,25 @@
 //! - an inspection is bounded in reads, bytes and memory, whatever the file says;
 //! - a file that cannot be understood has fewer facts, never an error: only the file system errs;
 //! - a verdict is `Incomplete` only where the format itself promises more than there is. In doubt
-//!   it is `CannotTell`: a wrong `Incomplete` would keep a good file from being uploaded.
+//!   it is `CannotTell`: a wrong `Incomplete` would keep a good file from being uploaded;
+//! - a file that lacks bytes is never `Complete`, not even if zeros stand in for them, unless the
+//!   zeros may be sound.
 
 mod avi;
 mod ebml;
+mod film_walk;
 mod flac;
 mod flv;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod gif;
 mod jpeg;
+mod jpeg_walk;
 mod mp4;
 mod mp4_brands;
 mod mp4_tracks;
 mod mpeg_audio;
+mod mpeg_audio_count;
 mod mpeg_video;
 mod ogg;
 mod ogg_codec;
@@ -27,6 +32,7 @@ mod png;
 mod riff;
 mod sniff;
 mod source;
+mod tail;
 mod tiff;
 mod transport;
 mod unsupported;
@@ -44,6 +50,7 @@ use std::path::Path;
 
 use crate::planner::MediaType;
 
+pub use tail::unwritten_tail;
 pub use walk::Walk;
 
 /// What a look into a file found.

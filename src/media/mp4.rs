@@ -38,11 +38,7 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str, head: &[u8]) -> 
     };
     let mut facts = Facts::unknown(brands.media_type(extension));
     let mut layout = Layout::default();
-    match layout.read(source) {
-        Ok(()) => {}
-        Err(Stop::Spent) => layout.unfinished = true,
-        Err(Stop::Io(error)) => return Err(Stop::Io(error)),
-    }
+    layout.read(source, 0)?;
     if let Some(movie) = &layout.movie {
         if movie.tracks_known && !movie.has_video(brands.audio) {
             return Ok(unsupported::MP4_AUDIO);
@@ -54,6 +50,16 @@ pub(super) fn inspect(source: &mut Source<'_>, extension: &str, head: &[u8]) -> 
     }
     facts.completeness = layout.completeness(source.size());
     Ok(Inspection::Media(facts))
+}
+
+/// The verdict on a film that stands behind something else in a file, from `at` to the end.
+pub(super) fn appended(source: &mut Source<'_>, at: u64) -> Step<Completeness> {
+    if source.bytes(at, 8)?.get(4..) != Some(b"ftyp") {
+        return Ok(Completeness::CannotTell);
+    }
+    let mut layout = Layout::default();
+    layout.read(source, at)?;
+    Ok(layout.completeness(source.size()))
 }
 
 /// A box: its type, where its contents begin, and where it says it ends.
@@ -105,22 +111,36 @@ struct Layout {
     open: bool,
     /// The walk did not get to the end of the file: too many boxes, or bytes that are no box.
     unfinished: bool,
+    /// The file ends where a box should begin, or zeros stand there.
+    unwritten: bool,
     /// What the index says, if it could be read.
     movie: Option<Movie>,
 }
 
 impl Layout {
-    /// Walks the outermost boxes and the index.
-    fn read(&mut self, source: &mut Source<'_>) -> Step<()> {
-        let mut at = 0;
+    /// Reads what the allowance lets it.
+    fn read(&mut self, source: &mut Source<'_>, at: u64) -> Step<()> {
+        match self.walk(source, at) {
+            Ok(()) => Ok(()),
+            Err(Stop::Spent) => {
+                self.unfinished = true;
+                Ok(())
+            }
+            Err(Stop::Io(error)) => Err(Stop::Io(error)),
+        }
+    }
+
+    /// Walks the outermost boxes from `at` on, and the index.
+    fn walk(&mut self, source: &mut Source<'_>, mut at: u64) -> Step<()> {
         for _ in 0..BOX_LIMIT {
             if at == source.size() {
                 return Ok(());
             }
             let Some(found) = box_at(source, at)? else {
-                // What is shorter than a header, or zeros not written yet, hides no index.
+                // What is shorter than a header, or zeros not written yet, hides no box.
                 let header = source.bytes(at, 8)?;
-                self.unfinished = self.moov || header.len() == 8 && header != [0; 8];
+                self.unwritten = header.len() < 8 || header == [0; 8];
+                self.unfinished = !self.unwritten || self.moov && self.mdat;
                 return Ok(());
             };
             match &found.kind {
@@ -173,10 +193,10 @@ impl Layout {
             return Completeness::CannotTell;
         }
         let beyond = movie.last_chunk.is_some_and(|last| last >= size);
-        if beyond && !self.mdat && !movie.external {
+        if (beyond || self.unwritten) && !self.mdat && !movie.external {
             return incomplete("the data (mdat) are missing".into());
         }
-        if beyond || !self.mdat || !movie.tracks_known {
+        if beyond || !self.mdat || !movie.tracks_known || movie.unwritten {
             return Completeness::CannotTell;
         }
         Completeness::Complete

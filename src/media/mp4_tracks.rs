@@ -23,6 +23,8 @@ pub(super) struct Movie {
     pub(super) last_chunk: Option<u64>,
     /// All of the index was read, and it has tracks.
     pub(super) tracks_known: bool,
+    /// Zeros stand where boxes or offsets should.
+    pub(super) unwritten: bool,
     tracks: Vec<Track>,
     boxes_left: u32,
 }
@@ -72,7 +74,10 @@ impl Movie {
         // QuickTime ends lists of boxes with four zero bytes.
         while at.saturating_add(8) <= end {
             let Some(found) = box_at(source, at)? else {
-                return Ok(be32(source.bytes(at, 4)?, 0) == Some(0));
+                let zeros = be32(source.bytes(at, 4)?, 0) == Some(0);
+                // Those four are the last bytes of their list: these are more.
+                self.unwritten |= zeros;
+                return Ok(zeros);
             };
             let Some(next) = found.end.filter(|&next| next <= end && self.boxes_left > 0) else {
                 return Ok(false);
@@ -143,6 +148,8 @@ impl Movie {
         if count > 0 && last + width <= end {
             let entry = source.bytes(last, width as usize)?;
             let offset = if width == 8 { be64(entry, 0) } else { be32(entry, 0).map(u64::from) };
+            // Samples cannot stand where the first box begins.
+            self.unwritten |= offset == Some(0);
             self.last_chunk = self.last_chunk.max(offset);
         }
         Ok(true)

@@ -4,10 +4,13 @@
 //! Owns:
 //! - eleven set bits are no signature: frames of one kind must follow each other;
 //! - layers I and II are `audio/mpeg` too: that is what RFC 3003 registers the type for;
-//! - the duration is given only if a Xing, Info or VBRI header counts the frames.
+//! - the duration is given only if a Xing, Info or VBRI header counts the frames;
+//! - whole means that there are as many bytes of frames as a Xing or Info header counts, and that
+//!   a frame ends with them; not whole, that several frames of them are missing.
 
+use super::mpeg_audio_count::Count;
 use super::source::{Source, Step, be32};
-use super::{Facts, Inspection, flac, shortfall, to_ms, unsupported};
+use super::{Facts, Inspection, flac, shortfall, unsupported};
 use crate::planner::MediaType;
 
 /// The most ID3v2 tags in a row; taggers that do not know each other leave two.
@@ -51,7 +54,9 @@ pub(super) fn inspect(
         return Ok(Some(unsupported::AAC));
     }
     let mut facts = Facts::unknown(MediaType::Mp3);
-    facts.duration_ms = counted_ms(source, first, &frame)?;
+    let count = Count::read(source, first, &frame)?;
+    facts.duration_ms = count.duration_ms(&frame);
+    facts.completeness = count.completeness(source, first, &frame)?;
     Ok(Some(Inspection::Media(facts)))
 }
 
@@ -142,21 +147,21 @@ fn others_follow(source: &mut Source<'_>, at: u64, frame: &Frame, may_be_cut: bo
 
 /// The header of a frame.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
+pub(super) struct Frame {
     /// 3: MPEG-1, 2: MPEG-2, 0: MPEG-2.5.
-    version: u8,
+    pub(super) version: u8,
     /// 3, 2, 1: layers I, II, III; 0: ADTS, which is AAC.
     layer: u8,
     /// Bits a second; zero for ADTS.
     bit_rate: u32,
     /// Samples a second.
-    rate: u32,
+    pub(super) rate: u32,
     padding: bool,
-    mono: bool,
+    pub(super) mono: bool,
 }
 
 impl Frame {
-    fn parse(header: &[u8]) -> Option<Frame> {
+    pub(super) fn parse(header: &[u8]) -> Option<Frame> {
         let bits = be32(header, 0)?;
         if bits >> 21 != 0x7ff {
             return None;
@@ -194,12 +199,12 @@ impl Frame {
     }
 
     /// What all frames of a stream have in common.
-    fn kind(&self) -> (u8, u8, u32) {
+    pub(super) fn kind(&self) -> (u8, u8, u32) {
         (self.version, self.layer, self.rate)
     }
 
     /// The length of the frame at `at` in bytes.
-    fn len(&self, source: &mut Source<'_>, at: u64) -> Step<Option<u64>> {
+    pub(super) fn len(&self, source: &mut Source<'_>, at: u64) -> Step<Option<u64>> {
         let padding = u64::from(self.padding);
         let (bit_rate, rate) = (u64::from(self.bit_rate), u64::from(self.rate));
         Ok(match self.layer {
@@ -213,7 +218,7 @@ impl Frame {
     }
 
     /// Samples of a channel in one frame.
-    fn samples(&self) -> u32 {
+    pub(super) fn samples(&self) -> u32 {
         match (self.layer, self.version) {
             (3, _) => 384,
             (1, 0 | 2) => 576,
@@ -239,27 +244,4 @@ fn bit_rate(version: u8, layer: u8, index: usize) -> Option<u32> {
         (_, _) => &MPEG2[0],
     };
     row.get(index.checked_sub(1)?).map(|rate| rate * 1000)
-}
-
-/// The duration by the count of frames that encoders put into the first frame, which is silent.
-fn counted_ms(source: &mut Source<'_>, at: u64, frame: &Frame) -> Step<Option<u64>> {
-    // The header stands behind the side information of the frame.
-    let side = match (frame.version, frame.mono) {
-        (3, false) => 32,
-        (3, true) | (0..=2, false) => 17,
-        (_, _) => 9,
-    };
-    let body = source.bytes(at + 4, 64)?;
-    let xing = body.get(side..).unwrap_or_default();
-    let frames = if xing.starts_with(b"Xing") || xing.starts_with(b"Info") {
-        // Flag 1: the number of frames is there.
-        be32(xing, 8).filter(|_| be32(xing, 4).is_some_and(|flags| flags & 1 == 1))
-    } else if body.get(32..36) == Some(b"VBRI") {
-        be32(body, 46)
-    } else {
-        None
-    };
-    Ok(frames.and_then(|frames| {
-        to_ms(u64::from(frames) * u64::from(frame.samples()), u64::from(frame.rate))
-    }))
 }

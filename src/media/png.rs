@@ -1,7 +1,8 @@
 //! PNG pictures (W3C Portable Network Graphics specification, third edition).
 //!
 //! Owns:
-//! - whole means that the IEND chunk is there to its last byte.
+//! - whole means that the chunks lead to IEND, and that the file ends with it: a picture in a
+//!   chunk of another one has its IEND too.
 
 use super::source::{Source, Step, be32};
 use super::walk::{self, WHOLE};
@@ -10,8 +11,8 @@ use crate::planner::MediaType;
 
 pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
-/// The IEND chunk with its length and checksum: it is always the same twelve bytes.
-const END: &[u8; 12] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+/// The checksum of the IEND chunk: it has no data, so it is always the same.
+const END_CHECKSUM: &[u8; 4] = b"\xae\x42\x60\x82";
 
 pub(super) fn inspect(source: &mut Source<'_>) -> Step<Inspection> {
     let mut facts = Facts::unknown(MediaType::Png);
@@ -20,11 +21,7 @@ pub(super) fn inspect(source: &mut Source<'_>) -> Step<Inspection> {
     if header.get(4..8) == Some(b"IHDR") {
         facts.set_size(be32(header, 8).zip(be32(header, 12)));
     }
-    let size = source.size();
-    let tail = size.saturating_sub(END.len() as u64);
-    if source.bytes(tail, END.len())? == END {
-        facts.completeness = Completeness::Complete;
-    } else if size <= WHOLE {
+    if source.size() <= WHOLE {
         facts.completeness = walk::whole(source, MediaType::Png)?;
     }
     Ok(Inspection::Media(facts))
@@ -43,9 +40,13 @@ pub(super) struct PngWalk {
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Chunks,
-    /// Only the checksum of IEND is still to come.
-    End,
+    /// Of the checksum of IEND, so many bytes are there.
+    End(usize),
+    /// Zeros stand where a chunk should begin: nobody has written there yet.
+    Unwritten,
     Malformed,
+    /// Something stands behind IEND.
+    Appended,
 }
 
 impl Default for PngWalk {
@@ -58,8 +59,21 @@ impl PngWalk {
     pub(super) fn feed(&mut self, mut chunk: &[u8]) {
         loop {
             chunk = walk::skip(chunk, &mut self.skip);
-            if chunk.is_empty() || self.state != State::Chunks {
+            let Some((&first, rest)) = chunk.split_first() else {
                 return;
+            };
+            match self.state {
+                State::Chunks => {}
+                State::End(there) => {
+                    self.state = match END_CHECKSUM.get(there) {
+                        Some(&byte) if byte == first => State::End(there + 1),
+                        Some(_) => State::Malformed,
+                        None => State::Appended,
+                    };
+                    chunk = rest;
+                    continue;
+                }
+                State::Unwritten | State::Malformed | State::Appended => return,
             }
             let taken = chunk.len().min(self.header.len() - self.filled);
             self.header[self.filled..self.filled + taken].copy_from_slice(&chunk[..taken]);
@@ -73,6 +87,10 @@ impl PngWalk {
     }
 
     fn enter_chunk(&mut self) {
+        if self.header == [0; 8] {
+            self.state = State::Unwritten;
+            return;
+        }
         let [a, b, c, d, kind @ ..] = self.header;
         let len = u32::from_be_bytes([a, b, c, d]);
         // The specification keeps lengths below 2^31 and types to letters.
@@ -80,17 +98,18 @@ impl PngWalk {
             self.state = State::Malformed;
             return;
         }
-        self.skip = u64::from(len) + 4;
-        if &kind == b"IEND" {
-            self.state = State::End;
+        match (&kind, len) {
+            (b"IEND", 0) => self.state = State::End(0),
+            (b"IEND", 1..) => self.state = State::Malformed,
+            ([..], _) => self.skip = u64::from(len) + 4,
         }
     }
 
     pub(super) fn finish(&self) -> Completeness {
         match self.state {
-            State::Malformed => Completeness::CannotTell,
-            State::End if self.skip == 0 => Completeness::Complete,
-            State::End | State::Chunks => Completeness::Incomplete {
+            State::Malformed | State::Appended => Completeness::CannotTell,
+            State::End(there) if there == END_CHECKSUM.len() => Completeness::Complete,
+            State::End(_) | State::Unwritten | State::Chunks => Completeness::Incomplete {
                 reason: "the picture ends before its last chunk (IEND)".into(),
             },
         }

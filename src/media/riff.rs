@@ -103,8 +103,10 @@ pub(super) fn completeness(
     let has_data = chunks.iter().any(|chunk| data.contains(&chunk.kind));
     let all_chunks = chunks.len() < CHUNK_LIMIT;
     // Some writers do not count the byte that pads an odd chunk, others do not write it.
-    let exact = promised == size || promised % 2 == 1 && promised + 1 == size;
-    if exact && (has_data || !all_chunks) {
+    let exact = promised == size || promised % 2 == 1 && promised.checked_add(1) == Some(size);
+    // A chunk without a name stands where nobody has written yet, or where somebody padded.
+    let unwritten = chunks.iter().any(|chunk| chunk.kind == [0; 4]);
+    if exact && !unwritten && (has_data || !all_chunks) {
         return Completeness::Complete;
     }
     if exact || promised < size {
@@ -120,6 +122,16 @@ pub(super) fn completeness(
         return incomplete(shortfall("the header", promised, size));
     }
     Completeness::CannotTell
+}
+
+/// A verdict on a container whose header is believed: one that promises more than there is, and
+/// more than its own eight bytes, which careless writers count, makes the file incomplete.
+pub(super) fn believing(verdict: Completeness, promised: u64, size: u64) -> Completeness {
+    if verdict == Completeness::CannotTell && promised > size.saturating_add(8) {
+        let reason = shortfall("the header", promised, size);
+        return Completeness::Incomplete { reason };
+    }
+    verdict
 }
 
 /// Whether a size is what writers put down before they know better: none, all ones, or just

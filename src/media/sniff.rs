@@ -7,10 +7,13 @@
 use std::io;
 
 use super::source::{Source, Step, Stop};
+use super::walk::ZEROS;
 use super::{
-    Inspection, ebml, flac, flv, gif, jpeg, mp4, mpeg_audio, mpeg_video, ogg, png, riff, transport,
-    unsupported,
+    Completeness, Inspection, ebml, flac, flv, gif, jpeg, mp4, mpeg_audio, mpeg_video, ogg, png,
+    riff, transport, unsupported,
 };
+
+use crate::planner::MediaType;
 
 /// How much of the start is looked at to name a file: enough for every signature here.
 const HEAD: usize = 4096;
@@ -18,11 +21,31 @@ const HEAD: usize = 4096;
 /// Finds the family of a file with bytes in it and lets it inspect the file. `extension` is in
 /// lower case, without the dot, empty when there is none.
 pub(super) fn inspect(source: &mut Source<'_>, extension: &str) -> io::Result<Inspection> {
-    match dispatch(source, extension) {
+    match dispatch(source, extension).and_then(|found| doubt_zeros(source, found)) {
         Ok(inspection) => Ok(inspection),
         Err(Stop::Io(error)) => Err(error),
         Err(Stop::Spent) => Ok(unsupported::UNKNOWN),
     }
+}
+
+/// A file whose end is zeros may be one that was set aside in full and written in part.
+fn doubt_zeros(source: &mut Source<'_>, mut inspection: Inspection) -> Step<Inspection> {
+    let tail = source.size().saturating_sub(ZEROS as u64);
+    if let Inspection::Media(facts) = &mut inspection
+        && facts.completeness == Completeness::Complete
+        // Silence is zeros.
+        && facts.media_type != MediaType::Wav
+    {
+        let zeros = match source.bytes(tail, ZEROS) {
+            Ok(tail) => tail.iter().all(|&byte| byte == 0),
+            Err(Stop::Spent) => true,
+            Err(Stop::Io(error)) => return Err(Stop::Io(error)),
+        };
+        if zeros {
+            facts.completeness = Completeness::CannotTell;
+        }
+    }
+    Ok(inspection)
 }
 
 fn dispatch(source: &mut Source<'_>, extension: &str) -> Step<Inspection> {

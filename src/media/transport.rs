@@ -1,5 +1,6 @@
-//! MPEG transport streams (ISO/IEC 13818-1), with packets of 188 bytes or, as on Blu-ray discs
-//! and in camcorders, of 192 with a time in front of each.
+//! MPEG transport streams (ISO/IEC 13818-1), with packets of 188 bytes; or of 192, as on Blu-ray
+//! discs and in camcorders, with a time in front of each; or of 204, as DVB receivers and
+//! modulators keep them, with 16 bytes of parity behind each.
 //!
 //! Owns:
 //! - a sync byte is a letter G in a text: several packets with valid headers must follow each
@@ -17,8 +18,8 @@ const PACKETS: usize = 5;
 
 /// None if the first bytes of the file are no transport stream.
 pub(super) fn inspect(head: &[u8]) -> Option<Inspection> {
-    // A stream may have been cut anywhere, so the first packet begins within the first 192 bytes.
-    let found = [188, 192].into_iter().any(|packet_len| {
+    // A stream may have been cut anywhere, so the first packet begins within its length.
+    let found = [188, 192, 204].into_iter().any(|packet_len| {
         (0..packet_len.min(head.len())).any(|start| packets_at(head, start, packet_len))
     });
     found.then(|| Inspection::Media(Facts::unknown(MediaType::Mp2t)))
@@ -42,5 +43,5 @@ fn packets_at(head: &[u8], start: usize, packet_len: usize) -> bool {
 
 /// Where the first sync byte lies in a stream that was not cut at its beginning.
 fn head_start(packet_len: usize) -> usize {
-    packet_len - 188
+    if packet_len == 192 { 4 } else { 0 }
 }

@@ -3,12 +3,11 @@
 //! Owns:
 //! - a walk holds a few bytes of state, however long the file is;
 //! - chunks are fed in order from the first byte of the file; their borders do not matter;
-//! - once the end of the container is found, what follows is nobody's business: phones append
-//!   films and depth maps to their pictures.
+//! - a picture is whole if it ends with the file: what stands behind its end may be cut itself.
 
 use super::Completeness;
 use super::gif::GifWalk;
-use super::jpeg::JpegWalk;
+use super::jpeg_walk::JpegWalk;
 use super::png::PngWalk;
 use super::source::{Source, Step};
 use crate::planner::MediaType;
@@ -73,6 +72,10 @@ impl Walk {
         }
     }
 }
+
+/// How many zeros at the end of a whole file, in bytes, are too many: compressed data, indexes and
+/// trailers have a few. The file may be one that was set aside in full and written in part.
+pub(super) const ZEROS: usize = 64;
 
 /// Drops up to `skip` bytes from the front of `chunk` and counts them off.
 pub(super) fn skip<'a>(chunk: &'a [u8], skip: &mut u64) -> &'a [u8] {

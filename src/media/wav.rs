@@ -36,7 +36,7 @@ pub(super) fn inspect(source: &mut Source<'_>, form: Form) -> Step<Inspection> {
         None => header.len + 8,
     };
     let sizes_known = match wide {
-        Some(wide) => wide.riff != 0 && wide.data != 0,
+        Some(wide) => wide.are_known(),
         None => !is_placeholder(&header) && !data.is_some_and(is_placeholder),
     };
     if sizes_known {
@@ -58,6 +58,13 @@ fn is_placeholder(chunk: &Chunk) -> bool {
 struct WideSizes {
     riff: u64,
     data: u64,
+}
+
+impl WideSizes {
+    /// A recorder writes zeros or all ones until it knows better.
+    fn are_known(self) -> bool {
+        [self.riff, self.data].iter().all(|size| (1..1 << 62).contains(size))
+    }
 }
 
 /// The ds64 chunk, which is the first one of a 64-bit file.

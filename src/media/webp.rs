@@ -30,8 +30,9 @@ pub(super) fn inspect(source: &mut Source<'_>) -> Step<Facts> {
         && !riff::is_placeholder(len)
     {
         let chunks = riff::chunks(source, 12, size, |chunk| chunk.len)?;
-        facts.completeness =
-            riff::completeness(header.len + 8, size, &chunks, &[*b"VP8 ", *b"VP8L", *b"ANMF"]);
+        let (promised, data) = (header.len + 8, [*b"VP8 ", *b"VP8L", *b"ANMF"]);
+        let verdict = riff::completeness(promised, size, &chunks, &data);
+        facts.completeness = riff::believing(verdict, promised, size);
     }
     Ok(facts)
 }

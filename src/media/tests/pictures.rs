@@ -1,23 +1,12 @@
 //! Pictures put together here: lengths and orders that no small real file has.
 
+use super::larger::{announced_film, larger, with_comments, with_segment};
 use super::*;
 
 /// A JPEG, a PNG and a GIF that are too long to be walked during an inspection.
 fn long_pictures() -> [(&'static str, Vec<u8>, MediaType); 3] {
-    let (jpeg, png, gif) = (file("picture.jpg"), file("picture.png"), file("still.gif"));
-    let comment = [&[0xff, 0xfe, 0xff, 0xff][..], &[b'x'; 0xfffd]].concat();
-    let jpeg = [&jpeg[..2], &comment.repeat(5), &jpeg[2..]].concat();
-    let text = [&b"\0\x05\0\0tEXt"[..], &[b'x'; 0x5_0000], &[0; 4]].concat();
-    let png = [&png[..33], &text, &png[33..]].concat();
-    let table = 13 + 3 * (2 << (gif[10] & 7));
-    let sub_block = [&[250][..], &[b'x'; 250]].concat();
-    let comment = [&[0x21, 0xfe][..], &sub_block.repeat(1200), &[0]].concat();
-    let gif = [&gif[..table], &comment, &gif[table..]].concat();
-    [
-        ("a.jpg", jpeg, MediaType::Jpeg),
-        ("a.png", png, MediaType::Png),
-        ("a.gif", gif, MediaType::Gif),
-    ]
+    [("a.jpg", MediaType::Jpeg), ("a.png", MediaType::Png), ("a.gif", MediaType::Gif)]
+        .map(|(name, media_type)| (name, larger(&name.replace('a', "large")).unwrap(), media_type))
 }
 
 fn walk(media_type: MediaType, bytes: &[u8], chunk: usize) -> Completeness {
@@ -27,19 +16,19 @@ fn walk(media_type: MediaType, bytes: &[u8], chunk: usize) -> Completeness {
 }
 
 #[test]
-fn long_pictures_are_proven_by_their_end_or_by_a_walk() {
+fn long_pictures_are_proven_by_a_walk() {
     for (name, bytes, media_type) in long_pictures() {
-        let tail_proves = media_type != MediaType::Gif;
         let by_inspection = |bytes: &[u8]| {
             let facts = facts(name, bytes);
             assert_eq!(facts.media_type, media_type);
             facts.completeness
         };
-        assert_eq!(by_inspection(&bytes) == Completeness::Complete, tail_proves, "{name}");
+        // The marker at its end may be that of another picture, appended and cut.
+        assert_eq!(by_inspection(&bytes), Completeness::CannotTell, "{name}");
         assert_eq!(walk(media_type, &bytes, 128 * 1024), Completeness::Complete);
         let appended = [&bytes[..], &[0; 5000]].concat();
         assert_eq!(by_inspection(&appended), Completeness::CannotTell);
-        assert_eq!(walk(media_type, &appended, 1000), Completeness::Complete);
+        assert_eq!(walk(media_type, &appended, 1000), Completeness::CannotTell, "{name}");
         for missing in [1, 2, 3, 11, 12, 13, 100, 10_000, 40_000] {
             let cut = &bytes[..bytes.len() - missing];
             assert_ne!(by_inspection(cut), Completeness::Complete, "{name} {missing}");
@@ -75,7 +64,7 @@ fn a_picture_with_megabytes_of_foreign_segments_keeps_its_facts() {
     let bytes = [&jpeg[..2], &extended_xmp.repeat(120), &jpeg[2..]].concat();
     let facts = facts("a.jpg", &bytes);
     assert_eq!((facts.width, facts.height), (Some(46), Some(62)));
-    assert_eq!(facts.completeness, Completeness::Complete);
+    assert_eq!(walk(MediaType::Jpeg, &bytes, 4096), Completeness::Complete);
 }
 
 #[test]
@@ -83,7 +72,59 @@ fn an_index_of_pictures_is_checked_only_where_it_is_the_file() {
     let pair = file("pair.mpo");
     let first = first_picture_end(&pair);
     assert!(is_incomplete(&verdict("a.mpo", &pair[..first])));
-    assert_eq!(verdict("a.jpg", &pair[..first]), Completeness::Complete);
+    // An editor may have dropped the other picture.
+    assert_eq!(verdict("a.jpg", &pair[..first]), Completeness::CannotTell);
+    assert_eq!(walk(MediaType::Jpeg, &pair[..first], 7), Completeness::CannotTell);
+}
+
+#[test]
+fn a_film_behind_a_picture_is_judged_with_it() {
+    let picture = file("picture.jpg");
+    let film = file("faststart.mp4");
+    for jpeg in [picture.clone(), with_comments(&picture)] {
+        let by_walk = |bytes: &[u8]| walk(MediaType::Jpeg, bytes, 1000);
+        let whole = announced_film(&jpeg);
+        let still = whole.len() - film.len();
+        assert_eq!(by_walk(&whole), Completeness::Complete);
+        // Sharing drops the film and leaves the words that announce it.
+        assert_eq!(by_walk(&whole[..still]), Completeness::CannotTell);
+        let reason = "the film behind the picture is cut".to_owned();
+        for len in [still + 9, whole.len() - 1] {
+            let verdict = by_walk(&whole[..len]);
+            assert_eq!(verdict, Completeness::Incomplete { reason: reason.clone() }, "{len}");
+        }
+        for trailer in [&b"SEFT"[..], b"\x01\x02SEFHSEFT", b"\0\0\x01\0free"] {
+            assert_eq!(by_walk(&[&whole[..], trailer].concat()), Completeness::CannotTell);
+        }
+        assert_eq!(by_walk(&[&jpeg[..], &picture].concat()), Completeness::CannotTell);
+        let live = [&jpeg[..], &film[..film.len() - 300], b"\0\0\0\0mdat"].concat();
+        assert_ne!(by_walk(&live), Completeness::Complete);
+    }
+    // Behind the pictures of an index, as phones with HDR write it.
+    let phone = file("phone.jpg");
+    let name = "a.jpg";
+    assert_eq!(verdict(name, &[&phone[..], &film].concat()), Completeness::Complete);
+    assert!(is_incomplete(&verdict(name, &[&phone[..], &film[..film.len() - 1]].concat())));
+    assert_eq!(verdict(name, &[&phone[..], b"else"].concat()), Completeness::CannotTell);
+}
+
+#[test]
+fn a_word_in_another_segment_announces_nothing() {
+    let picture = file("picture.jpg");
+    for (marker, word, announces) in [
+        (0xe1, &b"MotionPhoto"[..], true),
+        (0xe1, b"MicroVideo", true),
+        (0xe1, b"MPF\0", false),
+        (0xe2, b"MPF\0", true),
+        (0xe2, b"MotionPhoto", false),
+        (0xfe, b"MotionPhoto", false),
+    ] {
+        let bytes = with_segment(&picture, marker, word);
+        for chunk in [1, 3, 5000] {
+            let verdict = walk(MediaType::Jpeg, &bytes, chunk);
+            assert_eq!(verdict == Completeness::CannotTell, announces, "{word:?} in {marker:x}");
+        }
+    }
 }
 
 #[test]

@@ -51,6 +51,43 @@ fn bw64_is_wav() {
 }
 
 #[test]
+fn mp3_is_judged_by_the_count_of_bytes_in_its_first_frame() {
+    let sound = file("xing.mp3");
+    let info = find(&sound, b"Info");
+    assert_eq!(verdict("a.mp3", &sound), Completeness::Complete);
+    let mut id3v1 = b"TAG".to_vec();
+    id3v1.resize(128, b' ');
+    assert_eq!(verdict("a.mp3", &[&sound[..], &id3v1].concat()), Completeness::Complete);
+    let mut ape = [&[b'x'; 40][..], b"APETAGEX", &2000_u32.to_le_bytes()].concat();
+    ape.extend([72, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    let tagged = [&sound[..], &ape, &id3v1].concat();
+    assert_eq!(verdict("a.mp3", &tagged), Completeness::Complete);
+    // More than is counted: somebody joined two files.
+    assert_eq!(verdict("a.mp3", &[&sound[..], &sound].concat()), Completeness::CannotTell);
+    // The header of a file of 4 MB, as a download that has just begun has it.
+    let mut cut = sound.clone();
+    cut[info + 12..info + 16].copy_from_slice(&4_000_000_u32.to_be_bytes());
+    let reason = "the header in the first frame promises 4.0 MB, 2.4 kB are there".into();
+    assert_eq!(verdict("a.mp3", &cut), Completeness::Incomplete { reason });
+    // Some encoders do not count their own frame.
+    cut[info + 12..info + 16].copy_from_slice(&(sound.len() as u32 + 104).to_be_bytes());
+    assert_eq!(verdict("a.mp3", &cut), Completeness::CannotTell);
+    cut[info + 7] = 1;
+    assert_eq!(verdict("a.mp3", &cut), Completeness::CannotTell);
+}
+
+#[test]
+fn flac_says_how_many_samples_are_missing() {
+    let sound = larger::larger("large.flac").unwrap();
+    let reason = "245760 samples are promised, at most 122880 are there".into();
+    let half = &sound[..42 + 30 * 4105 - 10];
+    assert_eq!(verdict("a.flac", half), Completeness::Incomplete { reason });
+    // A tag behind the sound hides the end of the last frame, not its number.
+    let tagged = [&sound[..], &[b'T'; 128]].concat();
+    assert_eq!(verdict("a.flac", &tagged), Completeness::CannotTell);
+}
+
+#[test]
 fn mp3_is_known_behind_tags_and_cut_frames() {
     let sound = file("xing.mp3");
     let tag = [&b"ID3\x03\0\0\0\0\x02\x10"[..], &[0; 272]].concat();
