@@ -256,7 +256,8 @@ fn facts(
         | Event::Listed { .. }
         | Event::ScanEnded { .. }
         | Event::ScanOwed { .. }
-        | Event::ScanEvery { .. }
+        | Event::Watched { .. }
+        | Event::Hangs { .. }
         | Event::TokenChanged
         | Event::Stopping => {}
     }
@@ -287,12 +288,13 @@ fn merge(
     now: Now,
     listing: DirectoryListing,
 ) -> Result<(), LedgerError> {
-    let DirectoryListing { folder, directory, after, upto, entries, subdirectories } = listing;
+    let DirectoryListing { folder, directory, after, upto, entries, subdirectories, told } =
+        listing;
     let rows = work.ledger.rows_in(&directory, after.as_deref(), upto.as_deref())?;
     let mut rows: VecDeque<_> = rows.into();
     let mut see = |work: &mut Work<'_>, name: &OsStr, look, row| {
         let path: SharedPath = directory.join(name).into();
-        let event = Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None });
+        let event = Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None, told });
         let plan = planner.handle(now, event, Facts { row, ..Facts::default() });
         work.take(plan, now)
     };
@@ -343,7 +345,14 @@ fn vanished_directories(
             for path in below {
                 let path: SharedPath = path.into();
                 let row = work.ledger.path_row(&path)?;
-                let sight = Sight { folder, path, look: Look::Gone, by_scan: true, arrival: None };
+                let sight = Sight {
+                    folder,
+                    path,
+                    look: Look::Gone,
+                    by_scan: true,
+                    arrival: None,
+                    told: false,
+                };
                 let facts = Facts { row, ..Facts::default() };
                 let plan = planner.handle(now, Event::Seen(sight), facts);
                 work.take(plan, now)?;

@@ -98,6 +98,13 @@ pub struct DirListing {
     pub subdirectories: Vec<OsString>,
 }
 
+impl DirListing {
+    /// Whether nothing lies there.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.subdirectories.is_empty()
+    }
+}
+
 /// How a walk of a part of a folder went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {

@@ -1,7 +1,8 @@
 //! How things from outside (paths, words, system errors) stand in a text of one line.
 //!
 //! Owns:
-//! - a path or value shown never breaks the line and never carries a control character;
+//! - a path or value shown never breaks the line, never carries a control character and never turns
+//!   the direction of what stands around it;
 //! - a path in a hint can be pasted into a shell: any POSIX shell, and for bytes that nobody can
 //!   type one that reads `$'…'`, as bash, zsh and ksh do.
 
@@ -19,7 +20,7 @@ pub fn shown(path: &Path) -> String {
 pub fn escaped(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if is_control(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -42,10 +43,19 @@ pub fn count_of_bytes(count: u64) -> String {
     }
 }
 
+/// Whether a character moves what stands around it instead of showing: a control; a separator of
+/// lines or paragraphs; a mark, embedding, override or isolate of the bidirectional algorithm
+/// (UAX #9), with which `gpj.exe` reads `exe.jpg`. Letters that are written from right to left
+/// are letters, and joiners make emoji.
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A path as one word of a shell command; quoted only where it must be.
 pub fn shell_word(path: impl AsRef<OsStr>) -> String {
     let path = path.as_ref();
-    let word = path.to_str().filter(|word| !word.chars().any(char::is_control));
+    let word = path.to_str().filter(|word| !word.chars().any(is_control));
     let Some(word) = word else { return escaped_word(path.as_bytes()) };
     let plain = |c: char| c.is_alphanumeric() || "/._-+@:,=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -65,7 +75,7 @@ fn escaped_word(bytes: &[u8]) -> String {
                 '\n' => word.push_str(r"\n"),
                 '\t' => word.push_str(r"\t"),
                 '\r' => word.push_str(r"\r"),
-                c if c.is_control() => push_hex(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c if is_control(c) => push_hex(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
                 c => word.push(c),
             }
         }
@@ -105,6 +115,25 @@ mod tests {
         assert_eq!(shown(Path::new("/a\n\u{1b}[1m")), r"/a\n\u{1b}[1m");
         let bytes = OsStr::from_bytes(b"/\xff.png");
         assert_eq!(shown(Path::new(bytes)), "/\u{fffd}.png");
+    }
+
+    #[test]
+    fn a_name_cannot_turn_the_line_it_stands_in() {
+        for code in (0x202A..=0x202E)
+            .chain(0x2066..=0x2069)
+            .chain([0x61C, 0x200E, 0x200F, 0x2028, 0x2029])
+            .chain(0x80..=0x9F)
+        {
+            let c = char::from_u32(code).expect("a character");
+            let name = format!("/a{c}gpj.exe");
+            assert_eq!(shown(Path::new(&name)), format!("/a\\u{{{code:x}}}gpj.exe"));
+            assert!(shell_word(&name).starts_with(r"$'/a\x"), "{}", shell_word(&name));
+        }
+        for name in
+            ["/\u{5d0}\u{5d1}.png", "/\u{1f469}\u{200d}\u{1f680}.png", "/n\u{303}\u{200c}.png"]
+        {
+            assert_eq!(shown(Path::new(name)), name, "letters and joiners");
+        }
     }
 
     #[test]

@@ -33,8 +33,6 @@ pub struct Watched {
     pub follow_symlinks: bool,
     /// What lies below and is not this folder's: roots of other folders, the state directory.
     pub not_ours: Vec<PathBuf>,
-    /// Why the folder is polled, if it is (see [`polled_because`]).
-    pub polled: Option<String>,
 }
 
 /// The folder's setting `mode`.
@@ -96,8 +94,8 @@ struct Armed {
 struct Line {
     /// The watch is of no use any more: its root is another, or its owner is done with it.
     closed: AtomicBool,
-    /// Why events can no longer be relied on.
-    failed: Mutex<Option<String>>,
+    /// There are too few watches: some directory is not watched.
+    exhausted: AtomicBool,
 }
 
 impl Watch {
@@ -110,11 +108,11 @@ impl Watch {
     /// Begins to watch, or begins again from nothing: at the start, after [`Hint::RootGone`],
     /// whenever a root that was away is back, and now and then when watching has failed. May take
     /// long: the directories of the folder are gone through. The folder owes a scan afterwards,
-    /// whatever the answer.
-    pub fn arm(&mut self) -> Mode {
+    /// whatever the answer. `polled`: why it is not to be watched at all (see [`polled_because`]).
+    pub fn arm(&mut self, polled: Option<&str>) -> Mode {
         self.disarm();
-        self.mode = match (&self.watched.polled, check_root(&self.watched.path)) {
-            (Some(reason), _) => Mode::Poll { reason: reason.clone() },
+        self.mode = match (polled, check_root(&self.watched.path)) {
+            (Some(reason), _) => Mode::Poll { reason: reason.to_owned() },
             (None, Err(reason)) => Mode::Away { reason },
             (None, Ok(())) => match self.begin() {
                 Ok(armed) => {
@@ -134,11 +132,10 @@ impl Watch {
     /// [`Hint::Owed`] or [`Hint::RootGone`].
     pub fn mode(&mut self) -> Mode {
         if let Some(armed) = &self.armed {
-            let failed = lock(&armed.line.failed).take();
-            if let Some(reason) = failed {
+            if armed.line.exhausted.load(Ordering::Acquire) {
                 // What little is still watched would only take watches from others.
                 self.disarm();
-                self.mode = Mode::Poll { reason };
+                self.mode = Mode::Poll { reason: self.too_few() };
             } else if armed.line.closed.load(Ordering::Acquire) {
                 self.disarm();
                 self.mode = Mode::Away {
@@ -158,6 +155,16 @@ impl Watch {
         match &mut self.armed {
             Some(armed) => armed.notify.configure(config(&self.watched)).is_ok(),
             None => !matches!(self.mode, Mode::Events),
+        }
+    }
+
+    /// Ends a watch that is found to be of another directory than the folder's.
+    pub fn lose(&mut self) {
+        if self.armed.is_some() {
+            self.disarm();
+            let reason =
+                format!("{} is another directory than is watched", shown(&self.watched.path));
+            self.mode = Mode::Away { reason };
         }
     }
 
@@ -184,12 +191,13 @@ impl Watch {
         Ok(Armed { notify, line })
     }
 
+    fn too_few(&self) -> String {
+        too_few_watches(Some(directories(&self.watched)), limit("max_user_watches"))
+    }
+
     fn why_not(&self, error: &notify::Error) -> String {
         match &error.kind {
-            ErrorKind::MaxFilesWatch => {
-                let needed = directories(&self.watched);
-                too_few_watches(Some(needed), limit("max_user_watches"))
-            }
+            ErrorKind::MaxFilesWatch => self.too_few(),
             ErrorKind::Io(error) if too_many_instances(error) => format!(
                 "the system's limit of inotify instances is reached{}; \
                  hint: sysctl fs.inotify.max_user_instances=1024",
@@ -230,7 +238,7 @@ fn hear(watched: &Watched, inbox: &Inbox, line: &Line, told: notify::Result<noti
                 _ => events::words(&error),
             };
             if matches!(error.kind, ErrorKind::MaxFilesWatch) {
-                *lock(&line.failed) = Some(reason.clone());
+                line.exhausted.store(true, Ordering::Release);
             }
             inbox.push(Hint::Owed { folder, reason });
         }

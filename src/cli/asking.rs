@@ -59,8 +59,9 @@ impl<'a> Daemon<'a> {
             let body = body.map(Value::to_string);
             match request(&place, path, body, patience) {
                 Ok(answer) => break answer,
-                Err(ClientError::Nobody(_))
-                    if Instant::now() < until && self.is_there() => std::thread::sleep(PAUSE),
+                Err(ClientError::Nobody(_)) if Instant::now() < until && self.is_there() => {
+                    std::thread::sleep(PAUSE)
+                }
                 Err(ClientError::Nobody(_)) => return Err(self.nobody()),
                 Err(error @ ClientError::NoAnswer(_)) => {
                     let hint = again(self.common, "ls");
@@ -145,12 +146,14 @@ fn tell(status: &Status) {
     ];
     let some = known.iter().filter(|(count, _)| *count > 0);
     let words: Vec<String> = some.map(|(count, word)| format!("{count} {word}")).collect();
-    output::line(&format!("files     {}", if words.is_empty() { "none".into() } else { words.join(", ") }));
+    output::line(&format!(
+        "files     {}",
+        if words.is_empty() { "none".into() } else { words.join(", ") }
+    ));
     for folder in &status.folders {
         let scanned = folder.last_scan_at.as_deref().and_then(parsed);
-        let scanned = scanned.map_or("not scanned yet".to_owned(), |at| {
-            format!("scanned {}", time_of_day(at))
-        });
+        let scanned = scanned
+            .map_or("not scanned yet".to_owned(), |at| format!("scanned {}", time_of_day(at)));
         let missed = match folder.missed_by_events {
             0 => String::new(),
             missed => format!(", {missed} missed by events"),

@@ -34,7 +34,9 @@ fn word(notice: &Notice) -> Option<&'static str> {
         Notice::Waits { .. } => return None,
         Notice::Settled { .. } => "settled",
         Notice::Deduplicated { .. } => "deduplicated",
-        Notice::Pushed { .. } => return None,
+        Notice::Pushed { .. } | Notice::Missed { .. } | Notice::EventsUnreliable { .. } => {
+            return None;
+        }
         Notice::Uploading { .. } => "uploading",
         Notice::Uploaded { .. } => "uploaded",
         Notice::Retry { .. } => "retry",
@@ -115,6 +117,8 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         | Notice::Waits { .. }
         | Notice::Settled { .. }
         | Notice::Pushed { .. }
+        | Notice::Missed { .. }
+        | Notice::EventsUnreliable { .. }
         | Notice::Uploading { .. } => {}
     }
 }
@@ -169,6 +173,8 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             | Notice::Settled { .. }
             | Notice::Pushed { .. }
             | Notice::Uploading { .. }
+            | Notice::Missed { .. }
+            | Notice::EventsUnreliable { .. }
             | Notice::Scanned { incomplete: None, .. } => return None,
         },
     };

@@ -288,6 +288,8 @@ fn hear(
         | Notice::Uploading { .. }
         | Notice::Uploaded { .. }
         | Notice::Scanned { .. }
+        | Notice::Missed { .. }
+        | Notice::EventsUnreliable { .. }
         | Notice::FolderAway { .. }
         | Notice::FolderBack(_)
         | Notice::AccountStopped { .. }

@@ -30,8 +30,8 @@ use super::why::{absence, history_json};
 use super::wire::{self, Call};
 use super::wish::{Answer, Judged, Wish};
 use crate::config::Config;
-use crate::daemon::{Clock, Message, View, Wanted};
 use crate::daemon::lock::ledger_path;
+use crate::daemon::{Clock, Message, View, Wanted};
 use crate::ledger::{Ledger, LedgerError};
 use crate::planner::{Command, Wall};
 
@@ -256,7 +256,9 @@ async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
         Ok(()) if strict => standing(&app).await.and_then(|status| {
             let status: Status = serde_json::from_str(&status).map_err(|_| not_now())?;
             match status.state.as_str() {
-                "attention" => Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status")),
+                "attention" => {
+                    Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status"))
+                }
                 _ => Ok(()),
             }
         }),

@@ -255,17 +255,11 @@ impl Status {
     fn going(&self, uploading: u64, all: u64) -> String {
         let sent: u64 = self.uploading.iter().map(|upload| upload.sent.min(upload.size)).sum();
         let left = self.bytes_left.saturating_sub(sent);
-        let mut line = format!(
-            "uploading {uploading} of {}, {} left",
-            files(all),
-            count_of_bytes(left)
-        );
+        let mut line =
+            format!("uploading {uploading} of {}, {} left", files(all), count_of_bytes(left));
         if let Some(seconds) = left.checked_div(self.bytes_per_second) {
-            line += &format!(
-                ", {}/s, about {}",
-                count_of_bytes(self.bytes_per_second),
-                about(seconds)
-            );
+            line +=
+                &format!(", {}/s, about {}", count_of_bytes(self.bytes_per_second), about(seconds));
         }
         line
     }

@@ -121,8 +121,7 @@ fn stuck(view: &View) -> Result<(), Refusal> {
 fn stopped(view: &View, noted: &Noted) -> Result<(), Refusal> {
     let waits = |account| noted.waiting.iter().any(|(id, _)| *id == account);
     let stop = view.stops.iter().find(|stop| {
-        stop.cause.needs_person()
-            && stop.account.map_or(!noted.waiting.is_empty(), waits)
+        stop.cause.needs_person() && stop.account.map_or(!noted.waiting.is_empty(), waits)
     });
     match stop {
         Some(stop) => {

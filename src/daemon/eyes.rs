@@ -3,7 +3,10 @@
 //! Owns:
 //! - a folder whose disk hangs keeps nobody else waiting;
 //! - looks and hints are served between the stretches of a walk;
-//! - a walk goes on only as fast as its listings are taken in.
+//! - a walk goes on only as fast as its listings are taken in;
+//! - whatever events told by the end of a scan is handed on before that end.
+
+mod watching;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -11,14 +14,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::planner::{
     Arrival, DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight,
 };
-use crate::scan::{self, DirListing, Glance, Part, Report, Root};
-use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Sign, Watch, Watched};
+use crate::scan::{self, DirListing, Glance, Part, Report, Root, RootId};
+use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Sign, Wanted, Watch, Watched};
 
 use super::Message;
+use super::pulse::Pulse;
+use super::rewatch::Rewatch;
 
 /// Listings of one folder that may wait to be taken in.
 const LISTINGS_AHEAD: usize = 2;
@@ -30,12 +36,16 @@ pub struct Sightseeing {
     pub root: Root,
     /// How to watch.
     pub watched: Watched,
+    /// By events or not.
+    pub wanted: Wanted,
     /// Larger files are left alone; in bytes.
     pub largest: Option<u64>,
     /// Pause between scans while events come.
     pub rescan_ms: i64,
     /// Pause between scans while they do not.
     pub poll_ms: i64,
+    /// Pause before watching is tried again after it failed; doubled each time.
+    pub rewatch: Duration,
 }
 
 /// A folder's thread, from outside.
@@ -44,6 +54,8 @@ pub struct Eyes {
     orders: Sender<Order>,
     credits: Arc<Credits>,
     cancelled: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
+    path: PathBuf,
 }
 
 #[derive(Debug)]
@@ -52,6 +64,8 @@ enum Order {
     Scan,
     /// The inbox is not empty.
     Hints,
+    /// Events are not to be relied on any more, for this reason.
+    Poll(String),
 }
 
 /// How many listings may be handed on before some are taken in.
@@ -93,8 +107,9 @@ impl Eyes {
             let _ = wake.lock().unwrap_or_else(PoisonError::into_inner).send(Order::Hints);
         }));
         let watch = Watch::new(sightseeing.watched.clone(), Arc::clone(&inbox));
+        let pulse = Arc::new(Pulse::new());
+        let path = sightseeing.root.path.clone();
         let viewer = Viewer {
-            sightseeing,
             watch,
             inbox,
             out,
@@ -102,11 +117,17 @@ impl Eyes {
             cancelled: Arc::clone(&cancelled),
             ordered,
             later: VecDeque::new(),
-            polled: None,
+            pulse: Arc::clone(&pulse),
+            rewatch: Rewatch::new(sightseeing.rewatch),
+            armed_on: None,
+            found_any: false,
+            doubted: None,
+            told: None,
             warned: Vec::new(),
+            sightseeing,
         };
         std::thread::Builder::new().name("folder".into()).spawn(move || viewer.run())?;
-        Ok(Eyes { orders, credits, cancelled })
+        Ok(Eyes { orders, credits, cancelled, pulse, path })
     }
 
     /// Asks for a look; it comes as [`Event::Seen`].
@@ -118,6 +139,21 @@ impl Eyes {
     /// Asks for a walk; it comes as listings and [`Event::ScanEnded`].
     pub fn scan(&self) {
         let _ = self.orders.send(Order::Scan);
+    }
+
+    /// Asks for scans alone from now on.
+    pub fn poll(&self, reason: String) {
+        let _ = self.orders.send(Order::Poll(reason));
+    }
+
+    /// The thread's signs of life.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// The folder's root.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A listing was taken in: another may come.
@@ -148,24 +184,37 @@ struct Viewer {
     ordered: Receiver<Order>,
     /// Orders that came while a walk was under way and need another walk.
     later: VecDeque<Order>,
+    pulse: Arc<Pulse>,
+    rewatch: Rewatch,
+    /// Which directory the watch was armed on.
+    armed_on: Option<RootId>,
+    /// The scan under way, or the last one, found anything at all.
+    found_any: bool,
+    /// Why events are not relied on though they could be had.
+    doubted: Option<String>,
     /// What the planner was told of how this folder is watched.
-    polled: Option<bool>,
+    told: Option<Mode>,
     /// Warnings that were given already.
     warned: Vec<String>,
 }
 
 impl Viewer {
     fn run(mut self) {
-        self.watch.arm();
+        self.pulse.beat();
+        self.arm();
         self.tell_mode();
         loop {
             let order = match self.later.pop_front() {
                 Some(order) => order,
-                None => match self.ordered.recv() {
-                    Ok(order) => order,
-                    Err(_) => return,
-                },
+                None => {
+                    self.pulse.rest();
+                    match self.ordered.recv() {
+                        Ok(order) => order,
+                        Err(_) => return,
+                    }
+                }
             };
+            self.pulse.beat();
             if self.cancelled.load(Ordering::Acquire) {
                 return;
             }
@@ -173,6 +222,7 @@ impl Viewer {
                 Order::Look(path) => self.look(path),
                 Order::Scan => self.scan(),
                 Order::Hints => self.hints(),
+                Order::Poll(reason) => self.poll(reason),
             }
         }
     }
@@ -185,9 +235,9 @@ impl Viewer {
         let _ = self.out.send(Message::Event(event));
     }
 
-    fn seen(&self, path: SharedPath, look: Look, arrival: Option<Arrival>) {
+    fn seen(&self, path: SharedPath, look: Look, arrival: Option<Arrival>, told: bool) {
         let (folder, look) = (self.folder(), self.within_size(look));
-        self.send(Event::Seen(Sight { folder, path, look, by_scan: false, arrival }));
+        self.send(Event::Seen(Sight { folder, path, look, by_scan: false, arrival, told }));
     }
 
     fn within_size(&self, look: Look) -> Look {
@@ -196,36 +246,31 @@ impl Viewer {
 
     fn look(&self, path: SharedPath) {
         let look = scan::look(&self.sightseeing.root, &path);
-        self.seen(path, look, None);
+        self.seen(path, look, None, false);
     }
 
     fn scan(&mut self) {
-        if !matches!(self.watch.mode(), Mode::Events) {
-            self.watch.arm();
-        }
+        self.watch_again();
+        self.found_any = false;
         let result = self.walk(None);
         self.learn_root(&result);
+        self.hear_out();
         self.tell_mode();
         let folder = self.folder();
         self.send(Event::ScanEnded { folder, result });
     }
 
-    /// Which directory the root is, is remembered while this runs: another disk under the same
-    /// path is not taken for an emptied folder. A directory made anew on the same disk is.
-    fn learn_root(&mut self, result: &ScanResult) {
-        let root = &mut self.sightseeing.root;
-        match (result, root.expected, scan::root_id(&root.path)) {
-            (ScanResult::Away { .. }, Some(expected), Ok(found))
-                if expected.device == found.device =>
-            {
-                root.expected = None;
-                let folder = root.folder;
-                self.send(Event::ScanOwed { folder });
-            }
-            (ScanResult::Complete | ScanResult::Incomplete { .. }, _, Ok(found)) => {
-                root.expected = Some(found);
-            }
-            (_, _, _) => {}
+    /// Takes in all that events tell of what has happened until now.
+    fn hear_out(&mut self) {
+        if self.watch.mode() != Mode::Events {
+            return;
+        }
+        // Twice: the system's thread may come back from the first before it reads the events that
+        // came with it, but not from the second.
+        if self.watch.catch_up() && self.watch.catch_up() {
+            self.hints();
+        } else {
+            self.owe();
         }
     }
 
@@ -234,12 +279,14 @@ impl Viewer {
         let cancelled = Arc::clone(&self.cancelled);
         let root = self.sightseeing.root.clone();
         let mut emit = |report: Report| {
+            self.pulse.beat();
             match report {
                 Report::Listing(listing) => {
-                    if !self.credits.take(&self.cancelled) {
+                    if !self.take_credit() {
                         return ControlFlow::Break(());
                     }
-                    let listing = self.listing(listing);
+                    self.found_any |= directory.is_none() && !listing.is_empty();
+                    let listing = self.listing(listing, directory.is_some());
                     let _ = self.out.send(Message::Listing(listing));
                 }
                 Report::Warning(warning) => self.warn(warning),
@@ -252,25 +299,37 @@ impl Viewer {
             Some(directory) => match scan::walk_part(&root, directory, &mut emit, &cancelled) {
                 Part::Walked(result) => result,
                 Part::Seen(look) => {
-                    self.seen(directory.into(), look, None);
+                    self.seen(directory.into(), look, None, true);
                     ScanResult::Complete
                 }
             },
         }
     }
 
+    /// A thread that waits for those who take in does not hang.
+    fn take_credit(&self) -> bool {
+        self.pulse.rest();
+        let goes_on = self.credits.take(&self.cancelled);
+        self.pulse.beat();
+        goes_on
+    }
+
     /// Looks that were asked for, and hints of single files, do not wait for a walk to end.
     fn serve_between(&mut self) {
         while let Ok(order) = self.ordered.try_recv() {
             match order {
-                Order::Look(path) => self.look(path),
-                Order::Scan | Order::Hints => self.later.push_back(order),
+                Order::Look(path) => {
+                    self.look(path);
+                    self.pulse.beat();
+                }
+                Order::Scan | Order::Hints | Order::Poll(_) => self.later.push_back(order),
             }
         }
     }
 
     fn hints(&mut self) {
         for hint in self.inbox.take() {
+            self.pulse.beat();
             match hint {
                 Hint::Touched { path, sign, .. } => self.glance(path, false, arrival(sign)),
                 Hint::Gone { path, .. } => self.glance(path, true, None),
@@ -297,7 +356,10 @@ impl Viewer {
                 if may_have_been_directory && look == Look::Gone {
                     self.all_gone_below(&path);
                 }
-                self.seen(path.into(), look, arrival);
+                if matches!(look, Look::File(_) | Look::Left { .. }) {
+                    self.remember_root();
+                }
+                self.seen(path.into(), look, arrival, true);
             }
         }
     }
@@ -308,13 +370,14 @@ impl Viewer {
             return self.owe();
         }
         match self.walk(Some(directory)) {
-            ScanResult::Complete => {}
+            ScanResult::Complete if directory == self.sightseeing.root.path => {}
+            ScanResult::Complete => self.remember_root(),
             ScanResult::Incomplete { .. } | ScanResult::Away { .. } => self.owe(),
         }
     }
 
     fn all_gone_below(&self, directory: &Path) {
-        if !self.credits.take(&self.cancelled) {
+        if !self.take_credit() {
             return;
         }
         let _ = self.out.send(Message::Listing(DirectoryListing {
@@ -324,14 +387,16 @@ impl Viewer {
             upto: None,
             entries: Vec::new(),
             subdirectories: Vec::new(),
+            told: true,
         }));
     }
 
-    fn listing(&self, listing: DirListing) -> DirectoryListing {
+    fn listing(&self, listing: DirListing, told: bool) -> DirectoryListing {
         let DirListing { directory, after, upto, entries, subdirectories } = listing;
         let entries = entries.into_iter();
         let entries = entries.map(|(name, look)| (name, self.within_size(look))).collect();
-        DirectoryListing { folder: self.folder(), directory, after, upto, entries, subdirectories }
+        let folder = self.folder();
+        DirectoryListing { folder, directory, after, upto, entries, subdirectories, told }
     }
 
     fn warn(&mut self, warning: String) {
@@ -339,33 +404,6 @@ impl Viewer {
             tracing::warn!("{warning}");
             self.warned.push(warning);
         }
-    }
-
-    /// Tells how often to scan, whenever that changes.
-    fn tell_mode(&mut self) {
-        let polled = match self.watch.mode() {
-            Mode::Events => false,
-            Mode::Poll { reason } => {
-                self.warn_polled(&reason);
-                true
-            }
-            Mode::Away { .. } => true,
-        };
-        if self.polled.replace(polled) != Some(polled) {
-            let (folder, pause_ms) = (self.folder(), self.pause_ms(polled));
-            self.send(Event::ScanEvery { folder, pause_ms });
-        }
-    }
-
-    fn warn_polled(&mut self, reason: &str) {
-        if self.sightseeing.watched.polled.is_none() {
-            let root = self.sightseeing.root.path.display();
-            self.warn(format!("{root} is scanned every so often instead of watched: {reason}"));
-        }
-    }
-
-    fn pause_ms(&self, polled: bool) -> i64 {
-        if polled { self.sightseeing.poll_ms } else { self.sightseeing.rescan_ms }
     }
 }
 

@@ -29,6 +29,10 @@ use super::{Clock, Message};
 /// How long a whole body's answer is waited for when the run is stopped.
 pub const ABORT_GRACE: Duration = Duration::from_secs(10);
 
+/// Threads for reads beside those of uploads. They are made when they are needed; on disks that
+/// hang each folder holds two for as long as that lasts.
+const BLOCKED_MOST: usize = 64;
+
 /// How the assetIds of a dry run begin.
 pub const DRY_RUN: &str = "dry-run:";
 
@@ -87,7 +91,7 @@ impl Hands {
     pub fn new(means: Means, clock: Clock, out: Sender<Message>) -> std::io::Result<Hands> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(means.concurrency + 8)
+            .max_blocking_threads(means.concurrency + BLOCKED_MOST)
             .thread_name("hands")
             .enable_all()
             .build()?;
@@ -117,8 +121,8 @@ impl Hands {
                 Look::Left { rule, .. } => Look::Unreadable { reason: rule },
                 other => other,
             };
-            let sight =
-                Sight { folder: FolderId::PUSHES, path, look, by_scan: false, arrival: None };
+            let (folder, by_scan, told) = (FolderId::PUSHES, false, false);
+            let sight = Sight { folder, path, look, by_scan, arrival: None, told };
             reach.answer(Event::Seen(sight));
         });
     }

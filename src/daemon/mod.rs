@@ -4,6 +4,7 @@
 //! - one thread holds the engine and drains all that happens, many events a step;
 //! - a ledger that cannot be written ends the session, not the daemon: all work is dropped as in
 //!   a crash, and a new session takes it up when writing is possible again;
+//! - a machine that slept owes a scan of every folder, and a folder that hangs is noticed;
 //! - a first stop lets whole bodies have their answer, a second ends at once.
 
 mod eyes;
@@ -11,27 +12,31 @@ mod hands;
 mod identify;
 pub mod lock;
 mod named;
+mod pulse;
+mod rewatch;
 mod setup;
+mod sleep;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::crash;
 use crate::engine::{Engine, Input};
 use crate::ledger::LedgerError;
 use crate::planner::{
     Cause, Command, DirectoryListing, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest,
     SharedPath, Wall,
 };
+use crate::{crash, text};
 
 pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, identify, sent_name};
 pub use named::{keyed, known_or_read, resolved};
-pub use view::{FolderNow, StopView, Uploading, View};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
+pub use view::{FolderNow, StopView, Uploading, View};
 
 /// Messages taken into one step at most.
 const STEP_MOST: usize = 512;
@@ -39,6 +44,8 @@ const STEP_MOST: usize = 512;
 const PATIENCE_MS: i64 = 60_000;
 /// How often a refused token is looked at again.
 const TOKEN_POLL: Duration = Duration::from_secs(3);
+/// How often the loop turns though nothing happens, to notice that the machine slept.
+const TICK: Duration = Duration::from_secs(30);
 /// Beyond the time that answers are waited for after a stop.
 const STOP_SLACK: Duration = Duration::from_secs(2);
 
@@ -139,6 +146,9 @@ pub struct Session {
     hands: Hands,
     inbox: Receiver<Message>,
     clock: Clock,
+    sleep: sleep::Sleep,
+    /// Folders whose threads do not move.
+    hanging: BTreeSet<FolderId>,
     /// Folders whose walks wait until there is room in memory.
     crowded: Vec<FolderId>,
     /// Whether the token is another than the last time this was asked.
@@ -164,8 +174,17 @@ impl Session {
             let folder = sightseeing.root.folder;
             eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone())?);
         }
-        let crowded = Vec::new();
-        let session = Session { engine, eyes, hands, inbox, clock, crowded, token_changed };
+        let session = Session {
+            engine,
+            eyes,
+            hands,
+            inbox,
+            clock,
+            sleep: sleep::Sleep::new(),
+            hanging: BTreeSet::new(),
+            crowded: Vec::new(),
+            token_changed,
+        };
         Ok((session, out))
     }
 
@@ -234,6 +253,7 @@ impl Session {
         }
         for notice in &step.notices {
             crash::point("notice");
+            self.log(notice);
             say(Said::Notice(notice), &self.engine);
         }
         for reply in replies {
@@ -276,6 +296,22 @@ impl Session {
         }
     }
 
+    /// What is for the log alone.
+    fn log(&self, notice: &Notice) {
+        let root = |folder| self.eyes.get(folder).map_or(Path::new(""), eyes::Eyes::path).display();
+        match notice {
+            Notice::Missed { folder, files, so_far } => tracing::info!(
+                "{}: files that events did not tell of, found by a scan: {files}, so far {so_far}",
+                root(folder)
+            ),
+            Notice::EventsUnreliable { folder, reason } => tracing::warn!(
+                "{}: {reason}; hint: mode = \"poll\" in its section of the configuration",
+                root(folder)
+            ),
+            _ => {}
+        }
+    }
+
     fn begin(&mut self, effect: Effect) {
         match effect {
             Effect::Look { folder: FolderId::PUSHES, path } => self.hands.look_by_name(path),
@@ -295,6 +331,11 @@ impl Session {
                     eyes.scan();
                 }
             }
+            Effect::Poll { folder, reason } => {
+                if let Some(eyes) = self.eyes.get(&folder) {
+                    eyes.poll(reason);
+                }
+            }
         }
     }
 
@@ -305,7 +346,9 @@ impl Session {
         let timer = timer.map(Duration::from_millis);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let refused = self.token_is_refused().then_some(TOKEN_POLL);
-        let first = match [timer, left, refused].into_iter().flatten().min() {
+        let tick = (!self.eyes.is_empty()).then_some(TICK);
+        let hang = self.next_hang();
+        let first = match [timer, left, refused, tick, hang].into_iter().flatten().min() {
             Some(wait) => self.inbox.recv_timeout(wait),
             None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -324,7 +367,42 @@ impl Session {
         if self.token_is_refused() && (self.token_changed)() {
             next.inputs.push(Input::Event(Event::TokenChanged));
         }
+        self.notice_sleep(next);
+        self.notice_hanging(next);
         stop
+    }
+
+    /// While the machine slept, disks and servers may have changed and told nobody.
+    fn notice_sleep(&mut self, next: &mut Incoming) {
+        let Some(slept_ms) = self.sleep.slept_ms() else { return };
+        tracing::info!("the machine slept for {} s; every folder is scanned", slept_ms / 1_000);
+        let owed = self.eyes.keys().map(|folder| Event::ScanOwed { folder: *folder });
+        next.inputs.extend(owed.map(Input::Event));
+    }
+
+    /// How long until a folder that does not move now counts as hanging.
+    fn next_hang(&self) -> Option<Duration> {
+        self.eyes.values().filter_map(|eyes| pulse::hangs(eyes.pulse().still()).1).min()
+    }
+
+    fn notice_hanging(&mut self, next: &mut Incoming) {
+        for (folder, eyes) in &self.eyes {
+            let folder = *folder;
+            let (hangs, _) = pulse::hangs(eyes.pulse().still());
+            let reason = match (hangs, self.hanging.contains(&folder)) {
+                (true, false) => {
+                    self.hanging.insert(folder);
+                    let (root, seconds) = (text::shown(eyes.path()), pulse::HANGS.as_secs());
+                    Some(format!("{root} has not answered for {seconds} s"))
+                }
+                (false, true) => {
+                    self.hanging.remove(&folder);
+                    None
+                }
+                (true, true) | (false, false) => continue,
+            };
+            next.inputs.push(Input::Event(Event::Hangs { folder, reason }));
+        }
     }
 
     fn token_is_refused(&self) -> bool {

@@ -1,7 +1,7 @@
 //! From the configuration to what planner, eyes and hands are made from.
 
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::{Client, ClientError, MediaFacts, Options, Rate};
@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::planner::{FolderId, FolderPolicy, LOOKS_MS, Limits};
 use crate::rules::Rules;
 use crate::scan::{self, KeptOut, Root};
-use crate::watch::{Wanted, Watched, polled_because};
+use crate::watch::{Wanted, Watched};
 
 use super::eyes::Sightseeing;
 use super::hands::{Means, TokenSource};
@@ -18,6 +18,9 @@ use super::hands::{Means, TokenSource};
 /// Files read for identification at once: one for each of two cores, so that the rest of the
 /// machine stays its user's.
 const IDENTIFY_AT_ONCE: usize = 2;
+
+/// How soon a folder that could not be watched is tried again, at first.
+const REWATCH: Duration = Duration::from_secs(60);
 
 /// Why nothing can be set up.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +140,9 @@ fn policy(
         send_incomplete,
         ignore_existing: folder.existing == Existing::Ignore,
         ignore_changes: folder.on_change == OnChange::Ignore,
-        rescan_ms: if sight.watched.polled.is_some() { sight.poll_ms } else { sight.rescan_ms },
+        // Until its thread knows how it is watched.
+        rescan_ms: sight.rescan_ms.min(sight.poll_ms),
+        trusts_events: sight.wanted == Wanted::Events,
         scanned_before,
     }
 }
@@ -171,7 +176,6 @@ fn sightseeing(
         recursive: folder.recursive,
         follow_symlinks: folder.follow_symlinks,
         not_ours,
-        polled: polled_because(wanted, silent(&folder.root)),
     };
     let root = Root {
         folder: id,
@@ -185,16 +189,12 @@ fn sightseeing(
     Ok(Sightseeing {
         root,
         watched,
+        wanted,
         largest: config.api.max_file_size_bytes.map(NonZeroU64::get),
         rescan_ms: ms(folder.rescan_interval),
         poll_ms: ms(folder.poll_interval),
+        rewatch: rewatch(),
     })
-}
-
-/// The name of the file system, if it does not tell of changes that others make.
-fn silent(root: &Path) -> Option<&'static str> {
-    let disk = scan::file_system(root);
-    (root.exists() && !disk.tells_events()).then_some(disk.name)
 }
 
 fn ms(duration: Duration) -> i64 {
@@ -209,6 +209,18 @@ fn looks_ms() -> Vec<i64> {
         return text.split(',').filter_map(|pause| pause.parse().ok()).collect();
     }
     LOOKS_MS.to_vec()
+}
+
+/// The pause before a folder that could not be watched is tried again. Builds for tests may shorten
+/// it; what is released never does.
+fn rewatch() -> Duration {
+    #[cfg(debug_assertions)]
+    if let Ok(text) = std::env::var("TAXIWAY_TEST_REWATCH_MS")
+        && let Ok(pause_ms) = text.parse()
+    {
+        return Duration::from_millis(pause_ms);
+    }
+    REWATCH
 }
 
 /// A seed that differs from run to run: the standard library's own source of hash seeds.

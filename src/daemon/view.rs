@@ -3,7 +3,9 @@
 //! Owns:
 //! - a view is of one moment, between two steps.
 
-use crate::planner::{AccountId, AttemptId, Cause, FolderId, Gate, Now, SharedPath, Wall, Watching};
+use crate::planner::{
+    AccountId, AttemptId, Cause, FolderId, Gate, Now, SharedPath, Wall, Watching,
+};
 
 use super::{PATIENCE_MS, Session};
 

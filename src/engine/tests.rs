@@ -31,6 +31,7 @@ fn policy(id: FolderId, account: AccountId) -> FolderPolicy {
         ignore_existing: false,
         ignore_changes: false,
         rescan_ms: 3_600_000,
+        trusts_events: false,
         scanned_before: true,
     }
 }
@@ -42,7 +43,14 @@ fn stat(inode: u64) -> Stat {
 
 fn seen(folder: i64, path: &str, look: Look) -> Input {
     let (folder, path) = (FolderId(folder), Path::new(path).into());
-    Input::Event(Event::Seen(Sight { folder, path, look, by_scan: false, arrival: None }))
+    Input::Event(Event::Seen(Sight {
+        folder,
+        path,
+        look,
+        by_scan: false,
+        arrival: None,
+        told: true,
+    }))
 }
 
 fn identified(path: &str, id: u8) -> Input {
@@ -69,6 +77,7 @@ fn listing(directory: &str, names: &[(&str, u64)], subdirectories: &[&str]) -> D
         upto: None,
         entries: names.iter().map(|(name, id)| (name.into(), Look::File(stat(*id)))).collect(),
         subdirectories: subdirectories.iter().map(OsString::from).collect(),
+        told: false,
     }
 }
 

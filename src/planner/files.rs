@@ -40,7 +40,12 @@ impl Planner {
     }
 
     pub(super) fn seen(&mut self, now: Now, sight: Sight, row: Option<PathRow>, plan: &mut Plan) {
-        let Sight { folder, path, look, by_scan, arrival } = sight;
+        let Sight { folder, path, look, by_scan, arrival, told } = sight;
+        if told {
+            self.told_by_event(folder, &path);
+        } else if let (true, Look::File(stat)) = (by_scan, &look) {
+            self.may_have_been_missed(folder, &path, *stat, row.as_ref());
+        }
         match look {
             Look::File(stat) => {
                 let file = Found { folder, path, stat, by_scan, arrival };
@@ -60,6 +65,21 @@ impl Planner {
                 entry.phase = Phase::Waiting { due };
                 self.settling.put(path, entry);
             }
+        }
+    }
+
+    /// A file that a scan came past. One that is on its way is being looked after.
+    fn may_have_been_missed(
+        &mut self,
+        id: FolderId,
+        path: &SharedPath,
+        stat: Stat,
+        row: Option<&PathRow>,
+    ) {
+        let Some(folder) = self.folders.get(&id) else { return };
+        let wants = want(&folder.policy, stat, true, row);
+        if wants == Want::Settle && self.settling.entry(path).is_none() {
+            self.found_by_scan(id, path, stat, row);
         }
     }
 

@@ -58,6 +58,13 @@ pub enum Effect {
         /// Which.
         folder: FolderId,
     },
+    /// Rely on scans of a folder alone for the rest of the run. Answer: [`Event::Watched`].
+    Poll {
+        /// Which.
+        folder: FolderId,
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// How a file is read.

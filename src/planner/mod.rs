@@ -13,11 +13,14 @@ mod contents;
 mod doubt;
 mod files;
 pub mod filter;
+mod folders;
 mod lookups;
 mod media_type;
 mod message;
+mod missed;
 pub mod pairing;
 mod pause;
+mod readings;
 mod retry;
 pub(crate) mod sabotage;
 mod settle;
@@ -30,6 +33,7 @@ mod uploads;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use doubt::LOOKS_MS;
+pub use folders::FolderView;
 pub use media_type::MediaType;
 pub use message::*;
 pub use pairing::{MediaKind, Offered};
@@ -39,6 +43,7 @@ pub use settle::certain;
 pub use types::*;
 
 use doubt::Doubt;
+use folders::Folder;
 use retry::{Gates, Jitter};
 use settle::Settling;
 use uploads::{Flight, Streaks};
@@ -62,6 +67,8 @@ pub struct FolderPolicy {
     pub ignore_changes: bool,
     /// Pause between two scans.
     pub rescan_ms: i64,
+    /// A person says that its events can be relied on (`mode = "events"`).
+    pub trusts_events: bool,
     /// It was walked to its end before, in this run or an earlier one.
     pub scanned_before: bool,
 }
@@ -101,18 +108,6 @@ impl Default for Limits {
             seed: 0,
         }
     }
-}
-
-/// How a folder stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Folder {
-    policy: FolderPolicy,
-    scanning: bool,
-    /// Sight was lost: scan as soon as there is room.
-    owed: bool,
-    next_scan: Mono,
-    failed_scans: u32,
-    away: Option<String>,
 }
 
 /// An account, named or not.
@@ -266,7 +261,8 @@ impl Planner {
             }
             Event::ScanOwed { .. } if sabotage::on(sabotage::Bug::IgnoreOwedScans) => {}
             Event::ScanOwed { folder } => self.owe_scan(folder),
-            Event::ScanEvery { folder, pause_ms } => self.scan_every(now, folder, pause_ms),
+            Event::Watched { folder, by, pause_ms } => self.watched(now, folder, by, pause_ms),
+            Event::Hangs { folder, reason } => self.hangs(folder, reason, &mut plan),
             Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;
@@ -297,10 +293,8 @@ impl Planner {
         while let Some((folder, path)) = self.settling.next_look(now.mono) {
             plan.effects.push(Effect::Look { folder, path });
         }
-        while self.settling.identifying() < self.limits.identify_at_once {
-            let Some((path, fingerprint, reading)) = self.settling.next_ready(now.mono) else {
-                break;
-            };
+        let most = self.limits.identify_at_once;
+        while let Some((path, fingerprint, reading)) = self.settling.next_ready(now.mono, most) {
             plan.effects.push(Effect::Identify { path, fingerprint, reading });
         }
         self.begin_lists(now, &mut plan);
@@ -326,6 +320,7 @@ impl Planner {
         let scans = scans.map(|folder| folder.next_scan).min();
         [
             (self.settling.next_due(), "a file is to be looked at"),
+            (self.settling.next_share(now.mono), "a file waits for slow reads of other folders"),
             (lists, "an upload in doubt is to be looked up"),
             (scans, "a folder is to be scanned"),
             (self.next_try, "an upload is to be tried again"),
@@ -351,8 +346,13 @@ impl Planner {
     /// in the [`Planner::stopped_lanes`]: a stop that stops nothing is not waited for.
     pub fn rest(&self, now: Now, patience_ms: i64, stopped: bool) -> Rest {
         let soon = now.mono.plus(patience_ms);
-        let scanning = self.folders.values().any(|folder| folder.scanning || folder.owed);
-        let settling = self.settling.moving() > 0
+        // What hangs moves when its disk does.
+        let moves = |folder: &&Folder| !folder.hangs;
+        let scanning =
+            self.folders.values().filter(moves).any(|folder| folder.scanning || folder.owed);
+        let stuck = self.folders.iter().filter(|(_, folder)| folder.hangs);
+        let stuck: usize = stuck.map(|(id, _)| self.settling.moving_in(*id)).sum();
+        let settling = self.settling.moving() > stuck
             || self.settling.stirs_by(soon, |entry| {
                 self.stays_incomplete(entry, soon) || stays_open(entry, now.mono, patience_ms)
             });
@@ -391,11 +391,6 @@ impl Planner {
         self.gates.accounts()
     }
 
-    /// Folders whose root is away, and why.
-    pub fn away(&self) -> impl Iterator<Item = (FolderId, &str)> {
-        self.folders.iter().filter_map(|(id, folder)| Some((*id, folder.away.as_deref()?)))
-    }
-
     /// What is in flight: the file, and its bytes.
     pub fn in_flight_now(&self) -> impl Iterator<Item = (AttemptId, &SharedPath, u64)> {
         self.flights.iter().map(|(attempt, flight)| (*attempt, &flight.path, flight.size))
@@ -432,103 +427,10 @@ impl Planner {
     fn lists(&self, account: AccountId) -> bool {
         self.accounts.get(&account).is_some_and(|account| account.listing.is_some())
     }
-
-    fn owe_scan(&mut self, folder: FolderId) {
-        if let Some(folder) = self.folders.get_mut(&folder) {
-            folder.owed = true;
-        }
-    }
-
-    fn scan_every(&mut self, now: Now, folder: FolderId, pause_ms: i64) {
-        if let Some(folder) = self.folders.get_mut(&folder) {
-            folder.policy.rescan_ms = pause_ms;
-            folder.next_scan = folder.next_scan.min(now.mono.plus(pause_ms));
-        }
-    }
-
-    fn begin_scans(&mut self, now: Now, plan: &mut Plan) {
-        let room = self.settling.len() <= self.limits.settling / 2;
-        for (id, folder) in &mut self.folders {
-            let due = folder.next_scan <= now.mono || (folder.owed && room);
-            if due && !folder.scanning {
-                folder.scanning = true;
-                folder.owed = false;
-                plan.effects.push(Effect::Scan { folder: *id });
-            }
-        }
-    }
-
-    fn scan_ended(&mut self, now: Now, id: FolderId, result: ScanResult, plan: &mut Plan) {
-        let Some(folder) = self.folders.get_mut(&id) else {
-            return;
-        };
-        folder.scanning = false;
-        match result {
-            ScanResult::Complete => {
-                folder.seen_once(id, plan);
-                folder.ended(now, true);
-                if folder.away.take().is_some() {
-                    plan.notices.push(Notice::FolderBack(id));
-                }
-                plan.notices.push(Notice::Scanned { folder: id, incomplete: None });
-            }
-            ScanResult::Incomplete { reason } => {
-                // One directory that cannot be read must not make new files old ones for ever.
-                folder.seen_once(id, plan);
-                folder.ended(now, false);
-                if folder.away.take().is_some() {
-                    plan.notices.push(Notice::FolderBack(id));
-                }
-                plan.notices.push(Notice::Scanned { folder: id, incomplete: Some(reason) });
-            }
-            ScanResult::Away { reason } => {
-                folder.ended(now, false);
-                if folder.away.replace(reason.clone()).is_none() {
-                    plan.notices.push(Notice::FolderAway { folder: id, reason });
-                }
-            }
-        }
-    }
 }
 
 /// Whether somebody has had a file open for writing for so long that waiting for the end is for
 /// another time.
 fn stays_open(entry: &settle::Entry, now: Mono, patience_ms: i64) -> bool {
     entry.open && now.since(entry.noticed_at) > patience_ms
-}
-
-/// The first pause after a scan that could not see everything; doubled up to the usual pause.
-const FAILED_SCAN_MS: i64 = 2_000;
-
-impl Folder {
-    fn new(policy: FolderPolicy) -> Folder {
-        Folder {
-            policy,
-            scanning: false,
-            owed: true,
-            next_scan: Mono(i64::MIN),
-            failed_scans: 0,
-            away: None,
-        }
-    }
-
-    /// First sight is over: what comes from now on is new.
-    fn seen_once(&mut self, id: FolderId, plan: &mut Plan) {
-        if !std::mem::replace(&mut self.policy.scanned_before, true) {
-            plan.writes.push(Write::Scanned { folder: id });
-        }
-    }
-
-    fn ended(&mut self, now: Now, complete: bool) {
-        let usual_ms = self.policy.rescan_ms;
-        let pause_ms = if complete {
-            self.failed_scans = 0;
-            usual_ms
-        } else {
-            let doubled_ms = FAILED_SCAN_MS << self.failed_scans.min(16);
-            self.failed_scans += 1;
-            doubled_ms.min(usual_ms)
-        };
-        self.next_scan = now.mono.plus(pause_ms);
-    }
 }

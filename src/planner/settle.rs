@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::message::Reading;
+use super::readings::Readings;
 use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat,
@@ -156,7 +157,7 @@ pub struct Settling {
     entries: BTreeMap<SharedPath, Entry>,
     due: BTreeSet<(Mono, SharedPath)>,
     ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, SharedPath)>>,
-    identifying: usize,
+    readings: Readings,
     rechecks: usize,
     last_served: Option<FolderId>,
 }
@@ -174,13 +175,24 @@ impl Settling {
 
     /// How many are being read.
     pub fn identifying(&self) -> usize {
-        self.identifying
+        self.readings.len()
     }
 
     /// How many are being looked at, or read, or next in turn to be read.
     pub fn moving(&self) -> usize {
         let waiting = self.due.len();
         self.entries.len() - waiting
+    }
+
+    /// How many of them lie in a folder.
+    pub fn moving_in(&self, folder: FolderId) -> usize {
+        let entries = self.entries.values().filter(|entry| entry.folder == folder);
+        entries.filter(|entry| !matches!(entry.phase, Phase::Waiting { .. })).count()
+    }
+
+    /// When a file that is ready may be read because others take long.
+    pub fn next_share(&self, now: Mono) -> Option<Mono> {
+        if self.ready.is_empty() { None } else { self.readings.next_slow(now) }
     }
 
     /// When the next file is to be looked at.
@@ -215,7 +227,9 @@ impl Settling {
                 let queue = self.ready.entry(entry.folder).or_default();
                 queue.insert((newest_first(&entry), path.clone()));
             }
-            Phase::Identifying => self.identifying += 1,
+            Phase::Identifying => {
+                self.readings.begin(path.clone(), entry.folder, entry.read_at);
+            }
             Phase::Looking => {}
         }
         self.rechecks += usize::from(entry.recheck);
@@ -237,7 +251,7 @@ impl Settling {
                     }
                 }
             }
-            Phase::Identifying => self.identifying -= 1,
+            Phase::Identifying => self.readings.end(path),
             Phase::Looking => {}
         }
         self.rechecks -= usize::from(entry.recheck);
@@ -258,9 +272,14 @@ impl Settling {
     }
 
     /// The next file to read, pushes first, then folder by folder, newest first; it is
-    /// `Identifying` from now on.
-    pub fn next_ready(&mut self, now: Mono) -> Option<(SharedPath, Fingerprint, Reading)> {
-        let folder = self.next_folder()?;
+    /// `Identifying` from now on. None if `most` are being read: of the folder, or anywhere without
+    /// taking long.
+    pub fn next_ready(
+        &mut self,
+        now: Mono,
+        most: usize,
+    ) -> Option<(SharedPath, Fingerprint, Reading)> {
+        let folder = self.next_folder(|folder| self.readings.admit(folder, now, most))?;
         let path = self.ready.get(&folder)?.first()?.1.clone();
         self.last_served = Some(folder);
         let mut entry = self.take(&path)?;
@@ -286,13 +305,13 @@ impl Settling {
         }
     }
 
-    fn next_folder(&self) -> Option<FolderId> {
-        if self.ready.contains_key(&FolderId::PUSHES) {
+    fn next_folder(&self, may: impl Fn(FolderId) -> bool) -> Option<FolderId> {
+        if self.ready.contains_key(&FolderId::PUSHES) && may(FolderId::PUSHES) {
             return Some(FolderId::PUSHES);
         }
-        let after = self.last_served.map_or(i64::MIN, |folder| folder.0 + 1);
-        let mut later = self.ready.range(FolderId(after)..);
-        later.next().or_else(|| self.ready.iter().next()).map(|(folder, _)| *folder)
+        let after = FolderId(self.last_served.map_or(i64::MIN, |folder| folder.0 + 1));
+        let turn = self.ready.range(after..).chain(self.ready.range(..after));
+        turn.map(|(folder, _)| *folder).find(|folder| may(*folder))
     }
 }
 
@@ -582,7 +601,7 @@ mod tests {
         put(1, "a-new", 2);
         put(2, "b", 1);
         put(0, "pushed", 0);
-        let order: Vec<_> = std::iter::from_fn(|| settling.next_ready(Mono(0)))
+        let order: Vec<_> = std::iter::from_fn(|| settling.next_ready(Mono(0), 9))
             .map(|(path, _, _)| path.display().to_string())
             .collect();
         assert_eq!(order, ["pushed", "a-new", "b", "a-old"]);

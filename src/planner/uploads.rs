@@ -75,7 +75,9 @@ impl Planner {
 
     /// All queues, in the order of their turn: pushes, then the folders.
     pub(super) fn lanes(&self) -> Vec<(FolderId, AccountId)> {
-        let folders = self.folders.values().map(|folder| &folder.policy);
+        // A read on a disk that hangs would only hold a place.
+        let folders = self.folders.values().filter(|folder| !folder.hangs);
+        let folders = folders.map(|folder| &folder.policy);
         let mut lanes: Vec<_> = folders.map(|policy| (policy.id, policy.account)).collect();
         // The turn goes on behind the folder that was served last, however small the room.
         let served = lanes.iter().take_while(|(folder, _)| Some(*folder) <= self.last_served);

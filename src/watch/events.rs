@@ -142,7 +142,6 @@ mod tests {
             recursive: true,
             follow_symlinks: false,
             not_ours: vec!["/r/nested".into(), "/r/state".into()],
-            polled: None,
         };
         let mut event = Event::new(kind);
         event.paths = paths.iter().map(PathBuf::from).collect();
@@ -235,7 +234,6 @@ mod tests {
             recursive: true,
             follow_symlinks: false,
             not_ours: Vec::new(),
-            polled: None,
         };
         let mut said = Vec::new();
         hints(&watched, event, &mut |hint| said.push(short(&hint)));

@@ -56,11 +56,10 @@ impl World {
             recursive: true,
             follow_symlinks: false,
             not_ours: Vec::new(),
-            polled: None,
         };
         change(&mut watched);
         let mut watch = Watch::new(watched, Arc::clone(&inbox));
-        assert_eq!(watch.arm(), watch.mode());
+        assert_eq!(watch.arm(None), watch.mode());
         World { dir, root, inbox, bell, watch }
     }
 
@@ -273,7 +272,7 @@ fn catching_up_waits_until_a_new_directory_is_watched() {
     let mut world = World::new();
     let watched = Watched::clone(&world.watch.watched);
     world.watch = Watch::new(watched, Arc::clone(&inbox));
-    assert_eq!(world.watch.arm(), Mode::Events);
+    assert_eq!(world.watch.arm(None), Mode::Events);
     let (folder, path) = (HERE, world.path("new"));
     fs::create_dir(&path).unwrap();
     let deadline = Instant::now() + LONG_ENOUGH;
@@ -345,7 +344,7 @@ fn links_to_directories_are_watched_only_when_followed() {
         let outside = world.dir.path().join("outside");
         fs::create_dir(&outside).unwrap();
         std::os::unix::fs::symlink(&outside, world.path("link")).unwrap();
-        assert_eq!(world.watch.arm(), Mode::Events);
+        assert_eq!(world.watch.arm(None), Mode::Events);
         fs::write(outside.join("x.png"), "x").unwrap();
         let told = world.told_so_far();
         let through = |hint: &Hint| matches!(hint, Hint::Touched { path, .. } if path.ends_with("link/x.png"));
@@ -396,14 +395,14 @@ fn a_root_that_is_removed_or_moved_is_gone_and_can_be_armed_again() {
         world.until_hint(&gone);
         let is_away = |mode: Mode| matches!(mode, Mode::Away { .. });
         assert!(is_away(world.watch.mode()), "{way}");
-        assert!(is_away(world.watch.arm()), "{way}");
+        assert!(is_away(world.watch.arm(None)), "{way}");
         fs::create_dir_all(&world.root).unwrap();
         // What was moved away no longer tells under the path it had.
         if way == "move" {
             fs::write(world.dir.path().join("moved/stale.png"), "x").unwrap();
         }
         world.inbox.take();
-        assert_eq!(world.watch.arm(), Mode::Events);
+        assert_eq!(world.watch.arm(None), Mode::Events);
         let told = world.told_so_far();
         assert!(told.is_empty(), "{way}: {told:?}");
     }
@@ -411,9 +410,9 @@ fn a_root_that_is_removed_or_moved_is_gone_and_can_be_armed_again() {
 
 #[test]
 fn a_polled_folder_is_not_watched() {
-    let mut world = World::with(MOST_PATHS, |watched| {
-        watched.polled = polled_because(Wanted::Poll, None);
-    });
+    let mut world = World::new();
+    let polled = polled_because(Wanted::Poll, None);
+    world.watch.arm(polled.as_deref());
     fs::write(world.path("a.png"), "x").unwrap();
     assert!(world.watch.armed.is_none());
     assert!(world.watch.catch_up());
@@ -445,7 +444,8 @@ fn too_few_watches_are_told_with_what_to_type() {
 }
 
 /// Runs one test of this file as the root of a user namespace, after `script`. Where the system
-/// allows no such namespace, nothing is tested.
+/// allows no such namespace, that is said, and is an error if `TAXIWAY_KERNEL_TESTS=required`.
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
 fn in_a_namespace(test: &str, script: &str) {
     let unshare = |script: &str| {
         let mut command = std::process::Command::new("unshare");
@@ -453,6 +453,9 @@ fn in_a_namespace(test: &str, script: &str) {
         command
     };
     if !unshare(script).output().is_ok_and(|tried| tried.status.success()) {
+        let required = std::env::var_os("TAXIWAY_KERNEL_TESTS").is_some_and(|it| it == "required");
+        assert!(!required, "this needs a user namespace, and TAXIWAY_KERNEL_TESTS=required");
+        eprintln!("skipped: this needs a user namespace (unshare -Urm)");
         return;
     }
     let output = unshare(&format!("{script} && exec \"$@\""))
@@ -483,7 +486,7 @@ fn an_unmounted_root_is_away_and_its_files_are_not_gone() {
     run("mount", &["-t", "tmpfs", "none"]);
     let mut root = world.scan_root();
     root.expected = Some(scan::root_id(&root.path).unwrap());
-    assert_eq!(world.watch.arm(), Mode::Events);
+    assert_eq!(world.watch.arm(None), Mode::Events);
     let path = world.path("a.png");
     fs::write(&path, "x").unwrap();
     assert!(matches!(scan::look(&root, &path), Look::File(_)));
@@ -512,12 +515,12 @@ fn a_folder_with_more_directories_than_watches_is_polled() {
     assert!(matches!(world.watch.mode(), Mode::Poll { .. }));
     assert!(world.watch.armed.is_none(), "the watches are given back");
     // Too many from the start.
-    let Mode::Poll { reason } = world.watch.arm() else {
+    let Mode::Poll { reason } = world.watch.arm(None) else {
         panic!("it is watched");
     };
     assert!(reason.contains("this folder needs 21; hint: sysctl"), "{reason}");
     for at in 5..20 {
         fs::remove_dir(world.path(&format!("d{at}"))).unwrap();
     }
-    assert_eq!(world.watch.arm(), Mode::Events);
+    assert_eq!(world.watch.arm(None), Mode::Events);
 }

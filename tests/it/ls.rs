@@ -159,6 +159,23 @@ fn controls_are_escaped_for_people_and_exact_for_programs() {
 }
 
 #[test]
+fn a_name_cannot_turn_the_line_of_a_terminal() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    let name = "cat\u{202e}fig.\u{2066}exe\u{2069}\u{2028}\u{85}.gif";
+    write(&taxiway.path("folder").join(name), &picture(1, 1_000));
+    taxiway.once().exits(0);
+    let said = taxiway.run(&["ls"]).exits(0);
+    let asset_id = server.asset().asset_id();
+    let shown = r"cat\u{202e}fig.\u{2066}exe\u{2069}\u{2028}\u{85}.gif";
+    said.prints(&format!("uploaded   ~/folder/{shown}  {asset_id}\n"));
+    assert_eq!(
+        taxiway.rows()[0]["path"],
+        taxiway.path("folder").join(name).to_string_lossy().as_ref()
+    );
+}
+
+#[test]
 fn a_file_that_is_gone_is_listed_only_if_it_was_uploaded() {
     let server = server();
     let taxiway = world(&server);

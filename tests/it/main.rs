@@ -13,6 +13,8 @@ mod faults;
 mod flood;
 mod help;
 mod ids;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod ledger;
 mod ls;
 mod memory;

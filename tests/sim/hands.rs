@@ -40,6 +40,8 @@ impl World {
                 let asked = self.now;
                 self.after(wait, Job::List { account, email, asked });
             }
+            // Its events are lost at random, and nothing says when they are told.
+            Effect::Poll { .. } => {}
             Effect::Scan { folder } => {
                 let root = self.folders.iter().find(|f| f.id == folder).map(|f| f.root.clone());
                 let stack = root.into_iter().collect();
@@ -109,7 +111,7 @@ impl World {
             }
             other => other,
         };
-        event(Event::Seen(Sight { folder, path, look, by_scan: false, arrival }))
+        event(Event::Seen(Sight { folder, path, look, by_scan: false, arrival, told: true }))
     }
 
     fn look_at(&self, path: &Path) -> Look {
@@ -335,6 +337,7 @@ impl World {
             after: None,
             upto: None,
             subdirectories,
+            told: false,
         }));
         let wait = self.rng.range(1, 30);
         self.after(wait, Job::ScanStep { folder, stack, incomplete });

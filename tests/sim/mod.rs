@@ -357,6 +357,7 @@ impl World {
             ignore_existing: false,
             ignore_changes: false,
             rescan_ms: self.rescan_ms,
+            trusts_events: false,
             scanned_before,
         }
     }

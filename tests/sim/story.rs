@@ -119,6 +119,7 @@ impl World {
                 }
                 Look::Unreadable { .. } => return None,
             },
+            Event::AccountKnown { .. } => return None,
             Event::Pushed { path, push } => {
                 format!("push {} {}", place(path), self.account_word(push.account))
             }
@@ -147,7 +148,7 @@ impl World {
                 ScanResult::Away { .. } => format!("scan {} away", folder.0),
             },
             Event::ScanOwed { folder } => format!("owe {}", folder.0),
-            Event::ScanEvery { .. } => return None,
+            Event::Watched { .. } | Event::Hangs { .. } => return None,
             Event::Asked(command) => self.asked(command)?,
             Event::TokenChanged => "token".to_owned(),
             Event::Stopping => "stop".to_owned(),

@@ -218,6 +218,7 @@ mod tests {
             ignore_existing: false,
             ignore_changes: false,
             rescan_ms: 0,
+            trusts_events: false,
             scanned_before: false,
         }
     }

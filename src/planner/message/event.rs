@@ -61,12 +61,21 @@ pub enum Event {
         /// Which folder.
         folder: FolderId,
     },
-    /// A folder is to be scanned so often from now on, because it is watched otherwise.
-    ScanEvery {
+    /// A folder's changes are noticed otherwise from now on.
+    Watched {
         /// Which folder.
         folder: FolderId,
+        /// How.
+        by: Watching,
         /// Pause between two scans.
         pause_ms: i64,
+    },
+    /// A folder was asked to look or to scan and shows no sign of life; or does again.
+    Hangs {
+        /// Which folder.
+        folder: FolderId,
+        /// In words; none if it moves again.
+        reason: Option<String>,
     },
     /// A person asks for something.
     Asked(Command),
@@ -74,6 +83,23 @@ pub enum Event {
     TokenChanged,
     /// The run ends: begin nothing.
     Stopping,
+}
+
+/// How a folder's changes are noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watching {
+    /// The system tells, and scans check now and then.
+    Events,
+    /// Only scans tell.
+    Polled {
+        /// Why, in words.
+        reason: String,
+    },
+    /// There is nothing to watch.
+    Nothing {
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// A look at one path.
@@ -89,6 +115,8 @@ pub struct Sight {
     pub by_scan: bool,
     /// What the system told of it, if it is an end of writing.
     pub arrival: Option<Arrival>,
+    /// An event led to it, if only to the directory that the path lies in.
+    pub told: bool,
 }
 
 /// What a look showed.
@@ -314,6 +342,8 @@ pub struct DirectoryListing {
     pub entries: Vec<(OsString, Look)>,
     /// Directories that exist and are walked too, or could not be; sorted likewise.
     pub subdirectories: Vec<OsString>,
+    /// An event led to this walk, and it is no scan of the folder.
+    pub told: bool,
 }
 
 /// How a scan ended.

@@ -106,6 +106,22 @@ pub enum Notice {
         /// Why not everything could be listed, if so.
         incomplete: Option<String>,
     },
+    /// A scan found files of which events should have told.
+    Missed {
+        /// Which folder.
+        folder: FolderId,
+        /// How many this scan found.
+        files: u64,
+        /// How many in this run.
+        so_far: u64,
+    },
+    /// Events miss too much, and a person wants them all the same.
+    EventsUnreliable {
+        /// Which folder.
+        folder: FolderId,
+        /// In words.
+        reason: String,
+    },
     /// A folder's root is not there.
     FolderAway {
         /// Which.
@@ -158,6 +174,8 @@ impl Notice {
             | Notice::Waits { path, .. }
             | Notice::Ignored { path, .. } => Some(path),
             Notice::Scanned { .. }
+            | Notice::Missed { .. }
+            | Notice::EventsUnreliable { .. }
             | Notice::FolderAway { .. }
             | Notice::FolderBack(_)
             | Notice::AccountStopped { .. }

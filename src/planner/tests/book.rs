@@ -114,11 +114,13 @@ impl Book {
                 facts.row = planner.source_of(*attempt).and_then(|path| self.path_row(path));
             }
             Event::Asked(command) => self.facts_of_wish(command, &mut facts),
-            Event::Sent { .. }
+            Event::AccountKnown { .. }
+            | Event::Sent { .. }
             | Event::Listed { .. }
             | Event::ScanEnded { .. }
             | Event::ScanOwed { .. }
-            | Event::ScanEvery { .. }
+            | Event::Watched { .. }
+            | Event::Hangs { .. }
             | Event::TokenChanged
             | Event::Stopping => {}
         }

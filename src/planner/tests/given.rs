@@ -56,6 +56,7 @@ fn policy(id: i64, account: i64) -> FolderPolicy {
         ignore_existing: false,
         ignore_changes: false,
         rescan_ms: 86_400_000,
+        trusts_events: false,
         scanned_before: true,
     }
 }
@@ -68,6 +69,7 @@ fn set(folder: &mut FolderPolicy, word: &str) {
         ("incomplete", value) => folder.incomplete_ms = time(value),
         ("existing", "ignore") => folder.ignore_existing = true,
         ("on_change", "ignore") => folder.ignore_changes = true,
+        ("mode", "events") => folder.trusts_events = true,
         ("new", "") => folder.scanned_before = false,
         other => panic!("no such setting: {other:?}"),
     }

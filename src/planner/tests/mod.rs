@@ -20,7 +20,9 @@
 //! - `pause` (`pause 2s`), `resume`, `rescan`;
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
-//! - `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.
+//! - `watched 1 events` (`polled`) folder 1 is watched otherwise, and scanned every 15 min;
+//!   `hangs 1` it does not answer, `moves 1` it does again;
+//! - `folder 1` asks how it stands; `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.
 
 mod accounts;
 mod answers;
@@ -28,6 +30,7 @@ mod book;
 mod bugs;
 mod contents;
 mod doubts;
+mod eyes;
 mod folders;
 mod given;
 mod pauses;

@@ -249,7 +249,7 @@ fn newer_files_are_read_first_and_folders_take_turns() {
         ~ +1s
         ~ put three.png C
         ~ put 2/other.png D
-        ~ +1h
+        ~ +10s
         # One reader: what comes to rest meanwhile waits for its turn.
         > see one.png
             write settling one.png: waiting until nobody has changed it for a while
@@ -264,28 +264,28 @@ fn newer_files_are_read_first_and_folders_take_turns() {
             write settling /2/other.png: waiting until nobody has changed it for a while
             say seen /2/other.png
         > read busy.png
-            write link busy.png to Z on a as busy.png, certain: unchanged for 7202.000 s; nobody has it open for writing; its container is whole
+            write link busy.png to Z on a as busy.png, certain: unchanged for 3612.000 s; nobody has it open for writing; its container is whole
             write open 1: Z on a as busy.png
             do read /2/other.png
             do send 1: busy.png to a@x
             say settled busy.png as Z
             say uploading busy.png
         > read 2/other.png
-            write link /2/other.png to D on a as other.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
+            write link /2/other.png to D on a as other.png, certain: unchanged for 10.000 s; nobody has it open for writing; its container is whole
             write open 2: D on a as other.png
             do read three.png
             do send 2: /2/other.png to a@x
             say settled /2/other.png as D
             say uploading /2/other.png
         > read three.png
-            write link three.png to C on a as three.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
+            write link three.png to C on a as three.png, certain: unchanged for 10.000 s; nobody has it open for writing; its container is whole
             write open 3: C on a as three.png
             do read two.png
             do send 3: three.png to a@x
             say settled three.png as C
             say uploading three.png
         > read two.png
-            write link two.png to B on a as two.png, certain: unchanged for 3601.000 s; nobody has it open for writing; its container is whole
+            write link two.png to B on a as two.png, certain: unchanged for 11.000 s; nobody has it open for writing; its container is whole
             write open 4: B on a as two.png
             do read one.png
             do send 4: two.png to a@x

@@ -166,6 +166,7 @@ impl Words<'_> {
             }
             Effect::List { account, .. } => format!("list {}", self.account(*account)),
             Effect::Scan { folder } => format!("scan {}", folder.0),
+            Effect::Poll { folder, reason } => format!("poll {}: {reason}", folder.0),
         }
     }
 
@@ -205,6 +206,12 @@ impl Words<'_> {
             Notice::Scanned { folder, incomplete } => {
                 let why = incomplete.as_ref().map(|why| format!(", not all: {why}"));
                 format!("scanned {}{}", folder.0, why.unwrap_or_default())
+            }
+            Notice::Missed { folder, files, so_far } => {
+                format!("{files} missed in {}, {so_far} so far", folder.0)
+            }
+            Notice::EventsUnreliable { folder, reason } => {
+                format!("doubts events of {}: {reason}", folder.0)
             }
             Notice::FolderAway { folder, reason } => format!("folder {} away: {reason}", folder.0),
             Notice::FolderBack(folder) => format!("folder {} back", folder.0),

@@ -209,6 +209,19 @@ impl World {
             ["owe", folder] => {
                 self.step(vec![Event::ScanOwed { folder: FolderId(number(Some(folder))) }])
             }
+            ["watched", folder, by] => {
+                let folder = FolderId(number(Some(folder)));
+                let reason = "watching failed".to_owned();
+                let by = match *by {
+                    "events" => Watching::Events,
+                    "polled" => Watching::Polled { reason },
+                    other => panic!("watched how? {other}"),
+                };
+                self.step(vec![Event::Watched { folder, by, pause_ms: 900_000 }])
+            }
+            ["hangs", folder] => self.hangs(folder, Some("it does not answer".into())),
+            ["moves", folder] => self.hangs(folder, None),
+            ["folder", folder] => self.folder(FolderId(number(Some(folder)))),
             ["push", path, to, how @ ..] => {
                 let (path, account) = (place(path), self.account(to));
                 let force = how.contains(&"force");
@@ -292,6 +305,27 @@ impl World {
         }
     }
 
+    fn hangs(&mut self, folder: &str, reason: Option<String>) -> Vec<String> {
+        let folder = FolderId(number(Some(folder)));
+        self.step(vec![Event::Hangs { folder, reason }])
+    }
+
+    fn folder(&self, id: FolderId) -> Vec<String> {
+        let mut views = self.planner.folder_views();
+        let view = views.find(|view| view.folder == id).expect("a folder");
+        let by = match view.watching {
+            Watching::Events => "watched".to_owned(),
+            Watching::Polled { reason } => format!("polled ({reason})"),
+            Watching::Nothing { reason } => format!("not watched ({reason})"),
+        };
+        let away = view.away.map(|reason| format!(", away: {reason}")).unwrap_or_default();
+        let scanned = view.last_scan_at.map_or("never".into(), |at| {
+            format!("{} ago", words::duration(self.now.wall.since(at)))
+        });
+        let missed = view.missed_by_events;
+        vec![format!("{by}, {missed} missed, scanned {scanned}{away}")]
+    }
+
     fn ask(&mut self, command: Command) -> Vec<String> {
         self.step(vec![Event::Asked(command)])
     }
@@ -352,7 +386,14 @@ impl World {
         let path = place(path);
         let folder = self.looks.remove(&path).unwrap_or_else(|| folder_of(&path));
         let look = self.look(&path, rule);
-        self.step(vec![Event::Seen(Sight { folder, path, look, by_scan: false, arrival })])
+        self.step(vec![Event::Seen(Sight {
+            folder,
+            path,
+            look,
+            by_scan: false,
+            arrival,
+            told: true,
+        })])
     }
 
     fn read(&mut self, path: &str) -> Vec<String> {
@@ -438,7 +479,7 @@ impl World {
         let all: std::collections::BTreeSet<SharedPath> = known.chain(there).cloned().collect();
         let see = |path: SharedPath| {
             let look = self.look(&path, None);
-            Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None })
+            Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None, told: false })
         };
         // What could not be listed is not gone.
         let listed = |path: &SharedPath| how != ["incomplete"] || self.disk.contains_key(path);

@@ -69,10 +69,51 @@ impl Daemon {
         self.until(&what, |event| event["event"] == name && event["path"] == *path)
     }
 
+    /// Waits longer than usual for the next event of this name.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn event_within(&mut self, name: &str, patience: std::time::Duration) -> Value {
+        self.wait(name, |event| event["event"] == name, patience)
+    }
+
+    /// Waits for an event of each name and about each path, in whatever order they come.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn events_of(&mut self, wanted: &[(&str, &std::path::Path)]) {
+        let from = self.next;
+        let mut last = from;
+        for (name, path) in wanted {
+            self.next = from;
+            self.event_of(name, path);
+            last = last.max(self.next);
+        }
+        self.next = last;
+    }
+
+    /// Waits for a line of stderr.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn until_told(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.told.iter().any(|line| line.contains(text)) {
+            self.take(until, text);
+        }
+    }
+
     /// Waits for an event; what came before it has been waited for as well.
     #[track_caller]
     pub fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
+        self.wait(what, wanted, PATIENCE)
+    }
+
+    #[track_caller]
+    fn wait(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+        patience: std::time::Duration,
+    ) -> Value {
+        let until = Instant::now() + patience;
         loop {
             let found = self.events[self.next..].iter().position(&wanted);
             if let Some(at) = found {
@@ -179,6 +220,8 @@ pub fn signal(pid: u32, name: &str) {
         "INT" => rustix::process::Signal::INT,
         "TERM" => rustix::process::Signal::TERM,
         "KILL" => rustix::process::Signal::KILL,
+        "STOP" => rustix::process::Signal::STOP,
+        "CONT" => rustix::process::Signal::CONT,
         other => panic!("signal {other}"),
     };
     rustix::process::kill_process(pid, signal).expect("the process");

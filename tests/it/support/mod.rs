@@ -36,6 +36,20 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Passes on whether the machine has something that a test needs: where it has not, the test says
+/// what it leaves out, and where `TAXIWAY_KERNEL_TESTS=required` it fails.
+#[cfg(target_os = "linux")]
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
+pub fn required(has: bool, what: &str) -> bool {
+    let required =
+        std::env::var_os("TAXIWAY_KERNEL_TESTS").is_some_and(|value| value == "required");
+    assert!(has || !required, "this needs {what}, and TAXIWAY_KERNEL_TESTS=required");
+    if !has {
+        eprintln!("skipped: this needs {what}");
+    }
+    has
+}
+
 /// Whether a program is on the path. Where CI is set it has to be; elsewhere the test says that
 /// it leaves something out.
 #[expect(clippy::print_stderr, reason = "what is left out is said")]
