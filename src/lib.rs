@@ -7,9 +7,10 @@
 //! the look showed goes as an `Event` to the loop in [`daemon`], which hands all that has happened
 //! to [`engine`]: one step looks up in [`ledger`] what is known of each path, lets [`planner`]
 //! decide, commits what it wants written, and only then returns what it wants done. The planner
-//! wants a second look after the quiet time; then the file read ([`hash`] and [`media`] in one
-//! pass: its content, type, facts, and whether its end is there); then, if that content is not on
-//! the account yet, an attempt opened, in the ledger before anything else, and the bytes sent by
+//! wants a second look after the quiet time, or almost at once if the system told that its writer is
+//! done; then the file read, if nobody has it open for writing ([`evidence`]; then [`hash`] and
+//! [`media`] in one pass: its content, type, facts, and whether its end is there); then, if that
+//! content is not on the account yet, an attempt opened, in the ledger before anything else, and the bytes sent by
 //! [`api`], which hashes them again on their way and holds the last ones back until they proved to
 //! be the same. The answer comes back as an `Event`: an assetId ends the upload; a refusal ends it
 //! too; what never went out whole is tried again; and what went out whole without an answer is
@@ -31,10 +32,12 @@
 //! - [`rules`]: which paths are ours, by pattern; the only door to `ignore`.
 //!
 //! Brain: what is to be done, and what was.
-//! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `uploads` (one
-//!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
-//!   everyone), `commands` (what a person asks for), `pairing` (which asset is which content),
-//!   `filter` (names that are never ours), `types` and `message` (the nouns).
+//! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `contents` (what was
+//!   read of it), `readings` (whose turn it is to be read), `folders` (scans, and what is away),
+//!   `missed` (what events did not tell), `uploads` (one content on one account), `doubt` (was it
+//!   stored), `retry` (when again, and what stops everyone), `pause` and `commands` (what a person
+//!   asks for), `pairing` (which asset is which content), `filter` (names that are never ours),
+//!   `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
 //! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads` and `wishes` write;
 //!   `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
@@ -83,7 +86,8 @@
 //! | what may have been stored is looked up before it is sent again | `planner::doubt`; [`ledger`]: an attempt without an outcome is in doubt at the next start |
 //! | two contents that a list could not tell apart are never both under way | `planner::uploads`, before it opens an attempt |
 //! | the bytes that are stored are those that were hashed | `api::source`: the last buffer waits for the hash |
-//! | nothing is read before two equal looks and the quiet time | `planner::settle` |
+//! | nothing is read before two equal looks and the quiet time, or without proof instead | `planner::settle` |
+//! | nothing is read that somebody has open for writing, where that can be asked | `daemon::identify` and [`evidence`] |
 //! | every way of losing sight of a file owes a scan | [`watch`] and `planner::settle`, whose memories are bounded |
 //! | memory does not grow with the backlog | `planner::Limits`; [`ledger`] pages; `scan::walk` lists in pieces |
 //! | a refused token is not tried again before it changes | `planner::retry` |

@@ -97,6 +97,10 @@ pub enum Command {
     },
     /// Run a local server that behaves as the documented API
     Sandbox(SandboxArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual, a page a command
+    Man(ManArgs),
     /// Show where the configuration is, what it says, and whether it is sound
     Config {
         #[command(subcommand)]
@@ -172,6 +176,20 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Where the pages go
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -16,6 +16,7 @@ mod push;
 mod run;
 mod sandbox;
 mod session;
+mod shell;
 mod why;
 mod wishes;
 
@@ -190,6 +191,8 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Retry(args) => wishes::retry(&common, args),
         Command::Resolve(args) => wishes::resolve(&common, args),
         Command::Forget(args) => wishes::forget(&common, args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
         Command::Config { command } => config::config(&common, &command),
     }

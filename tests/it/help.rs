@@ -16,7 +16,23 @@ fn help_names_the_commands_that_work_and_no_others() {
     assert_eq!(help.err, "");
     let names = commands(&help.out);
     let known = [
-        "run", "push", "id", "ls", "why", "retry", "resolve", "forget", "ledger", "sandbox",
+        "run",
+        "push",
+        "id",
+        "ls",
+        "status",
+        "wait",
+        "why",
+        "pause",
+        "resume",
+        "rescan",
+        "retry",
+        "resolve",
+        "forget",
+        "ledger",
+        "sandbox",
+        "completions",
+        "man",
         "config",
     ];
     assert_eq!(names, known);

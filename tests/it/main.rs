@@ -22,6 +22,7 @@ mod push;
 mod rebuild;
 mod run;
 mod samples;
+mod shell;
 mod soak;
 mod stops;
 mod support;
