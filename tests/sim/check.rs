@@ -157,7 +157,12 @@ impl World {
         };
         // What was pushed to a second account since is shown as that one's: nobody sees the first.
         let shown = self.rows().iter().any(|row| {
-            row.hash == Some(text.hash()) && row.account.as_deref().is_none_or(|of| of == email)
+            // A nameless account's is not the one of an account that turns out to be the same.
+            let of = match there {
+                Some((_, None)) => row.account.is_none(),
+                Some((_, Some(_))) | None => row.account.as_deref().is_none_or(|of| of == email),
+            };
+            row.hash == Some(text.hash()) && of
         });
         self.is_delivered(text, state, &reason, self.person && shown)
             .then_some(())
