@@ -126,6 +126,8 @@ impl Reader {
     fn not_open(&self, error: std::io::Error) -> NotSent {
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => NotSent::SourceGone,
+            // Another program has a lease for writing: it is about to be something else.
+            ErrorKind::WouldBlock => NotSent::SourceChanged,
             _ => match std::fs::metadata(&self.path) {
                 Ok(seen) if seen.file_type().is_socket() => NotSent::SourceChanged,
                 _ => unreadable(error),

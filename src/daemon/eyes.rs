@@ -2,7 +2,7 @@
 //!
 //! Owns:
 //! - a folder whose disk hangs keeps nobody else waiting;
-//! - looks and hints are served between the stretches of a walk;
+//! - looks are served between the stretches of a walk, hints after it;
 //! - a walk goes on only as fast as its listings are taken in;
 //! - whatever events told by the end of a scan is handed on before that end.
 
@@ -314,7 +314,8 @@ impl Viewer {
         goes_on
     }
 
-    /// Looks that were asked for, and hints of single files, do not wait for a walk to end.
+    /// Looks that were asked for do not wait for a walk to end. Hints do: what they tell of may be
+    /// newer than a listing that is still to be handed on, which would take it back.
     fn serve_between(&mut self) {
         while let Ok(order) = self.ordered.try_recv() {
             match order {

@@ -15,7 +15,8 @@ use unicode_normalization::UnicodeNormalization;
 use crate::hash::{HashError, hash_file};
 use crate::media::{self, Completeness, Facts, Inspection, Walk};
 use crate::planner::{
-    Content, ContentHash, Disk, Fingerprint, Identity, NotYet, Reading, Stat, Wall, Whole, Writers,
+    Content, ContentHash, Disk, Fingerprint, Identity, Look, NotYet, Reading, Stat, Wall, Whole,
+    Writers,
 };
 use crate::{evidence, scan, text};
 
@@ -31,6 +32,7 @@ pub fn identify(
     let mut file = match open(path) {
         Ok(file) => file,
         Err(error) if is_gone(&error) => return Some(Identity::Gone),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(leased(path)),
         Err(error) => {
             return Some(Identity::Unreadable { stat: None, reason: text::reason(&error) });
         }
@@ -75,6 +77,16 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Another program has a lease for writing, as file servers take them for their clients. Our try
+/// to open the file has asked for it back.
+fn leased(path: &Path) -> Identity {
+    match scan::look_by_name(path) {
+        Look::File(stat) => Identity::NotYet { stat, why: NotYet::Open, lacks: None },
+        Look::Gone | Look::Left { .. } => Identity::Gone,
+        Look::Unreadable { reason } => Identity::Unreadable { stat: None, reason },
+    }
+}
+
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -116,12 +128,20 @@ fn read(
     let Some(hash) = hash else {
         return Ok(Some(Identity::Changed(scan::stat_open(file)?)));
     };
+    // An end that was set aside and never written is told by no writer that has closed the file, and
+    // by few formats.
+    let unwritten = match completeness {
+        Completeness::Complete => media::hole_at_end(file, size)?,
+        Completeness::CannotTell => media::unwritten_tail(file, size, facts.media_type)?,
+        Completeness::Incomplete { .. } => None,
+    };
     let whole = match completeness {
+        Completeness::Complete | Completeness::CannotTell if unwritten.is_some() => {
+            let reason = unwritten.unwrap_or_default();
+            Whole::No { reason: format!("incomplete: {reason}") }
+        }
         Completeness::Complete => Whole::Yes,
-        Completeness::CannotTell => match unwritten(file, size, &facts, &writers)? {
-            Some(reason) => Whole::No { reason: format!("incomplete: {reason}") },
-            None => Whole::CannotTell,
-        },
+        Completeness::CannotTell => Whole::CannotTell,
         Completeness::Incomplete { reason } => {
             Whole::No { reason: format!("incomplete: {reason}") }
         }
@@ -206,22 +226,6 @@ fn contents(
     Ok(Some((hash, walk.map_or(facts.completeness.clone(), Walk::finish))))
 }
 
-/// What says that the end of a file was set aside and not written yet, in words. A file may rightly
-/// end with zeros: they count only where nobody can prove that no one writes.
-fn unwritten(
-    file: &File,
-    size: u64,
-    facts: &Facts,
-    writers: &Writers,
-) -> io::Result<Option<String>> {
-    match writers {
-        Writers::Nobody => media::hole_at_end(file, size),
-        Writers::Somebody | Writers::Unknown { .. } => {
-            media::unwritten_tail(file, size, facts.media_type)
-        }
-    }
-}
-
 fn lacks(completeness: Completeness) -> Option<String> {
     match completeness {
         Completeness::Incomplete { reason } => Some(reason),
@@ -243,9 +247,13 @@ impl Seen {
         if after.fingerprint != self.stat.fingerprint {
             return Ok(Some(Identity::Changed(after)));
         }
-        let opened = self.reading != Reading::Forced && writers(file, after) == Writers::Somebody;
-        let not_yet = Identity::NotYet { stat: after, why: NotYet::Open, lacks: None };
-        Ok(Some(if opened { not_yet } else { verdict }))
+        let not_yet = |why| Identity::NotYet { stat: after, why, lacks: None };
+        Ok(Some(match (self.reading, writers(file, after)) {
+            (Reading::Forced, _) => verdict,
+            (_, Writers::Somebody) => not_yet(NotYet::Open),
+            (Reading::Arrived, Writers::Unknown { .. }) => not_yet(NotYet::Unproved),
+            (_, Writers::Nobody | Writers::Unknown { .. }) => verdict,
+        }))
     }
 }
 
@@ -288,5 +296,33 @@ mod tests {
             identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || false),
             Some(Identity::Gone)
         );
+    }
+
+    #[test]
+    fn an_end_that_was_set_aside_and_never_written_is_missing_whoever_has_it_open() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (sample, fill) in [("bare.mp3", true), ("pcm.wav", false)] {
+            let path = directory.path().join(sample);
+            let mut bytes = std::fs::read(Path::new("tests/media").join(sample)).expect("a sample");
+            let whole = bytes.len() as u64;
+            if fill {
+                bytes.resize(bytes.len() + 20_000, 0);
+                std::fs::write(&path, &bytes).expect("written");
+            } else {
+                // The first half, and a hole for the rest.
+                std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
+                let file = OpenOptions::new().write(true).open(&path).expect("open");
+                file.set_len(whole).expect("a hole");
+            }
+            let stat = scan::stat_open(&File::open(&path).expect("open")).expect("its stat");
+            let read = |reading| identify(&path, stat.fingerprint, reading, || Wall(5), || false);
+            let known = read(Reading::Quiet);
+            let Some(Identity::Known { whole: Whole::No { reason }, .. }) = known else {
+                panic!("{sample}: {known:?}");
+            };
+            assert!(reason.starts_with("incomplete: the last "), "{reason}");
+            let arrived = read(Reading::Arrived);
+            assert!(matches!(arrived, Some(Identity::NotYet { .. })), "{sample}: {arrived:?}");
+        }
     }
 }

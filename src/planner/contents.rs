@@ -26,6 +26,13 @@ impl Planner {
         let Some(mut entry) = self.settling.take(&path) else {
             return;
         };
+        // Whatever was told of the file while it was read may be what the reading denies.
+        let stirred = std::mem::take(&mut entry.stirred);
+        if stirred && !matches!(result, Identity::Known { .. }) {
+            entry.glimpse = false;
+            entry.phase = Phase::Waiting { due: now.mono };
+            return self.settling.put(path, entry);
+        }
         match result {
             Identity::NotYet { stat, why, lacks } => {
                 self.not_yet(now, path, entry, (stat, why, lacks), facts, plan);
@@ -140,7 +147,8 @@ impl Planner {
         // One that has just arrived may have been opened by whoever looks at it.
         if entry.open && !entry.recheck && !entry.is_arriving() && !entry.told_open {
             entry.told_open = true;
-            plan.notices.push(Notice::Waits { path: path.clone(), reason: entry.waits_for() });
+            plan.notices
+                .push(Notice::Waits { path: path.clone(), reason: entry.waits_for(now.mono) });
         }
         if !entry.recheck && why != NotYet::Unproved {
             entry.note_at_once();

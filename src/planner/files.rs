@@ -61,8 +61,10 @@ impl Planner {
                 if self.end_pushes(&path, &mut entry, &reason, plan) {
                     return;
                 }
-                let due = entry.next_look(now.mono.plus(settle::CERTAIN_AFTER_MS), now.mono);
-                entry.phase = Phase::Waiting { due };
+                if entry.phase != Phase::Identifying {
+                    let due = now.mono.plus(settle::CERTAIN_AFTER_MS);
+                    entry.phase = Phase::Waiting { due: entry.next_look(due, now.mono) };
+                }
                 self.settling.put(path, entry);
             }
         }
@@ -90,6 +92,9 @@ impl Planner {
         if !entry.pushes.contains(&push) {
             entry.pushes.push(push);
         }
+        // Whoever asks wants to hear at once what is in the way.
+        entry.incomplete = None;
+        entry.told_open = false;
         if !matches!(entry.phase, Phase::Identifying | Phase::Looking) {
             entry.phase = Phase::Waiting { due: now.mono };
         }
@@ -167,7 +172,10 @@ impl Planner {
             self.write_settling(now, &path, &mut entry, row.as_ref(), plan);
         }
         match entry.phase {
-            Phase::Identifying => self.settling.put(path, entry),
+            Phase::Identifying => {
+                entry.stirred = true;
+                self.settling.put(path, entry);
+            }
             Phase::Waiting { .. } | Phase::Looking | Phase::Ready => {
                 entry.glimpse = changed && arrival.is_none() && entry.may_glimpse(now.mono);
                 self.reschedule(now, path, entry);
@@ -225,6 +233,7 @@ impl Planner {
             entry.noted = None;
             plan.notices.push(Notice::Seen(path.clone()));
         } else if entry.noted.is_none()
+            && !entry.open
             && row.is_some_and(|row| row.fingerprint == stat.fingerprint)
         {
             // An earlier run wrote it down.

@@ -420,6 +420,7 @@ impl Planner {
         let offset_ms = now.wall.0.saturating_sub(now.mono.0);
         if offset_ms.saturating_sub(self.clock.offset_ms).abs() > JUMP_MS {
             self.clock.since = now.mono;
+            self.pause_after_jump(now);
         }
         self.clock.offset_ms = offset_ms;
     }

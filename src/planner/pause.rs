@@ -55,6 +55,11 @@ impl Planner {
         }
     }
 
+    /// The wall clock jumped, or the machine slept: a pause ends when a person would say so.
+    pub(super) fn pause_after_jump(&mut self, now: Now) {
+        self.pause = self.pause.map(|pause| Pause::new(pause.until, now));
+    }
+
     /// Ends a pause whose time is over.
     pub(super) fn pause_is_over(&mut self, now: Now, plan: &mut Plan) {
         if self.pause_due().is_some_and(|due| due <= now.mono) {

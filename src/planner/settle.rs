@@ -43,6 +43,9 @@ pub const REMOTE_QUIET_MS: i64 = 10_000;
 /// A file that has not come to rest for so long is looked into, to say what is missing.
 pub const GLIMPSE_AFTER_MS: i64 = 5_000;
 
+/// A rate of growth is told for so long after the last growth at least.
+const STALE_RATE_MS: i64 = 5_000;
+
 /// A file that others write to is noted down anew after this pause at least.
 const NOTE_AFTER_MS: i64 = 1_000;
 
@@ -91,6 +94,8 @@ pub struct Entry {
     pub open: bool,
     /// That was said.
     pub told_open: bool,
+    /// It was seen again while it was read.
+    pub stirred: bool,
     /// It is not at rest, and is to be looked into all the same.
     pub glimpse: bool,
     /// Its size at an earlier look, and when that was.
@@ -332,6 +337,7 @@ impl Entry {
             unproved: false,
             open: false,
             told_open: false,
+            stirred: false,
             glimpse: false,
             grown_from: None,
             noted: None,
@@ -417,7 +423,7 @@ impl Entry {
     /// every change of a file that somebody writes to all the time.
     pub fn note(&mut self, now: Mono) -> Option<String> {
         let pause_ms = (now.since(self.noticed_at) / 8).clamp(NOTE_AFTER_MS, SLOWEST_LOOK_MS);
-        let reason = self.waits_for();
+        let reason = self.waits_for(now);
         let due = self
             .noted
             .as_ref()
@@ -429,13 +435,13 @@ impl Entry {
     }
 
     /// Why the file is not read yet, in words.
-    pub fn waits_for(&self) -> String {
+    pub fn waits_for(&self, now: Mono) -> String {
         let what = if self.open {
             "another program has it open for writing".to_owned()
         } else {
             "waiting until nobody has changed it for a while".to_owned()
         };
-        [Some(what), self.lacks.clone(), self.growth()]
+        [Some(what), self.lacks.clone(), self.growth(now)]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -443,9 +449,13 @@ impl Entry {
     }
 
     /// "growing 4.2 MB/s", if it did between the last two looks that differ.
-    fn growth(&self) -> Option<String> {
+    fn growth(&self, now: Mono) -> Option<String> {
         let (before, at) = self.grown_from?;
         let took_ms = self.same_since.since(at);
+        // One that stands still does not grow any more.
+        if now.since(self.same_since) > took_ms.max(STALE_RATE_MS) {
+            return None;
+        }
         let grown = self.stat?.fingerprint.size.checked_sub(before).filter(|grown| *grown > 0)?;
         // What lasted less says nothing of a rate.
         if took_ms < 500 {
@@ -574,19 +584,20 @@ mod tests {
             stat
         };
         let mut entry = Entry::new(FolderId(1), Some(sized(1_000_000)), Mono(0));
-        assert_eq!(entry.waits_for(), "waiting until nobody has changed it for a while");
+        assert_eq!(entry.waits_for(Mono(0)), "waiting until nobody has changed it for a while");
         entry.see(sized(9_400_000), Mono(2_000));
         entry.open = true;
         entry.lacks = Some("mdat promises 812 MB, 9.4 MB are there".into());
         assert_eq!(
-            entry.waits_for(),
+            entry.waits_for(Mono(2_000)),
             "another program has it open for writing; mdat promises 812 MB, 9.4 MB are there; \
              growing 4.2 MB/s"
         );
+        assert!(!entry.waits_for(Mono(7_001)).contains("growing"), "it stands still");
         entry.see(sized(9_500_000), Mono(2_100));
         // What is quick says nothing of a rate.
         entry.arrived(Arrival::Closed);
-        assert_eq!(entry.waits_for(), "waiting until nobody has changed it for a while");
+        assert_eq!(entry.waits_for(Mono(2_100)), "waiting until nobody has changed it for a while");
     }
 
     #[test]

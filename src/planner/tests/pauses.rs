@@ -117,3 +117,21 @@ fn a_rescan_comes_at_once_and_again_if_one_is_under_way() {
         ",
     );
 }
+
+#[test]
+fn a_pause_ends_by_the_clock_on_the_wall_though_the_machine_slept() {
+    story(
+        "
+        ~ pause 8h
+        ~ arrive cat.png A
+        > clock 8h
+            write pause no more
+            write open 1: A on a as cat.png
+            do send 1: cat.png to a@x
+            say resumed
+            say uploading cat.png
+        > timeout
+            in 24h: a folder is to be scanned
+        ",
+    );
+}

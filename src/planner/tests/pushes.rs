@@ -246,3 +246,38 @@ fn a_pushed_file_that_cannot_be_sent_is_still_its_folders() {
         ",
     );
 }
+
+#[test]
+fn a_push_of_a_file_that_its_folder_waits_for_is_answered_at_once() {
+    story(
+        "
+        ~ put clip.mp4 half-A
+        ~ see clip.mp4
+        ~ +2s
+        ~ see clip.mp4
+        ~ read clip.mp4
+        > push clip.mp4 a
+            write push clip.mp4 to a
+            do look clip.mp4
+        > see clip.mp4
+            do read clip.mp4
+        > read clip.mp4
+            write push clip.mp4 to a has ended
+            write settling clip.mp4: it ends too early
+            say failed clip.mp4: it ends too early
+        > push clip.mp4 a force
+            write push clip.mp4 to a by force
+            do look clip.mp4
+        > see clip.mp4
+            do read clip.mp4 by force
+        > read clip.mp4
+            write push clip.mp4 to a has ended
+            write queue push clip.mp4: half-A on a
+            write link clip.mp4 to half-A on a as clip.mp4, certain: unchanged for 2.000 s; nobody has it open for writing; it ends too early
+            write open 1: half-A on a as clip.mp4
+            do send 1: clip.mp4 to a@x
+            say settled clip.mp4 as half-A
+            say uploading clip.mp4
+        ",
+    );
+}

@@ -541,3 +541,23 @@ fn a_pushed_file_that_somebody_has_open_waits_unless_it_is_forced() {
         ",
     );
 }
+
+#[test]
+fn what_is_told_while_a_file_is_read_is_not_undone_by_the_reading() {
+    story(
+        "
+        # Its writer closes it while the reader still sees it open.
+        ~ put cat.png A open
+        ~ see cat.png
+        ~ +2s
+        ~ see cat.png
+        ~ put cat.png A
+        > see cat.png closed
+        > read cat.png early
+            do look cat.png
+        > see cat.png
+        > +60ms
+            do look cat.png
+        ",
+    );
+}
