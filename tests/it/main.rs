@@ -21,6 +21,7 @@ mod ledger;
 mod listening;
 mod ls;
 mod memory;
+mod page;
 mod push;
 mod rebuild;
 mod run;
