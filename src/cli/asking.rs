@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Environment, Flags};
 use crate::control::{ClientError, Place, Refusal, Status, grant, request};
-use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
+use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
 use crate::planner::Command;
@@ -53,6 +53,17 @@ impl<'a> Daemon<'a> {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<Vec<Value>, Failure> {
+        let text = self.answer(path, body, patience)?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// The same, as it was answered.
+    fn answer(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<String, Failure> {
         let place = Place::of(&self.config.state_dir, self.environment.runtime_dir.as_deref());
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {
@@ -78,12 +89,13 @@ impl<'a> Daemon<'a> {
                 }
             });
         }
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        Ok(text)
     }
 
     fn is_there(&self) -> bool {
-        let taken = Lock::take(&self.config.state_dir, Role::Wish, Duration::ZERO);
-        matches!(taken, Err(LockError::Held { daemon: true, .. }))
+        // Asking leaves no trace: it makes no directory, and no lock.
+        let held = held_by(&self.config.state_dir);
+        matches!(held, Some(LockError::Held { daemon: true, .. }))
     }
 
     fn refused(&self, refusal: Refusal) -> Failure {
@@ -108,12 +120,11 @@ impl<'a> Daemon<'a> {
 pub fn status(common: &Common, args: &StatusArgs) -> Result<Exit, Failure> {
     let daemon = Daemon::of(common)?;
     loop {
-        let answer = daemon.ask("/v1/status", None, PATIENCE)?;
-        let answer = answer.into_iter().next().unwrap_or_default();
+        let answer = daemon.answer("/v1/status", None, PATIENCE)?;
         if common.json {
-            output::line(&answer.to_string());
+            output::line(answer.trim_end());
         } else {
-            let status: Status = serde_json::from_value(answer).map_err(|error| {
+            let status: Status = serde_json::from_str(&answer).map_err(|error| {
                 let words = format!("the daemon's answer is not understood: {error}");
                 Failure::new(Exit::Later, words, "restart the daemon: it may be another version")
             })?;
@@ -193,12 +204,12 @@ pub fn wait(common: &Common, args: &WaitArgs) -> Result<Exit, Failure> {
         None => json!({}),
     };
     let patience = args.timeout.unwrap_or(FOR_EVER).saturating_add(PATIENCE);
-    let answer = daemon.ask("/v1/wait", Some(&body), patience)?.into_iter().next();
-    let answer = answer.unwrap_or_default();
+    let answer = daemon.answer("/v1/wait", Some(&body), patience)?;
     if common.json {
-        output::line(&answer.to_string());
+        output::line(answer.trim_end());
         output::flush();
     }
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
     let count = |field: &str| answer[field].as_u64().unwrap_or(0);
     let (failed, held) = (count("failed"), count("held"));
     let files = |count: u64, state: &str| match count {
@@ -266,11 +277,10 @@ pub fn rescan(common: &Common) -> Result<Exit, Failure> {
 
 /// Has something done, and shows how things stand then.
 fn order(common: &Common, path: &str, body: &Value) -> Result<Exit, Failure> {
-    let answer = Daemon::of(common)?.ask(path, Some(body), PATIENCE)?.into_iter().next();
-    let answer = answer.unwrap_or_default();
+    let answer = Daemon::of(common)?.answer(path, Some(body), PATIENCE)?;
     if common.json {
-        output::line(&answer.to_string());
-    } else if let Ok(status) = serde_json::from_value::<Status>(answer)
+        output::line(answer.trim_end());
+    } else if let Ok(status) = serde_json::from_str::<Status>(&answer)
         && common.quiet == 0
     {
         output::tell(&status.line(Clock::start().now().wall));

@@ -31,6 +31,8 @@ struct Wanted {
     /// Why it will not be, if so.
     wrong: Option<String>,
     asset_id: Option<String>,
+    /// A daemon need not be asked for it, or has given its last word.
+    over: bool,
 }
 
 /// Runs the command.
@@ -48,12 +50,12 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
         .into_iter()
         .map(|file| want(&config, &args, &emails, file))
         .collect::<Result<Vec<Wanted>, Failure>>()?;
-    let key = Key::find(&config, &environment, common.sandbox)?;
     let patience = args.timeout.unwrap_or(Duration::MAX / 4);
     let lock = match Lock::take(&config.state_dir, Role::Push, patience.min(DAY)) {
         Ok(lock) => lock,
         Err(held) => return beside(common, &config, &args, &mut wanted, held),
     };
+    let key = Key::find(&config, &environment, common.sandbox)?;
     let server = Server::open(&config, common.sandbox)?;
     let ended = send(common, &config, &args, &server, key, &lock, &mut wanted);
     server.close();
@@ -62,6 +64,9 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
 
 /// Files that the daemon is asked for in one request.
 const PATHS_AT_ONCE: usize = 100;
+
+/// A shorter time is none that a daemon takes.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Nobody waits for a lock longer than this.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -91,7 +96,7 @@ fn want(
     let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
     let wrong = path.as_ref().err().map(text::reason).or(directory);
     let path = path.ok().map(SharedPath::from);
-    Ok(Wanted { given, path, email, wrong, asset_id: None })
+    Ok(Wanted { given, path, email, wrong, asset_id: None, over: false })
 }
 
 /// Somebody else has the ledger: what it knows can still be answered, and a daemon takes the rest
@@ -103,59 +108,97 @@ fn beside(
     wanted: &mut [Wanted],
     held: LockError,
 ) -> Result<Exit, Failure> {
+    look_up(config, wanted)?;
+    let mut exit = Exit::Well;
+    let mut told = None;
+    if wanted.iter().any(|file| file.asset_id.is_none()) {
+        if !matches!(held, LockError::Held { daemon: true, .. }) {
+            return Err(held.into());
+        }
+        (exit, told) = hand_over(common, args, wanted)?;
+    }
+    if told.is_some() {
+        // What else was in the same request has no answer, and may be there.
+        look_up(config, wanted)?;
+    }
     let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
-    for file in wanted.iter_mut() {
+    if let Some(ledger) = &ledger {
+        warn_of_name(args, ledger, wanted)?;
+    }
+    print(common, ledger.as_ref(), wanted)?;
+    match told {
+        _ if exit == Exit::Well => Ok(exit),
+        Some(failure) => Err(Failure { exit, ..failure }),
+        None => Err(unfinished(common, wanted, exit)),
+    }
+}
+
+/// Answers from the ledger what it knows.
+fn look_up(config: &Config, wanted: &mut [Wanted]) -> Result<(), Failure> {
+    let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
+    for file in wanted.iter_mut().filter(|file| file.asset_id.is_none()) {
         let hash = known_or_read(ledger.as_ref(), &file.given);
         let email = file.email.as_ref().map(Email::as_str);
         if let Ok(hash) = hash {
             file.asset_id = asset_of(ledger.as_ref(), hash, email)?;
         }
+        file.over = file.asset_id.is_some() || file.wrong.is_some();
     }
-    let mut exit = Exit::Well;
-    if wanted.iter().any(|file| file.asset_id.is_none()) {
-        if !matches!(held, LockError::Held { daemon: true, .. }) {
-            return Err(held.into());
-        }
-        exit = hand_over(common, args, wanted)?;
-    }
-    let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
-    print(common, ledger.as_ref(), wanted)?;
-    if exit == Exit::Well { Ok(exit) } else { Err(unfinished(common, wanted, exit)) }
+    Ok(())
 }
 
-/// Has the daemon upload what has no assetId yet, and takes its answers in.
-fn hand_over(common: &Common, args: &PushArgs, wanted: &mut [Wanted]) -> Result<Exit, Failure> {
+/// Has the daemon upload what has no assetId yet, and takes its answers in. What stops all that is
+/// left is told.
+fn hand_over(
+    common: &Common,
+    args: &PushArgs,
+    wanted: &mut [Wanted],
+) -> Result<(Exit, Option<Failure>), Failure> {
     let daemon = Daemon::of(common)?;
     let until = args.timeout.map(|timeout| Instant::now() + timeout);
-    let mut exit = Exit::Well;
-    // Files that go to one account go in one request, and their answers keep its order.
-    let mut emails: Vec<Option<Email>> = wanted.iter().map(|file| file.email.clone()).collect();
-    emails.sort();
-    emails.dedup();
-    for file in wanted.iter().filter(|file| file.wrong.is_some()) {
-        debug_assert!(file.asset_id.is_none());
-        exit = exit.worst(Exit::Some);
-    }
-    for email in emails {
-        let mut files: Vec<&mut Wanted> = wanted
-            .iter_mut()
-            .filter(|file| file.asset_id.is_none() && file.wrong.is_none() && file.email == email)
-            .collect();
-        for files in files.chunks_mut(PATHS_AT_ONCE) {
-            exit = exit.worst(ask(&daemon, args, email.as_ref(), until, files)?);
+    let (mut exit, mut told) = (Exit::Well, None);
+    let mut open: Vec<&mut Wanted> = wanted.iter_mut().filter(|file| !file.over).collect();
+    open.sort_by(|one, other| one.email.cmp(&other.email));
+    let mut requests: Vec<&mut [&mut Wanted]> = open
+        .chunk_by_mut(|one, other| one.email == other.email)
+        .flat_map(|files| files.chunks_mut(PATHS_AT_ONCE))
+        .collect();
+    if requests.len() > 1 {
+        // All is handed over before anything is waited for: one that hangs holds up no other.
+        let now = Some(Instant::now());
+        for files in &mut requests {
+            let _ = ask(&daemon, args, now, files);
         }
     }
-    Ok(exit)
+    for files in requests {
+        match ask(&daemon, args, until, files) {
+            Ok(()) => {}
+            Err(failure) if matches!(failure.exit, Exit::Later | Exit::Stopped) => {
+                exit = exit.worst(failure.exit);
+                told = told.or(Some(failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    for file in wanted.iter().filter(|file| file.asset_id.is_none()) {
+        exit = exit.worst(if file.over { Exit::Some } else { Exit::Later });
+    }
+    Ok((exit, told))
 }
 
+/// One request: files of one account, whose answers come in their order.
 fn ask(
     daemon: &Daemon<'_>,
     args: &PushArgs,
-    email: Option<&Email>,
     until: Option<Instant>,
     files: &mut [&mut Wanted],
-) -> Result<Exit, Failure> {
-    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+) -> Result<(), Failure> {
+    let mut files: Vec<&mut &mut Wanted> = files.iter_mut().filter(|file| !file.over).collect();
+    if files.is_empty() {
+        return Ok(());
+    }
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()).max(SHORTEST));
+    let email = files.first().and_then(|file| file.email.as_ref());
     let paths = files.iter().filter_map(|file| file.path.as_deref());
     let hex = |path: &std::path::Path| {
         path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
@@ -172,17 +215,13 @@ fn ask(
     let body = serde_json::to_value(&body).unwrap_or_default();
     let patience = left.unwrap_or(DAY * 365).saturating_add(Duration::from_secs(60));
     let rows = daemon.ask("/v1/push", Some(&body), patience)?;
-    let mut exit = Exit::Well;
     for (file, row) in files.iter_mut().zip(rows) {
         file.asset_id = row["asset_id"].as_str().map(str::to_owned);
         file.wrong = row["reason"].as_str().map(str::to_owned);
-        exit = exit.worst(match (&file.asset_id, row["state"].as_str()) {
-            (Some(_), _) => Exit::Well,
-            (None, Some("failed" | "held" | "ignored")) => Exit::Some,
-            (None, _) => Exit::Later,
-        });
+        let needs_person = matches!(row["state"].as_str(), Some("failed" | "held" | "ignored"));
+        file.over = file.asset_id.is_some() || needs_person;
     }
-    Ok(exit)
+    Ok(())
 }
 
 fn send(
@@ -225,7 +264,7 @@ fn send(
     for file in wanted.iter_mut() {
         exit = exit.worst(conclude(&engine, file, &keys, &wrong)?);
     }
-    warn_of_name(args, &engine, wanted)?;
+    warn_of_name(args, engine.ledger(), wanted)?;
     print(common, Some(engine.ledger()), wanted)?;
     let (stopped, told) = verdict(&engine, &[FolderId::PUSHES], &source);
     match told {
@@ -340,10 +379,10 @@ fn account_now(engine: &Engine, account: AccountId, file: &Wanted) -> Result<Acc
     }
 }
 
-fn warn_of_name(args: &PushArgs, engine: &Engine, wanted: &[Wanted]) -> Result<(), Failure> {
+fn warn_of_name(args: &PushArgs, ledger: &Ledger, wanted: &[Wanted]) -> Result<(), Failure> {
     let (Some(name), Some(file)) = (&args.name, wanted.first()) else { return Ok(()) };
     let Some(asset_id) = &file.asset_id else { return Ok(()) };
-    let sent = engine.ledger().sent_name(asset_id)?;
+    let sent = ledger.sent_name(asset_id)?;
     if let Some(sent) = sent.filter(|sent| sent != name) {
         output::tell(&format!(
             "warning: this content is uploaded already, as {sent:?}; --name is ignored"
@@ -359,6 +398,8 @@ fn print(common: &Common, ledger: Option<&Ledger>, wanted: &[Wanted]) -> Result<
             (true, Some(ledger), Some(path)) => ledger.row_of(path, true)?,
             (_, _, _) => None,
         };
+        // In its folder it may be wanted on another account than it was pushed to.
+        let row = row.filter(|row| row.asset_id == file.asset_id);
         match row {
             Some(row) => output::line(&RowFields::of(&row).json()),
             None if common.json => {

@@ -14,7 +14,7 @@ use crate::daemon::{
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
-use crate::planner::{AttemptEnd, FolderId, Write};
+use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
@@ -133,19 +133,20 @@ fn live(
         if !std::mem::replace(&mut greeted, true) {
             greet(common, config, server);
         }
-        let mut speak = speaker(common, &clock, task.once, source.to_owned());
+        let mut speak = speaker(common, task.once, source.to_owned());
         let mut say = |said: Said<'_>, engine: &Engine| {
+            let now = clock.now().wall;
             if let Some(control) = control.filter(|control| control.has_listeners()) {
-                let json = events::json(said, engine, clock.now().wall);
+                let json = events::json(said, engine, now);
                 let notice = match said {
                     Said::Notice(notice) => Some(notice.clone()),
                     Said::Idle => None,
                 };
                 control.hear(Heard { notice, json: json.map(|event| event.to_string()) });
             }
-            speak(said, engine);
+            speak(said, engine, now);
         };
-        announce(common, &clock, "started");
+        announce(common, control, &clock, "started");
         let (ended, engine) = session.run(task, &mut say);
         match (ended, engine) {
             (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
@@ -157,7 +158,7 @@ fn live(
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
             }
             (ended, Some(engine)) => {
-                announce(common, &clock, "stopped");
+                announce(common, control, &clock, "stopped");
                 return finish(common, task, &ended, &engine, &folders, &source);
             }
             (_, None) => return Ok(Exit::Well),
@@ -191,14 +192,12 @@ pub(super) fn kept_out(config: &Config) -> Vec<PathBuf> {
 
 fn speaker(
     common: &Common,
-    clock: &Clock,
     once: bool,
     source: String,
-) -> impl FnMut(Said<'_>, &Engine) + use<> {
-    let (json, quiet, clock) = (common.json, common.quiet > 0, *clock);
+) -> impl FnMut(Said<'_>, &Engine, Wall) + use<> {
+    let (json, quiet) = (common.json, common.quiet > 0);
     let mut hinted = once;
-    move |said, engine| {
-        let now = clock.now().wall;
+    move |said, engine, now| {
         if json {
             if let Some(event) = events::json(said, engine, now) {
                 output::line(&event.to_string());
@@ -213,12 +212,16 @@ fn speaker(
     }
 }
 
-fn announce(common: &Common, clock: &Clock, event: &str) {
+/// What is said of the run itself, to all who hear what happens in it.
+fn announce(common: &Common, control: Option<&Server>, clock: &Clock, event: &str) {
+    let at = super::row::time(clock.now().wall);
+    let event = serde_json::json!({ "schema": 1, "at": at, "event": event }).to_string();
     if common.json {
-        let at = super::row::time(clock.now().wall);
-        let event = serde_json::json!({ "schema": 1, "at": at, "event": event });
-        output::line(&event.to_string());
+        output::line(&event);
         output::flush();
+    }
+    if let Some(control) = control {
+        control.hear(Heard { notice: None, json: Some(event) });
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::refusal::Refusal;
+use super::routes::unreadable;
 use super::wire::{parameters, senseless};
 use crate::config::Email;
 use crate::ledger::{Filter, Ledger, LedgerError, State};
@@ -66,8 +67,18 @@ impl Question {
     /// The rows, a line of JSON each.
     ///
     /// # Errors
-    /// If the ledger cannot be read.
-    pub(super) fn answer(&self, ledger: &Ledger) -> Result<String, LedgerError> {
+    /// If the ledger cannot be read, or has never seen the path behind which the page begins: the
+    /// first page again would have a client go round for ever.
+    pub(super) fn answer(&self, ledger: &Ledger) -> Result<String, Refusal> {
+        if let Some(path) = &self.after
+            && ledger.row_even_gone(path, true).map_err(unreadable)?.is_none()
+        {
+            return Err(senseless("after: that path is not in the ledger"));
+        }
+        self.lines(ledger).map_err(unreadable)
+    }
+
+    fn lines(&self, ledger: &Ledger) -> Result<String, LedgerError> {
         let mut lines = String::new();
         let mut rows = 0;
         ledger.each_row_after(&self.filter, true, self.after.as_deref(), |row| {

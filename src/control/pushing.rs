@@ -5,7 +5,7 @@
 //! - the answer is a row a file, in the order of the request, when each is done with or the time
 //!   is over; what is left then goes on.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,18 @@ use std::time::Duration;
 use axum::body::Body;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
 use super::refusal::{No, Refusal};
-use super::routes::{App, blocking, read_ledger, unreadable, whole};
+use super::routes::{App, blocking, not_now, read_ledger, unreadable, whole};
 use super::stream::Heard;
+use super::waiting::{paused, stopped_by};
 use super::wire;
 use super::wish::Answer;
 use crate::config::{Config, Email};
-use crate::daemon::Wanted;
-use crate::ledger::{Ledger, LedgerError};
+use crate::daemon::{StopView, View, Wanted};
+use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{Notice, SharedPath, UploadKey, UploadState};
 use crate::row::RowFields;
 use crate::text::shown;
@@ -112,7 +114,7 @@ pub(super) async fn push(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
     })
     .await?;
     let mut heard = app.listen();
-    app.hand_over(wanted).await?;
+    app.hand_over(wanted.clone()).await?;
     loop {
         files = blocking(&app, move |app| {
             let ledger = read_ledger(app)?;
@@ -126,8 +128,20 @@ pub(super) async fn push(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
         if over || files.iter().all(|file| file.over) {
             break;
         }
+        stuck(&app.view().await?, &files)?;
         let look = Instant::now() + LOOK_EVERY;
-        follow(&mut heard, &mut files, until.map_or(look, |until| until.min(look))).await;
+        let wake = until.map_or(look, |until| until.min(look));
+        let missed = tokio::select! {
+            () = app.ends() => return Err(not_now()),
+            missed = follow(&mut heard, &mut files, wake) => missed,
+        };
+        if missed {
+            // What became of them may have been said: they are asked for anew.
+            let open = |path: &SharedPath| {
+                files.iter().any(|file| file.path == *path && file.key.is_none() && !file.over)
+            };
+            app.hand_over(wanted.iter().filter(|file| open(&file.path)).cloned().collect()).await?;
+        }
     }
     blocking(&app, move |app| {
         let ledger = read_ledger(app)?;
@@ -168,38 +182,68 @@ fn wanted(app: &App, body: PushBody) -> Result<(Vec<Followed>, Vec<Wanted>), Ref
     Ok((files, wanted))
 }
 
-/// Takes in what is heard until `wake`, or until something was about one of the files.
+/// Nothing that is left can end before a person does something: waiting is of no use.
+fn stuck(view: &View, files: &[Followed]) -> Result<(), Refusal> {
+    let keys: Option<Vec<UploadKey>> =
+        files.iter().filter(|file| !file.over).map(|file| file.key).collect();
+    // What is not read yet may be known.
+    let Some(keys) = keys else { return Ok(()) };
+    if view.uploading.is_empty() {
+        paused(view)?;
+    }
+    let stop_of = |key: &UploadKey| {
+        let of_it = |stop: &&StopView| stop.account.is_none_or(|account| account == key.account);
+        view.stops.iter().filter(|stop| stop.cause.needs_person()).find(of_it)
+    };
+    let stops: Option<Vec<&StopView>> = keys.iter().map(stop_of).collect();
+    match stops.as_deref() {
+        Some([stop, ..]) => Err(stopped_by(stop)),
+        Some([]) | None => Ok(()),
+    }
+}
+
+/// Takes in what is heard until `wake`, or until something was about one of the files. True if
+/// something was missed.
 async fn follow(
     heard: &mut broadcast::Receiver<Arc<Heard>>,
     files: &mut [Followed],
     wake: Instant,
-) {
-    let mut of: BTreeMap<SharedPath, &mut Followed> = BTreeMap::new();
-    for file in files.iter_mut() {
-        of.insert(file.path.clone(), file);
-    }
-    while let Ok(Ok(said)) = timeout_at(wake, heard.recv()).await {
+) -> bool {
+    let paths: BTreeSet<SharedPath> = files.iter().map(|file| file.path.clone()).collect();
+    loop {
+        let said = match timeout_at(wake, heard.recv()).await {
+            Ok(Ok(said)) => said,
+            Ok(Err(RecvError::Lagged(_))) => return true,
+            Ok(Err(RecvError::Closed)) | Err(_) => return false,
+        };
         let Some(notice) = &said.notice else { continue };
-        let Some(file) = notice.path().and_then(|path| of.get_mut(path)) else { continue };
-        match notice {
-            Notice::Pushed { key, .. } => file.key = Some(*key),
-            Notice::Failed { reason, .. }
-            | Notice::Held { reason, .. }
-            | Notice::Ignored { reason, .. } => {
-                file.told = Some(reason.clone());
-                // Without a content there is nothing else to wait for.
-                file.over |= file.key.is_none();
-            }
-            Notice::Retry { reason, .. }
-            | Notice::Unknown { reason, .. }
-            | Notice::Waits { reason, .. } => file.told = Some(reason.clone()),
-            _ => {}
+        let Some(path) = notice.path().filter(|path| paths.contains(*path)) else { continue };
+        // One file may be asked for more than once.
+        for file in files.iter_mut().filter(|file| file.path == *path) {
+            file.take_in(notice);
         }
-        return;
+        return false;
     }
 }
 
 impl Followed {
+    fn take_in(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Pushed { key, .. } => self.key = Some(*key),
+            Notice::Failed { reason, .. }
+            | Notice::Held { reason, .. }
+            | Notice::Ignored { reason, .. } => {
+                self.told = Some(reason.clone());
+                // Without a content there is nothing else to wait for.
+                self.over |= self.key.is_none();
+            }
+            Notice::Retry { reason, .. }
+            | Notice::Unknown { reason, .. }
+            | Notice::Waits { reason, .. } => self.told = Some(reason.clone()),
+            _ => {}
+        }
+    }
+
     /// What the ledger says of it.
     fn look(&mut self, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
         let (Some(ledger), Some(key)) = (ledger, self.key) else { return Ok(()) };
@@ -243,6 +287,9 @@ impl Followed {
         };
         // A file of a folder may be wanted there on another account than it was pushed to.
         let row = row.filter(|row| row.asset_id == asset);
+        // And what its folder says of it is no last word.
+        let last = |state| matches!(state, State::Failed | State::Held | State::Ignored);
+        let row = row.filter(|row| self.over || !last(row.state));
         let fields = match row {
             Some(row) => RowFields::of(&row),
             None if asset.is_none() && !self.over => {

@@ -82,6 +82,11 @@ impl App {
         Arc::clone(&self.config)
     }
 
+    /// Comes when the server ends.
+    pub(super) async fn ends(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// Whether anybody listens.
     pub(super) fn has_listeners(&self) -> bool {
         self.heard.receiver_count() > 0
@@ -144,7 +149,7 @@ async fn replied<T>(reply: oneshot::Receiver<T>) -> Result<T, Refusal> {
     }
 }
 
-fn not_now() -> Refusal {
+pub(super) fn not_now() -> Refusal {
     Refusal::new(No::NotNow, "the daemon is ending, or cannot write its ledger now", AGAIN)
 }
 
@@ -272,7 +277,7 @@ async fn listing(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Resp
     let lines = blocking(&app, move |app| {
         let question = Question::read(&query.unwrap_or_default())?;
         match read_ledger(app)? {
-            Some(ledger) => question.answer(&ledger).map_err(unreadable),
+            Some(ledger) => question.answer(&ledger),
             None => Ok(String::new()),
         }
     });
@@ -287,7 +292,7 @@ async fn events(State(app): State<Arc<App>>) -> Response {
 }
 
 const HINT: &str = "taxiway --help";
-const AGAIN: &str = "say it again in a moment";
+const AGAIN: &str = "taxiway status";
 
 async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, Refusal> {
     let body = whole(body, app.patience).await?;

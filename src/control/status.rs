@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause, FolderId};
-use crate::row::{parsed, time, time_of_day};
+use crate::row::{time, time_of_day};
 use crate::text::{count_of_bytes, escaped};
+
+/// How a reason begins that says until when is waited.
+const NEXT_TRY: &str = "next try ";
 
 /// The answer of `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +35,6 @@ pub struct Status {
     pub done: bool,
     /// Why not, in words.
     pub reason: Option<String>,
-    /// When what waits is tried again, if that is known.
-    pub next_try_at: Option<String>,
     /// Files of the folders by state.
     pub counts: Counts,
     /// Bytes of what is queued, going out, or in doubt.
@@ -163,7 +164,6 @@ impl Status {
             state: String::new(),
             done: view.done && counts.open() == 0,
             reason: None,
-            next_try_at: view.next_try_at.map(time),
             counts,
             bytes_left,
             bytes_per_second: view.bytes_per_second,
@@ -211,6 +211,15 @@ impl Status {
             }
             (None, _, None) => None,
         };
+        let waits = self.counts.uploading == 0 && self.counts.queued + self.counts.unknown > 0;
+        if let Some(at) = view.next_try_at
+            && waits
+            && view.paused.is_none()
+            && person.is_none()
+        {
+            let why = self.reason.take().map(|why| format!(": {why}")).unwrap_or_default();
+            self.reason = Some(format!("{NEXT_TRY}{}{why}", time_of_day(at)));
+        }
         self.done &= self.reason.is_none() || self.counts.open() == 0 && away.is_none();
     }
 
@@ -218,8 +227,6 @@ impl Status {
     pub fn line(&self, at: crate::planner::Wall) -> String {
         let counts = &self.counts;
         let waiting = counts.queued + counts.unknown;
-        let next = self.next_try_at.as_deref().and_then(parsed).map(time_of_day);
-        let next = next.map(|at| format!(", next try {at}")).unwrap_or_default();
         let person = match (counts.failed, counts.held) {
             (0, 0) => String::new(),
             (failed, 0) => format!("; {} failed", files(failed)),
@@ -229,7 +236,7 @@ impl Status {
         let open = match (counts.uploading, waiting, counts.settling) {
             (0, 0, 0) => None,
             (0, 0, settling) => Some(format!("{} settling", files(settling))),
-            (0, waiting, _) => Some(format!("{} waiting{next}", files(waiting))),
+            (0, waiting, _) => Some(format!("{} waiting", files(waiting))),
             (uploading, waiting, settling) => {
                 Some(self.going(uploading, uploading + waiting + settling))
             }
@@ -242,6 +249,7 @@ impl Status {
             },
             ("attention", Some(open), Some(reason)) => format!("{reason}; {open}"),
             ("attention", None, Some(reason)) => reason.to_owned(),
+            (_, Some(open), Some(next)) if next.starts_with(NEXT_TRY) => format!("{open}, {next}"),
             (_, Some(open), Some(reason)) => format!("{open}: {reason}"),
             (_, Some(open), None) => open,
             (_, None, Some(reason)) => reason.to_owned(),

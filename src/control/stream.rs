@@ -70,8 +70,10 @@ pub(super) fn stream(
                 return;
             }
             let event = tokio::select! {
-                () = ended.cancelled() => return,
+                // What was said before the end is heard.
+                biased;
                 event = timeout(ALIVE_EVERY, heard.recv()) => event,
+                () = ended.cancelled() => return,
             };
             next = match event {
                 Ok(Ok(heard)) => heard.json.as_deref().map(sse),

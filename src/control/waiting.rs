@@ -10,17 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::refusal::{No, Refusal};
-use super::routes::{App, blocking, read_ledger, unreadable, whole};
+use super::routes::{App, blocking, not_now, read_ledger, unreadable, whole};
 use super::stream::Heard;
 use super::wire;
 use super::wish::Answer;
-use crate::daemon::View;
+use crate::daemon::{StopView, View};
 use crate::ledger::Noted;
 use crate::planner::{Command, FolderId};
 use crate::row::time_of_day;
@@ -34,6 +33,15 @@ const CALM: Duration = Duration::from_millis(50);
 #[serde(default, deny_unknown_fields)]
 struct WaitBody {
     timeout: Option<String>,
+}
+
+/// The noted files, and how many of them need a person.
+#[derive(Debug, Serialize)]
+struct Done {
+    schema: u8,
+    files: u64,
+    failed: u64,
+    held: u64,
 }
 
 /// Waits, and says how many of the noted files need a person.
@@ -50,7 +58,7 @@ pub(super) async fn wait(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
         if !view.scans_owed {
             break view;
         }
-        next(&mut heard, until, "the folders are still being scanned").await?;
+        next(&app, &mut heard, until, "the folders are still being scanned").await?;
     };
     let folders: Vec<FolderId> = view.folders.iter().map(|folder| folder.id).collect();
     let ids = folders.clone();
@@ -68,20 +76,21 @@ pub(super) async fn wait(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
         .await?;
         if noted.settling == 0 && noted.waiting.is_empty() {
             let Noted { files, failed, held, .. } = noted;
-            let done = json!({ "schema": 1, "files": files, "failed": failed, "held": held });
-            return Ok(vec![Answer::Granted(done.to_string())]);
+            let done = Done { schema: 1, files, failed, held };
+            return Ok(vec![Answer::Granted(wire::written(&done))]);
         }
         let view = app.view().await?;
         stuck(&view)?;
         stopped(&view, &noted)?;
         let left = noted.settling + noted.waiting.iter().map(|(_, files)| files).sum::<u64>();
         let files = if left == 1 { "1 file is".into() } else { format!("{left} files are") };
-        next(&mut heard, until, &format!("{files} not done")).await?;
+        next(&app, &mut heard, until, &format!("{files} not done")).await?;
     }
 }
 
 /// Waits until something happens, or for a while.
 async fn next(
+    app: &App,
     heard: &mut broadcast::Receiver<Arc<Heard>>,
     until: Option<Instant>,
     why: &str,
@@ -92,7 +101,11 @@ async fn next(
         return Err(Refusal::new(No::Unfinished, words, "taxiway status"));
     }
     let wake = until.map_or(look, |until| until.min(look));
-    if timeout_at(wake, heard.recv()).await.is_ok() {
+    let said = tokio::select! {
+        () = app.ends() => return Err(not_now()),
+        said = timeout_at(wake, heard.recv()) => said.is_ok(),
+    };
+    if said {
         // Whatever comes with it comes soon.
         let calm = async { while heard.recv().await.is_ok() {} };
         let _ = timeout(CALM, calm).await;
@@ -100,8 +113,8 @@ async fn next(
     Ok(())
 }
 
-/// A pause, or a root that is away: waiting is of no use.
-fn stuck(view: &View) -> Result<(), Refusal> {
+/// A pause: waiting is of no use.
+pub(super) fn paused(view: &View) -> Result<(), Refusal> {
     if let Some(until) = view.paused {
         let words = match until {
             Some(until) => format!("uploads are paused until {}", time_of_day(until)),
@@ -109,6 +122,12 @@ fn stuck(view: &View) -> Result<(), Refusal> {
         };
         return Err(Refusal::new(No::Unfinished, words, "taxiway resume"));
     }
+    Ok(())
+}
+
+/// A pause, or a root that is away: waiting is of no use.
+fn stuck(view: &View) -> Result<(), Refusal> {
+    paused(view)?;
     if let Some(away) = view.folders.iter().find(|folder| folder.mode == "away") {
         let why = away.reason.as_deref().unwrap_or("its root is not there");
         let words = format!("a folder is away: {}", crate::text::escaped(why));
@@ -123,11 +142,11 @@ fn stopped(view: &View, noted: &Noted) -> Result<(), Refusal> {
     let stop = view.stops.iter().find(|stop| {
         stop.cause.needs_person() && stop.account.map_or(!noted.waiting.is_empty(), waits)
     });
-    match stop {
-        Some(stop) => {
-            let words = format!("{}: {}", stop.cause.words(), crate::text::escaped(&stop.reason));
-            Err(Refusal::new(No::Stopped, words, "taxiway status"))
-        }
-        None => Ok(()),
-    }
+    stop.map_or(Ok(()), |stop| Err(stopped_by(stop)))
+}
+
+/// What only a person ends.
+pub(super) fn stopped_by(stop: &StopView) -> Refusal {
+    let words = format!("{}: {}", stop.cause.words(), crate::text::escaped(&stop.reason));
+    Refusal::new(No::Stopped, words, "taxiway status")
 }

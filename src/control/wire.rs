@@ -213,7 +213,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| senseless(&format!("the body: {error}")))
 }
 
-fn written(value: &impl Serialize) -> String {
+pub(super) fn written(value: &impl Serialize) -> String {
     // Strings, numbers and nulls: there is nothing in it that has no JSON.
     serde_json::to_string(value).unwrap_or_default()
 }

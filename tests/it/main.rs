@@ -5,19 +5,23 @@
 
 mod accounts;
 mod adopt;
+mod asking;
 mod control;
 mod corpus;
 mod crash;
 mod errors;
 mod faults;
 mod flood;
+mod handed;
 mod help;
 mod ids;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod ledger;
+mod listening;
 mod ls;
 mod memory;
+mod page;
 mod push;
 mod rebuild;
 mod run;
@@ -29,6 +33,7 @@ mod support;
 mod thousand;
 mod tidy;
 mod torture;
+mod waiting;
 mod watching;
 mod why;
 mod wishes;

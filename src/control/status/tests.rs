@@ -33,7 +33,6 @@ fn status(view: &View, counts: Counts) -> Status {
         state: String::new(),
         done: view.done && counts.open() == 0,
         reason: None,
-        next_try_at: view.next_try_at.map(time),
         counts,
         bytes_left: 120_000_000,
         bytes_per_second: view.bytes_per_second,

@@ -9,6 +9,7 @@ mod daemon;
 mod files;
 mod program;
 mod server;
+mod socket;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ pub use daemon::Daemon;
 pub use files::{corpus, media, picture, sparse_wav, write};
 pub use program::{Taxiway, section};
 pub use server::Server;
+pub use socket::{Answer, Listener, ask};
 
 /// Longer than anything takes that works.
 pub const PATIENCE: Duration = Duration::from_secs(30);
