@@ -132,7 +132,6 @@ worlds_catch! {
     attempts_that_are_not_written_down: LoseAttempts,
     files_that_are_read_at_once: NoQuietTime,
     arrivals_that_are_believed: BelieveArrival,
-    open_files_that_are_left: ForgetOpenFiles,
     forgotten_files_without_a_scan: ForgetOverflow,
     owed_scans_that_never_come: IgnoreOwedScans,
     changed_sources_that_are_left: ForgetChangedSource,

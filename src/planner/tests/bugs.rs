@@ -1,7 +1,7 @@
 //! Deliberate bugs that a story catches: told again with the bug in the code, it goes otherwise.
 
 use super::super::sabotage::{Bug, caught_by};
-use super::{answers, contents, doubts, pauses, stops, wishes};
+use super::{answers, contents, doubts, pauses, settle, stops, wishes};
 
 macro_rules! stories_catch {
     ($($test:ident: $bug:ident by $story:path,)*) => {
@@ -13,6 +13,8 @@ macro_rules! stories_catch {
 }
 
 stories_catch! {
+    open_files_that_are_left: ForgetOpenFiles
+        by settle::a_file_that_somebody_has_open_waits_until_it_is_closed,
     a_pause_that_ends_with_the_process: ForgetPause
         by pauses::a_pause_outlives_the_process_and_so_does_its_end,
     stops_that_end_with_the_process: ForgetStops

@@ -413,7 +413,7 @@ fn a_change_after_an_arrival_takes_it_back() {
 }
 
 #[test]
-fn a_file_that_somebody_has_open_waits_until_it_is_closed() {
+pub(super) fn a_file_that_somebody_has_open_waits_until_it_is_closed() {
     story(
         "
         ~ put cat.png A open
