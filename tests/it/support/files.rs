@@ -1,7 +1,7 @@
 //! Files to upload: the corpus, and pictures and sounds made here.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A file of the corpus.
@@ -64,7 +64,8 @@ pub fn picture(number: u64, bytes: usize) -> Vec<u8> {
     gif
 }
 
-/// A complete WAV file of silence, as long as asked for, with hardly a block on the disk.
+/// A complete WAV file of silence but for its end, as long as asked for, with hardly a block on the
+/// disk. A hole at the very end would say that it was never written.
 pub fn sparse_wav(path: &Path, bytes: u32) {
     let mut file = File::create(path).expect("a file");
     let mut head = b"RIFF".to_vec();
@@ -79,4 +80,6 @@ pub fn sparse_wav(path: &Path, bytes: u32) {
     head.extend((bytes - 44).to_le_bytes());
     file.write_all(&head).expect("the head");
     file.set_len(u64::from(bytes)).expect("the length");
+    file.seek(SeekFrom::End(-4)).expect("the end");
+    file.write_all(&[1, 0, 1, 0]).expect("the end");
 }
