@@ -51,7 +51,8 @@
 //!
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
-//!   history of one; and the socket over which a running daemon is asked.
+//!   history of one; how things stand, and waiting for it; and the socket over which a running
+//!   daemon is asked.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.

@@ -26,9 +26,11 @@ impl Planner {
         let Some(mut entry) = self.settling.take(&path) else {
             return;
         };
-        // Whatever was told of the file while it was read may be what the reading denies.
+        // Whatever was told of the file while it was read may be what the reading denies. That one
+        // grows while it is looked into is no news, unless its writer is done.
         let stirred = std::mem::take(&mut entry.stirred);
-        if stirred && !matches!(result, Identity::Known { .. }) {
+        let news = !entry.glimpse || entry.arrival.is_some();
+        if stirred && news && !matches!(result, Identity::Known { .. }) {
             entry.glimpse = false;
             entry.phase = Phase::Waiting { due: now.mono };
             return self.settling.put(path, entry);

@@ -561,3 +561,28 @@ fn what_is_told_while_a_file_is_read_is_not_undone_by_the_reading() {
         ",
     );
 }
+
+#[test]
+fn a_file_that_grows_while_it_is_looked_into_is_not_looked_into_again_at_once() {
+    story(
+        "
+        ~ put clip.mp4 half-A:1000 open
+        ~ see clip.mp4
+        ~ +6s
+        ~ put clip.mp4 half-A:9000 open
+        > see clip.mp4
+            write settling clip.mp4: waiting until nobody has changed it for a while; growing 1.3 kB/s
+            do read clip.mp4 at a glimpse
+        ~ put clip.mp4 half-A:9500 open
+        ~ see clip.mp4
+        > read clip.mp4 early
+            write settling clip.mp4: another program has it open for writing; it ends too early
+            say waits clip.mp4: another program has it open for writing; it ends too early
+        ~ +100ms
+        ~ put clip.mp4 half-A:9900 open
+        > see clip.mp4
+        > state clip.mp4
+            clip.mp4 is settling: another program has it open for writing; it ends too early
+        ",
+    );
+}
