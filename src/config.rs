@@ -36,8 +36,8 @@ pub use load::{ConfigFile, Loaded, locate, locate_state_dir, resolve};
 pub use origin::{Origin, Origins};
 pub use show::{show_json, show_toml};
 pub use types::{
-    AfterUpload, BadValue, BaseUrl, Email, Existing, Incomplete, Mode, NameTemplate, OnChange,
-    SendFacts, duration_text, parse_duration,
+    AfterUpload, BadValue, BaseUrl, Email, Existing, HOOK_PLACEHOLDERS, Incomplete, Mode,
+    NameTemplate, OnChange, SendFacts, duration_text, parse_duration, placeholders,
 };
 
 /// Every effective value.
@@ -167,6 +167,14 @@ impl Api {
 }
 
 impl Folder {
+    /// Where its files are moved once they are uploaded, if they are; absolute.
+    pub fn moves_to(&self) -> Option<&Path> {
+        match &self.after_upload {
+            AfterUpload::Move(directory) => Some(directory),
+            AfterUpload::Keep | AfterUpload::Trash => None,
+        }
+    }
+
     /// A folder with default settings.
     pub fn at(path: PathBuf) -> Folder {
         Folder {

@@ -180,6 +180,14 @@ fn decide(
     }
     let plan = planner.poll(now);
     work.take(plan, now)?;
+    while let Some(ask) = planner.ask_errands(now) {
+        let offer = work.ledger.errands_due(&ask, now.wall)?;
+        let plan = planner.choose_errands(now, offer);
+        if plan == Plan::default() {
+            break;
+        }
+        work.take(plan, now)?;
+    }
     while let Some(ask) = planner.ask(now) {
         let offer = work.ledger.offer(&ask, now.wall)?;
         let plan = planner.choose(now, offer);
@@ -259,6 +267,7 @@ fn facts(
         | Event::Watched { .. }
         | Event::Hangs { .. }
         | Event::TokenChanged
+        | Event::ErrandEnded { .. }
         | Event::Stopping => {}
     }
     Ok(facts)

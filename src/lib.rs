@@ -36,11 +36,11 @@
 //!   read of it), `readings` (whose turn it is to be read), `folders` (scans, and what is away),
 //!   `missed` (what events did not tell), `uploads` (one content on one account), `doubt` (was it
 //!   stored), `retry` (when again, and what stops everyone), `pause` and `commands` (what a person
-//!   asks for), `pairing` (which asset is which content), `filter` (names that are never ours),
-//!   `types` and `message` (the nouns).
+//!   asks for), `errands` (what is done for a file after its upload), `pairing` (which asset is
+//!   which content), `filter` (names that are never ours), `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
-//! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads` and `wishes` write;
-//!   `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
+//! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes` and `errands`
+//!   write; `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
 //!   `salvage` are its upkeep.
 //!
 //! Hands: what is done.
@@ -53,7 +53,8 @@
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
 //!   history of one; how things stand, and waiting for it; and the socket over which a running
 //!   daemon is asked.
-//! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock.
+//! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
+//!   `errands`: hooks, sidecars, and files that are moved away.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
@@ -74,7 +75,8 @@
 //! | `daemon`, `control`, `cli` | everything; nobody imports `cli`, and `daemon` not `control` |
 //!
 //! An outside crate that does I/O has one door: notify in `watch`, ignore in `rules`, rusqlite in
-//! `ledger`, reqwest in `api`, axum in `sandbox` and `control`, clap in `cli`. The first line of
+//! `ledger`, reqwest in `api`, axum in `sandbox` and `control`, clap in `cli`, trash in
+//! `daemon::errands`. The first line of
 //! the table is checked by `.ci/run`, which compiles the planner alone; the others by whoever reads
 //! a change.
 //!
@@ -93,6 +95,8 @@
 //! | memory does not grow with the backlog | `planner::Limits`; [`ledger`] pages; `scan::walk` lists in pieces |
 //! | a refused token is not tried again before it changes | `planner::retry` |
 //! | one process writes a ledger | `daemon::lock` |
+//! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
+//! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |
 //! | the token is in no log, error or ledger | [`secret`] and `api::client`: types that do not show it |
 //! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
 //!

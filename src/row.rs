@@ -92,6 +92,20 @@ impl RowFields {
         }
     }
 
+    /// An event about the row: when, what, and those of its fields that apply.
+    pub fn event(&self, event: &str, at: Wall) -> serde_json::Value {
+        let mut object = serde_json::Map::new();
+        object.insert("schema".into(), 1.into());
+        object.insert("at".into(), time(at).into());
+        object.insert("event".into(), event.into());
+        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) {
+            let told =
+                fields.into_iter().filter(|(key, value)| key != "schema" && !value.is_null());
+            object.extend(told);
+        }
+        serde_json::Value::Object(object)
+    }
+
     /// One line of JSON.
     pub fn json(&self) -> String {
         // Strings, numbers and nulls: there is nothing in it that has no JSON.
@@ -170,9 +184,11 @@ pub fn path_hex(path: &Path) -> Option<String> {
 }
 
 fn reason(row: &Row) -> Option<String> {
-    match row.gone_at {
-        Some(at) => Some(format!("gone since {}", time(at))),
-        None => row.reason.clone(),
+    let moved = row.reason.as_ref().filter(|reason| reason.starts_with("moved to "));
+    match (row.gone_at, moved) {
+        (Some(_), Some(moved)) => Some(moved.clone()),
+        (Some(at), None) => Some(format!("gone since {}", time(at))),
+        (None, _) => row.reason.clone(),
     }
 }
 

@@ -189,6 +189,18 @@ fn tell(status: &Status) {
             why.unwrap_or_default()
         ));
     }
+    if let Some(errands) = &status.errands {
+        let given_up = match errands.given_up {
+            0 => String::new(),
+            given_up => format!(", {given_up} given up"),
+        };
+        let why = errands.reason.as_deref().map(|why| format!(": {}", escaped(why)));
+        output::line(&format!(
+            "to do     {} after uploads{given_up}{}",
+            errands.waiting,
+            why.unwrap_or_default()
+        ));
+    }
     for upload in &status.uploading {
         let percent = (100 * upload.sent.min(upload.size)).checked_div(upload.size).unwrap_or(0);
         let size = count_of_bytes(upload.size);

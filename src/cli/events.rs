@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::daemon::Said;
 use crate::engine::Engine;
 use crate::planner::{Notice, Wall};
-use crate::text::shown;
+use crate::text::{shell_word, shown};
 
 use super::row::{RowFields, path_hex, time, time_of_day};
 use super::session::remedy;
@@ -31,7 +31,7 @@ pub fn json(said: Said<'_>, engine: &Engine, now: Wall) -> Option<Value> {
 fn word(notice: &Notice) -> Option<&'static str> {
     Some(match notice {
         Notice::Seen(_) => "seen",
-        Notice::Waits { .. } => return None,
+        Notice::Waits { .. } | Notice::Moved { .. } | Notice::ErrandFailed { .. } => return None,
         Notice::Settled { .. } => "settled",
         Notice::Deduplicated { .. } => "deduplicated",
         Notice::Pushed { .. } | Notice::Missed { .. } | Notice::EventsUnreliable { .. } => {
@@ -119,6 +119,8 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         | Notice::Pushed { .. }
         | Notice::Missed { .. }
         | Notice::EventsUnreliable { .. }
+        | Notice::Moved { .. }
+        | Notice::ErrandFailed { .. }
         | Notice::Uploading { .. } => {}
     }
 }
@@ -151,6 +153,18 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
                 }
                 None => format!("retry     {}: {reason}", shown(path)),
             },
+            Notice::Moved { path, to } => match to {
+                Some(to) => format!("moved     {} → {}", shown(path), shown(to)),
+                None => format!("moved     {} → the trash", shown(path)),
+            },
+            Notice::ErrandFailed { path, kind, at, reason } => {
+                let kind = kind.as_str();
+                let next = match at {
+                    Some(at) => format!("; next try {}", time_of_day(*at)),
+                    None => format!("; given up\nhint: taxiway retry {}", shell_word(&**path)),
+                };
+                format!("{kind:<9} {}: {reason}{next}", shown(path))
+            }
             Notice::FolderAway { reason, .. } => format!("away      {reason}"),
             Notice::FolderBack(folder) => format!("back      {}", root(engine, *folder)),
             Notice::Scanned { incomplete: Some(reason), .. } => format!("scanned   {reason}"),

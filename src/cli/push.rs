@@ -328,6 +328,8 @@ fn hear(
         | Notice::Uploaded { .. }
         | Notice::Scanned { .. }
         | Notice::Missed { .. }
+        | Notice::Moved { .. }
+        | Notice::ErrandFailed { .. }
         | Notice::EventsUnreliable { .. }
         | Notice::FolderAway { .. }
         | Notice::FolderBack(_)

@@ -103,7 +103,7 @@ fn live(
             session::refuse_unpaired(common, ledger)?;
         }
         let opened = ledger.map_err(SetupError::from).and_then(|ledger| {
-            let parts = setup(config, &ledger, &kept_out(config))?;
+            let parts = setup(config, &ledger, &kept_out(config), clock.now().wall)?;
             let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
             let Setup { limits, folders: policies, sights } = parts;
             let engine = Engine::new(ledger, limits, policies, clock.now())?;
@@ -313,7 +313,7 @@ fn dry_run(common: &Common, config: &Config) -> Result<Exit, Failure> {
         None => Ledger::in_memory("dry", now.wall)?,
     };
     hold_doubts(&ledger, now.wall)?;
-    let parts = setup(config, &ledger, &kept_out(config))?;
+    let parts = setup(config, &ledger, &kept_out(config), now.wall)?;
     let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
     let engine = Engine::new(ledger, parts.limits, parts.folders, now)?;
     let means: Means = dry_means(config);

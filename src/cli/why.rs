@@ -9,7 +9,7 @@ use crate::config::{Flags, duration_text};
 use crate::control::{Next, absence, decided_by, history_json, next};
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::daemon::{Clock, keyed};
-use crate::ledger::{Attempt, Decision, History, Ledger, Row, State};
+use crate::ledger::{Attempt, Decision, History, Ledger, OwedRow, Row, State};
 use crate::planner::Wall;
 use crate::row::day_and_time;
 use crate::text::{escaped, shown};
@@ -94,6 +94,8 @@ fn facts(history: &History, next: &Next, now: Wall) -> Vec<(&'static str, String
     if let Some(at) = row.next_try_at.filter(|_| row.state == State::Queued) {
         facts.push(("next try", format!("{}, {}", day_and_time(at), away(at, now))));
     }
+    let open = history.owed.iter().filter(|owed| owed.outcome.is_none());
+    facts.extend(open.map(|owed| ("to do", still_to_do(owed, now))));
     facts.push(("next", next.words.clone()));
     facts.extend(next.commands.iter().map(|command| ("", command.clone())));
     facts
@@ -105,7 +107,11 @@ fn state(row: &Row) -> String {
             State::Uploaded => "it was uploaded",
             _ => "it was not uploaded",
         };
-        return format!("not there since {}; {was}", day_and_time(at));
+        let moved = row.reason.as_ref().filter(|reason| reason.starts_with("moved to "));
+        return match moved {
+            Some(moved) => format!("{} {}; {was}", escaped(moved), day_and_time(at)),
+            None => format!("not there since {}; {was}", day_and_time(at)),
+        };
     }
     match (row.uploaded_at, &row.reason) {
         (Some(at), _) => format!("uploaded {}", day_and_time(at)),
@@ -138,6 +144,8 @@ fn story(history: &History) -> Vec<(Wall, String)> {
     let row = &history.now;
     let mut story = vec![(row.seen_at, "seen for the first time".to_owned())];
     story.extend(history.decisions.iter().map(|decision| (decision.at, decided(decision))));
+    let over = history.owed.iter().filter_map(|owed| Some((owed.ended_at?, done(owed))));
+    story.extend(over);
     let attempts = (1..).zip(&history.attempts);
     story.extend(attempts.map(|(n, attempt)| (attempt.opened_at, tried(n, attempt, row))));
     // What was decided at a moment comes before what was sent at it.
@@ -154,6 +162,33 @@ fn decided(decision: &Decision) -> String {
         "forgotten" => format!("forgotten, as a person said: {detail}"),
         kind => format!("{kind}: {detail}"),
     }
+}
+
+/// What became of something that was to be done for it.
+fn done(owed: &OwedRow) -> String {
+    let kind = owed.kind.as_str();
+    let detail = escaped(owed.detail.as_deref().unwrap_or_default());
+    match (owed.outcome.as_deref(), owed.tries) {
+        (Some("done"), _) => format!("{kind} done: {detail}"),
+        (Some("failed"), tries) => format!("{kind} given up after {tries} failures: {detail}"),
+        (_, _) => format!("{kind} not needed: {detail}"),
+    }
+}
+
+/// What is still to be done for it, and what has failed so far.
+fn still_to_do(owed: &OwedRow, now: Wall) -> String {
+    let mut words = owed.kind.as_str().to_owned();
+    if owed.tries > 0 {
+        let times = if owed.tries == 1 { "time" } else { "times" };
+        words += &format!(" failed {} {times}", owed.tries);
+    }
+    if let Some(detail) = &owed.detail {
+        words += &format!(": {}", escaped(detail));
+    }
+    if let Some(at) = owed.next_try_at {
+        words += &format!("; next try {}, {}", day_and_time(at), away(at, now));
+    }
+    words
 }
 
 fn tried(number: usize, attempt: &Attempt, row: &Row) -> String {

@@ -87,6 +87,17 @@ pub enum ConfigError {
         /// The directory that both resolve to.
         root: PathBuf,
     },
+    /// Files would be moved into a folder, or to where one lies.
+    #[error("{at}: files would be moved into {}, which holds the watched folder {}",
+            shown(.target), shown(.root))]
+    MovesIntoFolder {
+        /// File and line.
+        at: Origin,
+        /// Where they would be moved.
+        target: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
     /// A key of a feature that this version does not have.
     #[error("{at}: `{key}` is not available in this version")]
     NotYet {
@@ -143,6 +154,9 @@ impl ConfigError {
                 Origin::File { line, .. } => format!("remove the [[folder]] of line {line}"),
                 _ => "name each DIR once".to_owned(),
             },
+            ConfigError::MovesIntoFolder { .. } => {
+                r#"name a directory beside it: after_upload = "move:~/uploaded""#.to_owned()
+            }
             ConfigError::NotYet { at, .. } => match at {
                 Origin::File { path, line } => format!("remove line {line} of {}", shown(path)),
                 other => format!("take {other} away"),

@@ -12,8 +12,8 @@ use toml::de::DeValue;
 
 use super::error::quoted;
 use super::types::{
-    AfterUpload, BadValue, BaseUrl, Choice, Email, Existing, Incomplete, Mode, NameTemplate,
-    OnChange, SendFacts, parse_duration, parse_size,
+    AfterUpload, BadValue, BaseUrl, Choice, Email, Existing, HOOK_PLACEHOLDERS, Incomplete, Mode,
+    NameTemplate, OnChange, SendFacts, parse_duration, parse_size, placeholders,
 };
 use crate::rules;
 
@@ -187,8 +187,16 @@ pub(super) const PATTERNS: Kind<Vec<String>> = Kind {
 pub(super) const COMMAND: Kind<Vec<String>> = Kind {
     expected: "a program and its arguments as a list, without a shell",
     read: |value, _| {
-        let words: Vec<String> =
-            strings(value)?.into_iter().map(|(word, _)| word.to_owned()).collect();
+        let mut words = Vec::new();
+        for (word, element) in strings(value)? {
+            let unknown = placeholders(word).find(|(_, name)| !HOOK_PLACEHOLDERS.contains(name));
+            if let Some((_, name)) = unknown {
+                let known = HOOK_PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(" ");
+                let why = format!("{{{name}}} is not a placeholder; there are {known}");
+                return Err(Wrong { why: Some(why), ..element });
+            }
+            words.push(word.to_owned());
+        }
         match words.first() {
             Some(program) if !program.is_empty() => Ok(words),
             _ => Err(BadValue::new("it names no program").into()),

@@ -126,6 +126,7 @@ pub(super) fn assemble(
         folders = stand_in(folders, &sources.flags, &sources.environment)?;
         refuse_same_folders(&folders)?;
     }
+    refuse_moves_into_folders(&folders)?;
     for (folder, origins) in &mut folders {
         if folder.email.is_none() && api.email.is_some() {
             folder.email.clone_from(&api.email);
@@ -268,6 +269,20 @@ fn refuse_same_folders(folders: &[(Folder, Origins)]) -> Result<(), ConfigError>
                 first: first.of("path"),
                 root: folder.root.clone(),
             });
+        }
+    }
+    Ok(())
+}
+
+/// What is moved into a folder would be found there again, and what a folder lies in cannot be left
+/// out of it.
+fn refuse_moves_into_folders(folders: &[(Folder, Origins)]) -> Result<(), ConfigError> {
+    for (folder, origins) in folders {
+        let Some(target) = folder.moves_to().map(resolve) else { continue };
+        if let Some((other, _)) = folders.iter().find(|(other, _)| other.root.starts_with(&target))
+        {
+            let (at, root) = (origins.of("after_upload"), other.root.clone());
+            return Err(ConfigError::MovesIntoFolder { at, target, root });
         }
     }
     Ok(())

@@ -223,6 +223,32 @@ impl FromStr for NameTemplate {
     }
 }
 
+/// What may stand in braces in an argument of `on_uploaded` and `on_failed`.
+pub const HOOK_PLACEHOLDERS: [&str; 10] = [
+    "event",
+    "path",
+    "account",
+    "hash",
+    "media_type",
+    "asset_id",
+    "asset_url",
+    "name",
+    "state",
+    "reason",
+];
+
+/// Each `{word}` of an argument, with its place. Other braces, as JSON has them, are just braces.
+pub fn placeholders(argument: &str) -> impl Iterator<Item = (std::ops::Range<usize>, &str)> {
+    argument.match_indices('{').filter_map(|(at, _)| {
+        let inside = &argument[at + 1..];
+        let end = inside.find('}')?;
+        let word = &inside[..end];
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let named = !word.is_empty() && word.chars().all(plain);
+        named.then_some((at..at + end + 2, word))
+    })
+}
+
 /// What happens to a file that nobody writes any more although its end is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incomplete {
@@ -380,5 +406,20 @@ pub(super) fn size_text(bytes: u64) -> String {
     match exact {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
         None => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_in_braces_is_a_placeholder_and_other_braces_are_braces() {
+        let found = |argument| placeholders(argument).map(|(_, word)| word).collect::<Vec<_>>();
+        assert_eq!(found("{asset_id}"), ["asset_id"]);
+        assert_eq!(found("id={asset_id},{path}"), ["asset_id", "path"]);
+        assert_eq!(found(r#"{"text": "{name}"}"#), ["name"]);
+        assert_eq!(found("{} {a b} {Path} {unclosed"), [""; 0]);
+        assert_eq!(found(r#"{"a":{"b":1}}"#), [""; 0]);
     }
 }

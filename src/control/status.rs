@@ -47,6 +47,9 @@ pub struct Status {
     pub accounts: Vec<AccountStatus>,
     /// What is going out.
     pub uploading: Vec<UploadStatus>,
+    /// What is to be done for files that are uploaded, or have failed, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errands: Option<ErrandStatus>,
 }
 
 /// How many files are in each state.
@@ -90,6 +93,17 @@ pub struct AccountStatus {
     /// When it is tried again.
     pub until: Option<String>,
     /// What it answered.
+    pub reason: Option<String>,
+}
+
+/// What is done for files after their upload, or their failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrandStatus {
+    /// Still to be done.
+    pub waiting: u64,
+    /// Tried often enough.
+    pub given_up: u64,
+    /// Which, and what went wrong.
     pub reason: Option<String>,
 }
 
@@ -156,6 +170,8 @@ impl Status {
                 reason: folder.reason.clone(),
             });
         }
+        let (waiting, given_up, reason) = ledger.errand_counts(&ids)?;
+        let errands = ErrandStatus { waiting, given_up, reason };
         let mut status = Status {
             schema: 1,
             version: daemon.version.into(),
@@ -178,6 +194,7 @@ impl Status {
                     size: upload.size,
                 })
                 .collect(),
+            errands: (waiting + given_up > 0).then_some(errands),
         };
         status.judge(view);
         Ok(status)
@@ -188,7 +205,8 @@ impl Status {
         let stop = view.stops.iter().find(|stop| stop.account.is_none());
         let offline = stop.filter(|stop| stop.cause == Cause::Offline);
         let person = view.stops.iter().find(|stop| stop.cause.needs_person());
-        let attention = person.is_some() || self.counts.failed + self.counts.held > 0;
+        let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
+        let attention = person.is_some() || self.counts.failed + self.counts.held + given_up > 0;
         self.state = match () {
             () if view.paused.is_some() => "paused",
             () if person.is_some() => "attention",

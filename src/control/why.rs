@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::refusal::{No, Refusal};
 use crate::config::{Config, Incomplete, duration_text};
-use crate::ledger::{Attempt, FormerAsset, History, Row, State};
+use crate::ledger::{Attempt, FormerAsset, History, OwedRow, Row, State};
 use crate::planner::EMPTY;
 use crate::planner::filter::Verdict;
 use crate::row::{RowFields, path_hex, time};
@@ -50,6 +50,15 @@ pub fn next(history: &History, config: &Config, running: bool) -> Next {
         (None, State::Unknown) => told(
             "it is looked for in the account's list, and sent again only if it is not there",
             run(),
+        ),
+        (None, State::Uploaded) if history.owed.iter().any(|owed| owed.outcome.is_none()) => {
+            let kinds = history.owed.iter().filter(|owed| owed.outcome.is_none());
+            let kinds: Vec<&str> = kinds.map(|owed| owed.kind.as_str()).collect();
+            told(&format!("it is uploaded; still to be done: {}", kinds.join(", ")), run())
+        }
+        (None, State::Uploaded) if history.gave_up() => told(
+            "it is uploaded; what was to be done then was given up",
+            vec![format!("taxiway retry {word}")],
         ),
         (None, State::Uploaded) => {
             plain("nothing: it is uploaded; other content under this name is another asset")
@@ -114,6 +123,7 @@ pub fn history_json(history: &History, config: &Config, running: bool) -> String
         tries: history.attempts.iter().map(TryFields::of).collect(),
         copies: history.copies.iter().map(CopyFields::of).collect(),
         forgotten: history.former.iter().map(FormerFields::of).collect(),
+        errands: history.owed.iter().map(OwedFields::of).collect(),
         next: words,
         commands,
     };
@@ -183,6 +193,7 @@ struct HistoryFields<'a> {
     tries: Vec<TryFields<'a>>,
     copies: Vec<CopyFields>,
     forgotten: Vec<FormerFields<'a>>,
+    errands: Vec<OwedFields<'a>>,
     next: String,
     commands: Vec<String>,
 }
@@ -287,6 +298,31 @@ impl<'a> FormerFields<'a> {
             name: &former.name,
             uploaded_at: time(former.uploaded_at),
             forgotten_at: time(former.forgotten_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OwedFields<'a> {
+    errand: &'static str,
+    owed_at: String,
+    failures: u32,
+    next_try_at: Option<String>,
+    outcome: Option<&'a str>,
+    detail: Option<&'a str>,
+    ended_at: Option<String>,
+}
+
+impl<'a> OwedFields<'a> {
+    fn of(owed: &'a OwedRow) -> OwedFields<'a> {
+        OwedFields {
+            errand: owed.kind.as_str(),
+            owed_at: time(owed.owed_at),
+            failures: owed.tries,
+            next_try_at: owed.next_try_at.map(time),
+            outcome: owed.outcome.as_deref(),
+            detail: owed.detail.as_deref(),
+            ended_at: owed.ended_at.map(time),
         }
     }
 }

@@ -186,6 +186,10 @@ fn retry(ledger: &Ledger, path: &Path, running: bool) -> Result<Granted> {
             Err(Refusal::of_file(No::OtherState, path, words, format!("taxiway push {word}")))
         }
         State::Failed => Ok(vec![Command::Retry { path: SharedPath::from(path) }]),
+        // What was to be done for it was given up.
+        _ if ledger.has_failed_errands(path)? => {
+            Ok(vec![Command::Retry { path: SharedPath::from(path) }])
+        }
         State::Settling
         | State::Queued
         | State::Uploading

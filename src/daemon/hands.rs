@@ -22,8 +22,10 @@ use crate::planner::{
 };
 use crate::{crash, scan};
 
+use super::errands::{Deeds, Job};
 use super::eyes::within_size;
 use super::identify::identify;
+use super::naming::Names;
 use super::{Clock, Message};
 
 /// How long a whole body's answer is waited for when the run is stopped.
@@ -51,14 +53,16 @@ pub struct Hands {
 
 /// What every task needs.
 #[derive(Clone)]
-struct Reach {
+pub(super) struct Reach {
     out: Sender<Message>,
-    client: Option<Client>,
-    token: Arc<TokenSource>,
+    pub(super) client: Option<Client>,
+    pub(super) token: Arc<TokenSource>,
     rate: Arc<Rate>,
     places: Arc<Semaphore>,
     clock: Clock,
     largest: Option<u64>,
+    names: Arc<Names>,
+    deeds: Deeds,
 }
 
 /// An upload that was begun.
@@ -81,6 +85,10 @@ pub struct Means {
     pub concurrency: usize,
     /// Larger files are not sent; in bytes.
     pub largest: Option<u64>,
+    /// Under which names files are sent.
+    pub names: Names,
+    /// What is done for files once they are uploaded, or need a person.
+    pub deeds: Deeds,
 }
 
 impl Hands {
@@ -103,6 +111,8 @@ impl Hands {
             places: Arc::new(Semaphore::new(means.concurrency)),
             clock,
             largest: means.largest,
+            names: Arc::new(means.names),
+            deeds: means.deeds,
         };
         Ok(Hands {
             runtime: Some(runtime),
@@ -136,10 +146,15 @@ impl Hands {
             let read = || identify(&path, expected, reading, now, stop);
             // Parsers meet whatever bytes people have; one that fails is about that file only.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-            let result = result.unwrap_or_else(|_| {
+            let mut result = result.unwrap_or_else(|_| {
                 let reason = "reading it failed inside taxiway; please report this file".into();
                 Some(Identity::Unreadable { stat: None, reason })
             });
+            if let Some(Identity::Known { content, name, .. }) = &mut result
+                && let Some(wanted) = reach.names.name(&path, Some(&content.hash))
+            {
+                *name = wanted;
+            }
             // Cancelled: the run ends, and the file is as it was before.
             if let Some(result) = result {
                 reach.answer(Event::Identified { path, result });
@@ -191,6 +206,15 @@ impl Hands {
             };
             crash::point("listed");
             reach.answer(Event::Listed { account, listing });
+        });
+    }
+
+    /// Does what is owed to a file.
+    pub fn run(&self, job: Job) {
+        let (reach, abort) = (self.reach.clone(), self.abort.clone());
+        self.spawn(async move {
+            let result = job.carry_out(&reach.deeds, &reach, &abort).await;
+            reach.answer(Event::ErrandEnded { errand: job.errand.id, result });
         });
     }
 

@@ -10,8 +10,6 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use unicode_normalization::UnicodeNormalization;
-
 use crate::hash::{HashError, hash_file};
 use crate::media::{self, Completeness, Facts, Inspection, Walk};
 use crate::planner::{
@@ -19,6 +17,8 @@ use crate::planner::{
     Writers,
 };
 use crate::{evidence, scan, text};
+
+use super::naming::sent_name;
 
 /// Reads a file. `now` is asked for the time at which reading begins. None if the reading was
 /// cancelled: then nothing is known of the file, not even that it changed.
@@ -44,13 +44,6 @@ pub fn identify(
             Some(Identity::Unreadable { stat, reason: text::reason(&error) })
         }
     }
-}
-
-/// The name that an asset gets from a file: in NFC, with U+FFFD for what is no text.
-pub fn sent_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    name.chars().map(plain).nfc().collect()
 }
 
 /// The hash of a file's content, for questions that need no more.
@@ -260,14 +253,6 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_sent_composed_and_without_controls() {
-        use std::os::unix::ffi::OsStrExt;
-        let name = |bytes: &[u8]| sent_name(Path::new(std::ffi::OsStr::from_bytes(bytes)));
-        assert_eq!(name("/x/cafe\u{301}.png".as_bytes()), "caf\u{e9}.png");
-        assert_eq!(name(b"/x/a\nb\xFF.png"), "a\u{FFFD}b\u{FFFD}.png");
-    }
 
     #[test]
     fn a_file_is_known_only_if_it_looks_as_it_was_said_to() {

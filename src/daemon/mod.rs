@@ -7,11 +7,13 @@
 //! - a machine that slept owes a scan of every folder, and a folder that hangs is noticed;
 //! - a first stop lets whole bodies have their answer, a second ends at once.
 
+mod errands;
 mod eyes;
 mod hands;
 mod identify;
 pub mod lock;
 mod named;
+mod naming;
 mod pulse;
 mod rewatch;
 mod setup;
@@ -31,10 +33,12 @@ use crate::planner::{
 };
 use crate::{crash, text};
 
+pub use errands::Deeds;
 pub use eyes::Sightseeing;
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
-pub use identify::{content_hash, identify, sent_name};
+pub use identify::{content_hash, identify};
 pub use named::{keyed, known_or_read, resolved};
+pub use naming::{Names, sent_name};
 pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
 pub use view::{FolderNow, StopView, Uploading, View};
 
@@ -249,7 +253,7 @@ impl Session {
         for effect in step.effects {
             tracing::trace!(?effect, "out");
             crash::point("effect");
-            self.begin(effect);
+            self.begin(effect)?;
         }
         for notice in &step.notices {
             crash::point("notice");
@@ -312,7 +316,7 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, effect: Effect) {
+    fn begin(&mut self, effect: Effect) -> Result<(), LedgerError> {
         match effect {
             Effect::Look { folder: FolderId::PUSHES, path } => self.hands.look_by_name(path),
             Effect::Look { folder, path } => {
@@ -336,7 +340,14 @@ impl Session {
                     eyes.poll(reason);
                 }
             }
+            Effect::Errand(errand) => {
+                let now = self.clock.now().wall;
+                if let Some(told) = self.engine.ledger().told_of(errand.id)? {
+                    self.hands.run(errands::Job::new(*errand, told, now));
+                }
+            }
         }
+        Ok(())
     }
 
     /// Waits for the next thing to happen. True if the run is to end.

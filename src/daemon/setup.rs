@@ -7,13 +7,15 @@ use std::time::Duration;
 use crate::api::{Client, ClientError, MediaFacts, Options, Rate};
 use crate::config::{Config, Existing, Folder, Incomplete, Mode, OnChange};
 use crate::ledger::{Ledger, LedgerError};
-use crate::planner::{FolderId, FolderPolicy, LOOKS_MS, Limits};
+use crate::planner::{FolderId, FolderPolicy, LOOKS_MS, Limits, Wall};
 use crate::rules::Rules;
 use crate::scan::{self, KeptOut, Root};
 use crate::watch::{Wanted, Watched};
 
+use super::errands::{self, Deeds};
 use super::eyes::Sightseeing;
 use super::hands::{Means, TokenSource};
+use super::naming::Names;
 
 /// Files read for identification at once: one for each of two cores, so that the rest of the
 /// machine stays its user's.
@@ -55,12 +57,18 @@ pub struct Setup {
 ///
 /// # Errors
 /// See [`SetupError`].
-pub fn setup(config: &Config, ledger: &Ledger, kept_out: &[PathBuf]) -> Result<Setup, SetupError> {
+pub fn setup(
+    config: &Config,
+    ledger: &Ledger,
+    kept_out: &[PathBuf],
+    now: Wall,
+) -> Result<Setup, SetupError> {
     let roots: Vec<PathBuf> = config.folders.iter().map(|folder| folder.root.clone()).collect();
     let mut folders = Vec::new();
     let mut sights = Vec::new();
     for folder in &config.folders {
         let (id, scanned_before) = ledger.folder(&folder.root)?;
+        ledger.set_wants(id, errands::wants(folder), now)?;
         let account = match &folder.email {
             Some(email) => ledger.account(Some(email.as_str()))?,
             None => ledger.default_account()?,
@@ -78,6 +86,7 @@ pub fn limits(config: &Config) -> Limits {
         concurrency: config.api.concurrency,
         identify_at_once: IDENTIFY_AT_ONCE,
         looks_ms: looks_ms(),
+        errand_pause_ms: errand_pause_ms(),
         seed: seed(),
         ..Limits::default()
     }
@@ -107,6 +116,8 @@ pub fn means(config: &Config, base_url: &str, token: TokenSource) -> Result<Mean
         rate: Rate::new(api.rate_limit_bytes),
         concurrency: api.concurrency,
         largest: api.max_file_size_bytes.map(NonZeroU64::get),
+        names: Names::of(config),
+        deeds: Deeds::of(config),
     })
 }
 
@@ -118,6 +129,8 @@ pub fn dry_means(config: &Config) -> Means {
         rate: Rate::new(None),
         concurrency: config.api.concurrency,
         largest: config.api.max_file_size_bytes.map(NonZeroU64::get),
+        names: Names::of(config),
+        deeds: Deeds::of(config),
     }
 }
 
@@ -143,6 +156,7 @@ fn policy(
         // Until its thread knows how it is watched.
         rescan_ms: sight.rescan_ms.min(sight.poll_ms),
         trusts_events: sight.wanted == Wanted::Events,
+        wants: errands::wants(folder),
         scanned_before,
     }
 }
@@ -161,9 +175,12 @@ fn sightseeing(
     })?;
     let nested = scan::nested_in(&folder.root, roots);
     let kept_out = kept_out.iter().filter(|path| path.starts_with(&folder.root));
-    let kept_out: Vec<KeptOut> = kept_out
-        .map(|path| KeptOut { path: path.clone(), why: "taxiway keeps its own state here".into() })
-        .collect();
+    let state = kept_out
+        .map(|path| KeptOut { path: path.clone(), why: "taxiway keeps its own state here".into() });
+    let targets = config.folders.iter().filter_map(Folder::moves_to).map(crate::config::resolve);
+    let targets = targets.filter(|path| path.starts_with(&folder.root));
+    let targets = targets.map(|path| KeptOut { path, why: "uploaded files are moved here".into() });
+    let kept_out: Vec<KeptOut> = state.chain(targets).collect();
     let not_ours = nested.iter().chain(kept_out.iter().map(|kept| &kept.path)).cloned().collect();
     let wanted = match folder.mode {
         Mode::Auto => Wanted::Auto,
@@ -209,6 +226,18 @@ fn looks_ms() -> Vec<i64> {
         return text.split(',').filter_map(|pause| pause.parse().ok()).collect();
     }
     LOOKS_MS.to_vec()
+}
+
+/// The pause after an errand's first failure. Builds for tests may shorten it; what is released never
+/// does.
+fn errand_pause_ms() -> i64 {
+    #[cfg(debug_assertions)]
+    if let Ok(text) = std::env::var("TAXIWAY_TEST_ERRAND_PAUSE_MS")
+        && let Ok(pause_ms) = text.parse()
+    {
+        return pause_ms;
+    }
+    Limits::default().errand_pause_ms
 }
 
 /// The pause before a folder that could not be watched is tried again. Builds for tests may shorten

@@ -9,6 +9,8 @@ use crate::planner::{
     Wall, Whole, Writers,
 };
 
+mod errands;
+
 /// Long after every file was changed.
 const NOW: Now = Now { wall: Wall(10_000_000_000), mono: Mono(0) };
 
@@ -32,6 +34,7 @@ fn policy(id: FolderId, account: AccountId) -> FolderPolicy {
         ignore_changes: false,
         rescan_ms: 3_600_000,
         trusts_events: false,
+        wants: Default::default(),
         scanned_before: true,
     }
 }

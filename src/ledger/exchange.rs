@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use rusqlite::{OptionalExtension, Row as SqlRow, params};
 
 use super::Ledger;
+use super::errands::Owed;
 use super::facts::hash;
 use super::step::{Result, join};
 use super::views::{State, UPLOAD_STATE};
@@ -225,7 +226,8 @@ impl Ledger {
         self.dequeue(upload)?;
         let sql = "INSERT INTO decision (path_id, at, kind, detail)
                    SELECT id, ?2, ?3, ?4 FROM path WHERE upload_id = ?1";
-        self.execute(sql, params![upload, now.0, how, asset.asset_id])
+        self.execute(sql, params![upload, now.0, how, asset.asset_id])?;
+        self.owe(Owed::Upload(upload), now)
     }
 
     fn size_of(&self, hash: ContentHash) -> Result<Option<u64>> {

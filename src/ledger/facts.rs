@@ -343,7 +343,7 @@ pub(super) fn upload_state(row: &Row<'_>, at: usize) -> rusqlite::Result<UploadS
     })
 }
 
-fn fingerprint(row: &Row<'_>, at: usize) -> rusqlite::Result<Fingerprint> {
+pub(super) fn fingerprint(row: &Row<'_>, at: usize) -> rusqlite::Result<Fingerprint> {
     let number = |at| row.get::<_, i64>(at).map(|signed| signed as u64);
     Ok(Fingerprint {
         device: number(at)?,

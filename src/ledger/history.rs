@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row as SqlRow, params};
 
+use super::errands::OwedRow;
 use super::facts::upload_state;
 use super::step::join;
 use super::views::{UPLOAD_STATE, row, select};
@@ -37,9 +38,16 @@ pub struct History {
     pub copies: Vec<Row>,
     /// Assets of its content that a person said to forget.
     pub former: Vec<FormerAsset>,
+    /// What was or is to be done for it once it was uploaded, or had failed, oldest first.
+    pub owed: Vec<OwedRow>,
 }
 
 impl History {
+    /// Something that was to be done for it was given up.
+    pub fn gave_up(&self) -> bool {
+        self.owed.iter().any(|owed| !owed.stale && owed.outcome.as_deref() == Some("failed"))
+    }
+
     /// The attempt that stored what the path holds, if that was sent from this ledger.
     pub fn stored_by(&self) -> Option<&Attempt> {
         let stored = |attempt: &&Attempt| {
@@ -144,6 +152,7 @@ impl Ledger {
             attempts: self.attempts_about(now.id, upload)?,
             copies: self.copies_of(now.id, running)?,
             former: self.former_of(upload)?,
+            owed: self.owed_to(now.id, MOST)?,
             now,
         }))
     }

@@ -9,6 +9,7 @@
 mod adopt;
 mod assets;
 mod backup;
+mod errands;
 mod error;
 mod exchange;
 mod facts;
@@ -36,6 +37,7 @@ use opening::LastEnd;
 pub use adopt::{Adoption, HoldingPath, OpenUpload};
 pub use assets::StoredUpload;
 pub use backup::BackupError;
+pub use errands::{OwedRow, Told};
 pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
@@ -43,14 +45,21 @@ pub use verify::{Fault, Totals};
 pub use views::{AttemptRow, Filter, Noted, Row, State};
 
 /// The schema, step by step. Append only.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_wishes.sql"),
+    include_str!("../../migrations/0003_errands.sql"),
 ];
 
 /// What a reader of schema 1, which it cannot migrate, sees in place of the later table.
 const NOTHING_FORGOTTEN: &str = "CREATE TEMP TABLE former_asset
     (asset_id TEXT, upload_id INTEGER, name TEXT, uploaded_at INTEGER, forgotten_at INTEGER)";
+
+/// What a reader of a schema before 3 sees in place of the later table.
+const NOTHING_OWED: &str = "CREATE TEMP TABLE errand
+    (id INTEGER, path_id INTEGER, folder_id INTEGER, upload_id INTEGER, kind TEXT, event TEXT,
+     asset_id TEXT, reason TEXT, owed_at INTEGER, tries INTEGER, next_try_at INTEGER, detail TEXT,
+     stale INTEGER, outcome TEXT, ended_at INTEGER)";
 
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -60,6 +69,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub struct Ledger {
     db: Connection,
     run: i64,
+    any_wants: errands::AnyWants,
 }
 
 impl Ledger {
@@ -114,12 +124,16 @@ impl Ledger {
             db.busy_timeout(Duration::from_secs(5))?;
             match check_schema(&db, path)? {
                 0 => return Ok(None),
-                // Nothing was forgotten before there was a table for it.
-                1 => db.execute_batch(NOTHING_FORGOTTEN)?,
+                // Nothing was forgotten, or owed, before there was a table for it.
+                1 => {
+                    db.execute_batch(NOTHING_FORGOTTEN)?;
+                    db.execute_batch(NOTHING_OWED)?;
+                }
+                2 => db.execute_batch(NOTHING_OWED)?,
                 _ => {}
             }
             let run = newest_run(&db)?;
-            Ok(Some(Ledger { db, run }))
+            Ok(Some(Ledger { db, run, any_wants: Default::default() }))
         };
         open().map_err(|error| error.of(path))
     }
@@ -136,7 +150,8 @@ impl Ledger {
         }
         prepare(&db)?;
         migrate(&mut db, None)?;
-        Ok(Ledger { db, run: self.run })
+        let any_wants = errands::any_wants(&db)?;
+        Ok(Ledger { db, run: self.run, any_wants })
     }
 
     fn begin(
@@ -149,7 +164,8 @@ impl Ledger {
         crash::point("opening");
         migrate(&mut db, path)?;
         remember_server(&db, base_url)?;
-        let mut ledger = Ledger { db, run: 0 };
+        let any_wants = errands::any_wants(&db)?;
+        let mut ledger = Ledger { db, run: 0, any_wants };
         ledger.begin_run(pid, now)?;
         Ok(ledger)
     }
@@ -244,13 +260,14 @@ impl Ledger {
         self.db.execute_batch(
             "PRAGMA foreign_keys = OFF;
              BEGIN;
-             DELETE FROM stop; DELETE FROM former_asset; DELETE FROM push; DELETE FROM decision;
+             DELETE FROM errand; DELETE FROM stop; DELETE FROM former_asset; DELETE FROM push; DELETE FROM decision;
              DELETE FROM attempt; DELETE FROM queue; DELETE FROM path; DELETE FROM upload;
              DELETE FROM content; DELETE FROM directory; DELETE FROM account; DELETE FROM run;
              DELETE FROM folder WHERE id <> 0; DELETE FROM meta WHERE key <> 'base_url';
              COMMIT;
              PRAGMA foreign_keys = ON;",
         )?;
+        self.any_wants.set(false);
         Ok(Ledger { run: 0, ..self })
     }
 

@@ -87,8 +87,18 @@ impl Salvaged {
 }
 
 /// Tables with row numbers, in the order in which they point to each other.
-const TABLES: [&str; 9] =
-    ["account", "run", "folder", "directory", "content", "upload", "path", "attempt", "decision"];
+const TABLES: [&str; 10] = [
+    "account",
+    "run",
+    "folder",
+    "directory",
+    "content",
+    "upload",
+    "path",
+    "attempt",
+    "decision",
+    "errand",
+];
 /// Tables without row numbers.
 const SHORT: [&str; 3] = ["former_asset", "push", "meta"];
 
@@ -234,7 +244,7 @@ impl Salvage<'_> {
         };
         let gaps = match (columns.is_empty(), SHORT.contains(&table)) {
             // An older ledger may not have had it.
-            (true, _) => Gaps { count: u64::from(table != "former_asset") },
+            (true, _) => Gaps { count: u64::from(!matches!(table, "former_asset" | "errand")) },
             (false, true) => scan_once(old, table, &columns, each)?,
             (false, false) => each_row(old, table, &columns, each)?,
         };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, params};
 
+use super::errands::Owed;
 use super::{Ledger, LedgerError};
 use crate::crash;
 use crate::planner::sabotage::{self, Bug};
@@ -68,7 +69,8 @@ impl Ledger {
                 row.linked = Some(upload);
                 let id = self.put_path(path, &row, now)?;
                 self.decide(id, now, "settled", evidence)?;
-                self.enqueue(*folder, *account, upload, id)
+                self.enqueue(*folder, *account, upload, id)?;
+                self.owe(Owed::Path(id), now)
             }
             Write::Relink { path, folder, account } => self.relink(path, *folder, *account, now),
             Write::Certain { path, fingerprint, certain } => {
@@ -85,7 +87,8 @@ impl Ledger {
             Write::PathFailed { path, folder, fingerprint, certain, reason } => {
                 let row = PathWrite::unlinked(*folder, fingerprint, *certain, "failed", reason);
                 let id = self.put_path(path, &row, now)?;
-                self.decide(id, now, "failed", reason)
+                self.decide(id, now, "failed", reason)?;
+                self.owe(Owed::Path(id), now)
             }
             Write::PushAsked { path, push } => {
                 let sql = "INSERT OR REPLACE INTO push (path, account_id, force, name, asked_at)
@@ -145,7 +148,10 @@ impl Ledger {
                 self.execute(sql, [until.map_or(String::new(), |until| until.0.to_string())])
             }
             Write::Unpaused => self.execute("DELETE FROM meta WHERE key = 'paused'", []),
-            Write::MergeAccount { from, into } => self.merge_account(*from, *into),
+            Write::MergeAccount { from, into } => self.merge_account(*from, *into, now),
+            Write::ErrandEnded { .. }
+            | Write::ErrandDelayed { .. }
+            | Write::ErrandsAgain { .. } => self.apply_errand(write, now),
             Write::Scanned { folder } => {
                 let sql = "UPDATE folder SET first_scan_at = coalesce(first_scan_at, ?2)
                            WHERE id = ?1";
@@ -159,7 +165,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn decide(&self, path: i64, now: Wall, kind: &str, detail: &str) -> Result<()> {
+    pub(super) fn decide(&self, path: i64, now: Wall, kind: &str, detail: &str) -> Result<()> {
         let sql = "INSERT INTO decision (path_id, at, kind, detail) VALUES (?1, ?2, ?3, ?4)";
         self.execute(sql, params![path, now.0, kind, detail])
     }
@@ -302,7 +308,8 @@ impl Ledger {
         self.execute(sql, [id, folder.0, upload])?;
         self.release(id)?;
         self.decide(id, now, "relinked", "wanted on the account its folder has now")?;
-        self.enqueue(folder, account, upload, id)
+        self.enqueue(folder, account, upload, id)?;
+        self.owe(Owed::Path(id), now)
     }
 
     fn certain(&self, path: &Path, print: &Fingerprint, certain: bool) -> Result<()> {
@@ -322,7 +329,8 @@ impl Ledger {
             return Ok(());
         };
         self.execute(
-            "UPDATE path SET gone_at = NULL, folder_id = ?2 WHERE id = ?1",
+            "UPDATE path SET gone_at = NULL, folder_id = ?2,
+                 reason = CASE status WHEN 'linked' THEN NULL ELSE reason END WHERE id = ?1",
             [id, folder.0],
         )?;
         self.decide(id, now, "back", "there again, unchanged")?;
@@ -333,7 +341,8 @@ impl Ledger {
         let Some((upload, account)) = row else {
             return Ok(());
         };
-        self.enqueue(folder, AccountId(account), upload, id)
+        self.enqueue(folder, AccountId(account), upload, id)?;
+        self.owe(Owed::Back(id), now)
     }
 
     fn gone(&self, path: &Path, now: Wall) -> Result<()> {
@@ -342,6 +351,16 @@ impl Ledger {
         };
         self.execute("UPDATE path SET gone_at = ?2 WHERE id = ?1", [id, now.0])?;
         self.decide(id, now, "gone", "not there any more")?;
+        self.errands_of_gone(id)?;
+        self.release(id)
+    }
+
+    /// A path's file was moved away by us.
+    pub(super) fn moved(&self, id: i64, to: &str, now: Wall) -> Result<()> {
+        let sql = "UPDATE path SET gone_at = coalesce(gone_at, ?2), reason = ?3 WHERE id = ?1";
+        self.execute(sql, params![id, now.0, to])?;
+        self.decide(id, now, "moved", to)?;
+        self.errands_of_gone(id)?;
         self.release(id)
     }
 }

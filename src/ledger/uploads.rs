@@ -7,6 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::Ledger;
+use super::errands::Owed;
 use super::step::Result;
 use crate::planner::sabotage::{self, Bug};
 use crate::planner::{AccountId, Content, UploadKey, Wall, Write};
@@ -52,7 +53,8 @@ impl Ledger {
                                reason = NULL, failed_at = NULL, held_at = NULL
                            WHERE id = ?1 AND asset_id IS NULL";
                 self.execute(sql, params![upload, asset.asset_id, asset.url, now.0, name])?;
-                self.dequeue(upload)
+                self.dequeue(upload)?;
+                self.owe(Owed::Upload(upload), now)
             }
             Write::Delay { key, failures, doubts, next_try_at, reason } => {
                 let upload = self.upload_id(key)?;
@@ -68,14 +70,16 @@ impl Ledger {
                 let sql = "UPDATE upload SET failed_at = ?2, reason = ?3, next_try_at = NULL
                            WHERE id = ?1 AND asset_id IS NULL";
                 self.execute(sql, params![upload, now.0, reason])?;
-                self.dequeue(upload)
+                self.dequeue(upload)?;
+                self.owe(Owed::Upload(upload), now)
             }
             Write::UploadHeld { key, reason } => {
                 let upload = self.upload_id(key)?;
                 let sql = "UPDATE upload SET held_at = ?2, reason = ?3, next_try_at = NULL
                            WHERE id = ?1 AND asset_id IS NULL";
                 self.execute(sql, params![upload, now.0, reason])?;
-                self.dequeue(upload)
+                self.dequeue(upload)?;
+                self.owe(Owed::Upload(upload), now)
             }
             Write::Requeue { key, reason } => {
                 let upload = self.upload_id(key)?;
@@ -169,7 +173,7 @@ impl Ledger {
     }
 
     /// A nameless account turns out to be one the ledger has: its uploads become that one's.
-    pub(super) fn merge_account(&self, from: AccountId, into: AccountId) -> Result<()> {
+    pub(super) fn merge_account(&self, from: AccountId, into: AccountId, now: Wall) -> Result<()> {
         let db = &self.db;
         let (from, into) = (from.0, into.0);
         // Uploads that the named account has too: keep the one that knows its assetId.
@@ -203,6 +207,7 @@ impl Ledger {
                               (SELECT pushed_at FROM upload WHERE id = ?1)) WHERE id = ?2";
             self.execute(pushed, [old, kept])?;
             self.execute("UPDATE path SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
+            self.execute("UPDATE errand SET upload_id = ?2 WHERE upload_id = ?1", [old, kept])?;
             let sql = "UPDATE OR REPLACE queue SET upload_id = ?2, account_id = ?3
                        WHERE upload_id = ?1";
             self.execute(sql, [old, kept, into])?;
@@ -218,6 +223,7 @@ impl Ledger {
         }
         for (_, kept) in merged {
             self.enqueue_all(kept)?;
+            self.owe(Owed::Upload(kept), now)?;
         }
         self.execute("UPDATE upload SET account_id = ?2 WHERE account_id = ?1", [from, into])?;
         self.execute("UPDATE queue SET account_id = ?2 WHERE account_id = ?1", [from, into])?;

@@ -253,6 +253,15 @@ pub(super) const RULES: &[Rule] = &[
               WHERE substr(d.path, 1, length(p.path)) <> p.path",
     },
     Rule {
+        name: "of what is owed to a path, exactly the first has its turn",
+        since: 3,
+        sql: "SELECT 'errand ' || e.id || ' has its turn, or waits, out of order' FROM errand e
+              WHERE e.outcome IS NULL
+                AND (e.next_try_at IS NULL) <> EXISTS (
+                    SELECT 1 FROM errand o
+                    WHERE o.path_id = e.path_id AND o.outcome IS NULL AND o.id < e.id)",
+    },
+    Rule {
         name: "no time is negative",
         since: 1,
         sql: "SELECT 'upload ' || id || ' has a negative time' FROM upload

@@ -190,14 +190,28 @@ const REASON: &str = "coalesce(p.reason, CASE
 
 /// The columns that [`row`] reads, and the tables they come from.
 pub(super) fn select() -> String {
+    columns("p.size", FROM)
+}
+
+/// The same of a path with a certain upload (`?3`) in place of the one it has now.
+pub(super) fn select_of_upload() -> String {
+    columns(
+        "coalesce(c.size, p.size)",
+        "FROM path p JOIN directory d ON d.id = p.directory_id
+         LEFT JOIN upload u ON u.id = ?3 LEFT JOIN content c ON c.id = u.content_id
+         LEFT JOIN account t ON t.id = u.account_id",
+    )
+}
+
+fn columns(size: &str, from: &str) -> String {
     let state = state_sql();
     format!(
-        "SELECT p.id, d.path, p.name, p.folder_id, {state}, t.email, c.hash, p.size,
+        "SELECT p.id, d.path, p.name, p.folder_id, {state}, t.email, c.hash, {size},
                 c.media_type, c.width, c.height, c.duration_ms, u.asset_id, u.asset_url,
                 u.name, p.seen_at, u.uploaded_at,
                 (SELECT count(*) FROM attempt a WHERE a.upload_id = u.id),
                 u.next_try_at, {REASON}, p.gone_at
-         {FROM}"
+         {from}"
     )
 }
 

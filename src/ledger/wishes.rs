@@ -7,6 +7,7 @@
 use rusqlite::params;
 
 use super::Ledger;
+use super::errands::Owed;
 use super::step::Result;
 use crate::planner::{Wall, Write};
 
@@ -31,7 +32,8 @@ impl Ledger {
                            WHERE id = ?1 AND asset_id IS NULL";
                 self.execute(sql, params![upload, asset.asset_id, asset.url, now.0])?;
                 self.tell_paths(upload, now, "resolved", &format!("it is {}", asset.asset_id))?;
-                self.dequeue(upload)
+                self.dequeue(upload)?;
+                self.owe(Owed::Upload(upload), now)
             }
             Write::Forget { key } => self.forget(self.upload_id(key)?, now),
             other => unreachable!("no wish: {other:?}"),

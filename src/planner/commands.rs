@@ -17,7 +17,10 @@ const AS_ASKED: &str = "tried again, as asked";
 impl Planner {
     pub(super) fn asked(&mut self, now: Now, command: Command, facts: Facts, plan: &mut Plan) {
         match command {
-            Command::Retry { path } => self.retry(now, path, facts, plan),
+            Command::Retry { path } => {
+                plan.writes.push(Write::ErrandsAgain { path: Some(path.clone()) });
+                self.retry(now, path, facts, plan);
+            }
             Command::RetryAll => self.retry_all(now, plan),
             Command::Found { key, asset } => {
                 let held = matches!(facts.upload, Some(UploadState::Held { .. }));
@@ -82,6 +85,7 @@ impl Planner {
 
     fn retry_all(&mut self, now: Now, plan: &mut Plan) {
         plan.writes.push(Write::TryAllAgain);
+        plan.writes.push(Write::ErrandsAgain { path: None });
         self.streaks.refusals.clear();
         self.gates.probe_now(now.mono);
         for folder in self.folders.values_mut() {

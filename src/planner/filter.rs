@@ -15,6 +15,9 @@ pub const IGNORE_FILE: &str = ".taxiwayignore";
 /// How the name of a sidecar ends: `cat.png` has `cat.png.asset.json` beside it.
 pub const SIDECAR_ENDING: &str = ".asset.json";
 
+/// How the names end that taxiway gives to what it is about to write or to move.
+pub const PARTIAL_ENDING: &str = ".taxiway-part";
+
 /// What the rules say about one file or directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -67,6 +70,14 @@ pub enum Rule {
     NotIncluded,
 }
 
+impl Rule {
+    /// Whether what it leaves out is a part of another file, and nothing that anybody asks after: a
+    /// sidecar, or what is not there whole yet.
+    pub fn is_of_another(&self) -> bool {
+        *self == Rule::Own(SIDECAR_ENDING) || *self == Rule::Own(PARTIAL_ENDING)
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -100,8 +111,10 @@ pub fn by_name(name: &OsStr) -> Option<Rule> {
     if name == IGNORE_FILE {
         return Some(Rule::Own(IGNORE_FILE));
     }
-    if name.as_encoded_bytes().ends_with(SIDECAR_ENDING.as_bytes()) {
-        return Some(Rule::Own(SIDECAR_ENDING));
+    for ending in [SIDECAR_ENDING, PARTIAL_ENDING] {
+        if name.as_encoded_bytes().ends_with(ending.as_bytes()) {
+            return Some(Rule::Own(ending));
+        }
     }
     temporary(name).map(Rule::Temporary)
 }

@@ -91,6 +91,7 @@ impl Planner {
         folder.hangs = reason.is_some();
         let Some(reason) = reason else {
             self.hungry = true;
+            self.errands.ask_again();
             return self.owe_scan(id);
         };
         if folder.away.replace(reason.clone()).is_none() {
@@ -153,6 +154,7 @@ impl Planner {
                 folder.seen_once(id, plan);
                 folder.ended(now, true);
                 if folder.away.take().is_some() {
+                    self.errands.ask_again();
                     plan.notices.push(Notice::FolderBack(id));
                 }
                 plan.notices.push(Notice::Scanned { folder: id, incomplete: None });

@@ -11,14 +11,14 @@ mod write;
 
 use super::retry::Cause;
 use super::types::{
-    AccountId, AttemptId, Candidate, Content, Fingerprint, FolderId, OpenAttempt, Push, SharedPath,
-    Wall,
+    AccountId, AttemptId, Candidate, Content, Errand, ErrandKind, Fingerprint, FolderId,
+    OpenAttempt, Push, SharedPath, Wall,
 };
 
 pub use command::Command;
 pub use event::*;
 pub use notice::Notice;
-pub use write::{AttemptEnd, Write};
+pub use write::{AttemptEnd, ErrandEnd, Write};
 
 /// What is to be done, once the writes of the same step are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Effect {
         /// Why, in words.
         reason: String,
     },
+    /// Do something for a file. Answer: [`Event::ErrandEnded`].
+    Errand(Box<Errand>),
 }
 
 /// How a file is read.
@@ -153,5 +155,23 @@ pub struct Offer {
     /// Candidates lane by lane, in the order asked for, newest first within each.
     pub lanes: Vec<Vec<Candidate>>,
     /// When the next delayed upload of these lanes may be tried, if none can be now.
+    pub next_try_at: Option<Wall>,
+}
+
+/// What is owed to files, to choose from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrandAsk {
+    /// Of which folders, and of which kind.
+    pub lanes: Vec<(FolderId, ErrandKind)>,
+    /// At most so many of each.
+    pub most: usize,
+}
+
+/// The answer to an [`ErrandAsk`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrandOffer {
+    /// Those whose time has come, lane by lane.
+    pub errands: Vec<Errand>,
+    /// When the next one of these lanes may be tried.
     pub next_try_at: Option<Wall>,
 }

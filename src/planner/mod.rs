@@ -11,6 +11,7 @@ mod answers;
 mod commands;
 mod contents;
 mod doubt;
+mod errands;
 mod files;
 pub mod filter;
 mod folders;
@@ -33,6 +34,7 @@ mod uploads;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use doubt::LOOKS_MS;
+pub use errands::ERRAND_CAP_MS;
 pub use folders::FolderView;
 pub use media_type::MediaType;
 pub use message::*;
@@ -43,6 +45,7 @@ pub use settle::certain;
 pub use types::*;
 
 use doubt::Doubt;
+use errands::Errands;
 use folders::Folder;
 use retry::{Gates, Jitter};
 use settle::Settling;
@@ -69,6 +72,8 @@ pub struct FolderPolicy {
     pub rescan_ms: i64,
     /// A person says that its events can be relied on (`mode = "events"`).
     pub trusts_events: bool,
+    /// What is done for a file once it is uploaded, or needs a person.
+    pub wants: Wants,
     /// It was walked to its end before, in this run or an earlier one.
     pub scanned_before: bool,
 }
@@ -91,6 +96,8 @@ pub struct Limits {
     pub looks_ms: Vec<i64>,
     /// Quiet time of pushed files outside the folders.
     pub push_settle_ms: i64,
+    /// Pause after the first failure of what is done for a file; doubled with each that follows.
+    pub errand_pause_ms: i64,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -105,6 +112,7 @@ impl Default for Limits {
             newer: 800,
             looks_ms: LOOKS_MS.to_vec(),
             push_settle_ms: 2_000,
+            errand_pause_ms: 10_000,
             seed: 0,
         }
     }
@@ -152,6 +160,7 @@ pub struct Planner {
     /// The stops as they are written down.
     kept_stops: BTreeMap<Option<AccountId>, (Cause, Mono)>,
     streaks: Streaks,
+    errands: Errands,
     jitter: Jitter,
     last_attempt: i64,
     /// How often the token has changed.
@@ -206,6 +215,7 @@ impl Planner {
             gates: Gates::default(),
             kept_stops: BTreeMap::new(),
             streaks: Streaks::default(),
+            errands: Errands::default(),
             last_attempt: remembered.last_attempt,
             token: 0,
             skew_ms: None,
@@ -272,6 +282,9 @@ impl Planner {
                 }
                 self.hungry = true;
             }
+            Event::ErrandEnded { errand, result } => {
+                self.errand_ended(now, errand, result, &mut plan);
+            }
             Event::Stopping => {
                 self.stopping = true;
                 let attempts = self.flights.keys().copied().collect();
@@ -279,6 +292,7 @@ impl Planner {
             }
         }
         self.keep_stops(now, &mut plan);
+        self.stir_errands(&plan);
         plan
     }
 
@@ -304,6 +318,7 @@ impl Planner {
             self.hungry = true;
         }
         self.hungry |= self.gates.ready(now.mono);
+        self.errands.wake(now.mono);
         plan
     }
 
@@ -326,6 +341,7 @@ impl Planner {
             (self.next_try, "an upload is to be tried again"),
             (self.gates.next_due(now.mono), "a stop is to be tried"),
             (self.pause_due(), "a pause ends"),
+            (self.errands.next_due(), "something is to be done for a file"),
         ]
         .into_iter()
         .filter_map(|(at, why)| Some((at?, why)))
@@ -367,7 +383,11 @@ impl Planner {
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {
-            moving: scanning || settling || sending || next.is_some_and(|at| at <= soon),
+            moving: scanning
+                || settling
+                || sending
+                || self.errands.moves_by(soon)
+                || next.is_some_and(|at| at <= soon),
             done: !(scanning || settling || sending || waits || away),
             next,
         }
@@ -403,7 +423,7 @@ impl Planner {
 
     /// Whether nothing is in flight: a stop needs to wait for nothing.
     pub fn grounded(&self) -> bool {
-        self.flights.is_empty()
+        self.flights.is_empty() && !self.errands.any()
     }
 
     /// Whether files are being read: memory will be freed without anything else happening.

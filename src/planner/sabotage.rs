@@ -108,6 +108,12 @@ bugs! {
     IgnoreSameRefusals => "a_refusing_account_that_fails_its_files",
     /// Server errors stop nobody.
     IgnoreServerErrors => "server_errors_that_stop_nobody",
+    /// What is owed to a file that is deduplicated is forgotten.
+    ForgetErrands => "errands_that_are_forgotten",
+    /// An errand that failed is not tried again.
+    ForgetErrandRetries => "errands_that_are_not_tried_again",
+    /// What a path holds now is moved away for what it held before.
+    DisposeOfChanged => "changed_files_that_are_moved_away",
     /// A person's word is taken for an asset that another upload has.
     TakeTakenAsset => "an_asset_that_is_given_twice",
 }

@@ -76,6 +76,10 @@ id!(
     /// One try to send one upload. Numbered by the planner, never reused.
     AttemptId
 );
+id!(
+    /// One thing to be done for one path; its row in the ledger.
+    ErrandId
+);
 
 impl FolderId {
     /// The lane of files that a person pushed by name; it belongs to no folder.
@@ -404,4 +408,111 @@ mod tests {
         assert_eq!(ContentHash::parse("é"), None);
         assert_eq!(ContentHash::parse(&"zz".repeat(32)), None);
     }
+}
+
+/// What is done for a file once it is uploaded, or needs a person; in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrandKind {
+    /// `FILE.asset.json` is written beside it.
+    Sidecar,
+    /// The program of `on_uploaded` is run.
+    OnUploaded,
+    /// It is moved away, or to the trash.
+    AfterUpload,
+    /// The program of `on_failed` is run.
+    OnFailed,
+}
+
+impl ErrandKind {
+    /// All kinds, in their order.
+    pub const ALL: [ErrandKind; 4] = [
+        ErrandKind::Sidecar,
+        ErrandKind::OnUploaded,
+        ErrandKind::AfterUpload,
+        ErrandKind::OnFailed,
+    ];
+
+    /// The key of the configuration that wants it, which is also the word that the ledger keeps.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrandKind::Sidecar => "sidecar",
+            ErrandKind::OnUploaded => "on_uploaded",
+            ErrandKind::AfterUpload => "after_upload",
+            ErrandKind::OnFailed => "on_failed",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn parse(word: &str) -> Option<ErrandKind> {
+        ErrandKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether it concerns the file itself: it is nothing once the path holds something else.
+    pub fn touches_file(self) -> bool {
+        match self {
+            ErrandKind::Sidecar | ErrandKind::AfterUpload => true,
+            ErrandKind::OnUploaded | ErrandKind::OnFailed => false,
+        }
+    }
+
+    /// Its bit in [`Wants`].
+    fn bit(self) -> u8 {
+        match self {
+            ErrandKind::Sidecar => 1,
+            ErrandKind::OnUploaded => 2,
+            ErrandKind::AfterUpload => 4,
+            ErrandKind::OnFailed => 8,
+        }
+    }
+}
+
+/// Which errands a folder wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants(u8);
+
+impl Wants {
+    /// These.
+    pub fn of(kinds: impl IntoIterator<Item = ErrandKind>) -> Wants {
+        Wants(kinds.into_iter().fold(0, |bits, kind| bits | kind.bit()))
+    }
+
+    /// Whether it wants one of this kind.
+    pub fn has(self, kind: ErrandKind) -> bool {
+        self.0 & kind.bit() != 0
+    }
+
+    /// Whether it wants any.
+    pub fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// As the ledger keeps it.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+}
+
+/// One thing to be done for one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// Its number in the ledger.
+    pub id: ErrandId,
+    /// The folder that wants it.
+    pub folder: FolderId,
+    /// What.
+    pub kind: ErrandKind,
+    /// For which path.
+    pub path: SharedPath,
+    /// How that looked when it was read.
+    pub fingerprint: Fingerprint,
+    /// That look spares reading it again.
+    pub certain: bool,
+    /// What was uploaded; none if the file failed before it was known.
+    pub hash: Option<ContentHash>,
+    /// As what, if it was.
+    pub asset_id: Option<String>,
+    /// The path still holds what it is about.
+    pub holds: bool,
+    /// How often it has failed.
+    pub tries: u32,
 }

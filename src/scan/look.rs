@@ -89,9 +89,10 @@ fn judged(root: &Root, relative: &Path, path: &Path, stat: &rustix::fs::Stat) ->
     Glance::Look(match (judged.verdict, kind) {
         (Verdict::Take, EntryKind::Directory) => return Glance::Directory,
         (Verdict::Take, _) => Look::File(planner_stat(stat, disk(path))),
-        // Special files are no files of ours under any rule; a directory on the way that is
+        // Special files are no files of ours under any rule, and a sidecar is part of its file; a directory on the way that is
         // left stands for all that is below it.
         (Verdict::Leave(Rule::Special), _) => Look::Gone,
+        (Verdict::Leave(rule), _) if rule.is_of_another() => Look::Gone,
         (Verdict::Leave(_), _) if judged.at != relative => Look::Gone,
         (Verdict::Leave(rule), _) => left(path, stat, rule.to_string()),
     })

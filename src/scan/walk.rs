@@ -297,6 +297,7 @@ impl<'a> Walk<'a> {
         }
         match self.root.rules.entry(&listed.level, os(name), entry) {
             Verdict::Take => Judgement::Take,
+            Verdict::Leave(rule) if rule.is_of_another() => Judgement::NotHere,
             Verdict::Leave(rule) => Judgement::Leave(rule.to_string()),
         }
     }

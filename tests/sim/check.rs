@@ -71,6 +71,7 @@ impl World {
         }
         for row in self.rows() {
             self.check_row(&row)?;
+            self.check_errands(&row)?;
         }
         let rest = engine.rest(self.now, super::PATIENCE_MS);
         rest.done.then_some(()).ok_or(format!("it never rests: {rest:?}"))

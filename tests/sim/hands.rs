@@ -42,6 +42,7 @@ impl World {
             }
             // Its events are lost at random, and nothing says when they are told.
             Effect::Poll { .. } => {}
+            Effect::Errand(errand) => self.begin_errand(errand),
             Effect::Scan { folder } => {
                 let root = self.folders.iter().find(|f| f.id == folder).map(|f| f.root.clone());
                 let stack = root.into_iter().collect();

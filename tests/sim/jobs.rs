@@ -8,8 +8,8 @@ use super::server::Day;
 use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
-    AccountId, Arrival, AttemptId, Command, Event, FolderId, Identity, Now, Outcome, Send,
-    SharedPath,
+    AccountId, Arrival, AttemptId, Command, Errand, ErrandId, ErrandResult, Event, FolderId,
+    Identity, Now, Outcome, Send, SharedPath,
 };
 
 #[derive(Debug)]
@@ -73,6 +73,11 @@ pub enum Job {
         stack: Vec<PathBuf>,
         incomplete: bool,
     },
+    Errand(Box<Errand>),
+    ErrandEnds {
+        errand: ErrandId,
+        result: ErrandResult,
+    },
 }
 
 impl Job {
@@ -88,6 +93,8 @@ impl Job {
             | Job::SendEnds { .. }
             | Job::Answer { .. }
             | Job::List { .. }
+            | Job::Errand(_)
+            | Job::ErrandEnds { .. }
             | Job::ScanStep { .. } => true,
             Job::Start
             | Job::User
@@ -269,6 +276,8 @@ impl World {
                 inputs.push(event(Event::Sent { attempt, outcome }));
             }
             Job::List { account, email, asked } => self.list(account, email, asked, inputs),
+            Job::Errand(errand) => self.run_errand(&errand)?,
+            Job::ErrandEnds { .. } => self.errand_ends(job, inputs),
             Job::ScanStep { folder, stack, incomplete } => {
                 self.scan_step(folder, stack, incomplete, inputs);
             }

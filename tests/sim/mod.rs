@@ -5,6 +5,7 @@
 
 mod check;
 mod disk;
+mod errands;
 mod hands;
 mod jobs;
 pub(crate) mod rng;
@@ -25,7 +26,8 @@ use crate::engine::{Engine, FailCommit, Input};
 use crate::ledger::{Ledger, LedgerError};
 use crate::planner::{self, sabotage};
 use crate::planner::{
-    AccountId, Effect, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey, Wall,
+    AccountId, Effect, ErrandKind, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey,
+    Wall, Wants,
 };
 
 const URL: &str = "http://127.0.0.1/sim";
@@ -65,6 +67,9 @@ pub struct World {
     /// Quiet time of the folders; writers pause for less.
     settle_ms: i64,
     rescan_ms: i64,
+    /// What is done for files once they are uploaded, or have failed.
+    wants: Wants,
+    ran: errands::Ran,
     crash_next: Option<Crash>,
     /// The ledger's disk has no room, or hardly any.
     disk_full: bool,
@@ -176,6 +181,9 @@ impl World {
         };
         let settle_ms = *rng.pick(&[100, 2_000, 2_000]);
         let rescan_ms = *rng.pick(&[60_000, NO_RESCAN_MS]);
+        let wanting = rng.chance(40);
+        let kinds = ErrandKind::ALL.into_iter().filter(|_| wanting && rng.chance(60));
+        let wants = Wants::of(kinds.collect::<Vec<_>>());
         World {
             disk: Disk::new(&roots, step_ns, kind),
             server,
@@ -190,6 +198,8 @@ impl World {
             event_percent,
             settle_ms,
             rescan_ms,
+            wants,
+            ran: errands::Ran::new(),
             crash_next: None,
             disk_full: false,
             jumped: false,
@@ -235,7 +245,7 @@ impl World {
         while self.now.mono < limit {
             let quiet = self.now.mono.since(calm) > QUIET_MS;
             let rest = self.engine.as_ref().map(|engine| engine.rest(self.now, PATIENCE_MS));
-            if quiet && rest.is_some_and(|rest| rest.done) {
+            if quiet && rest.is_some_and(|rest| rest.done && !rest.moving) {
                 break;
             }
             self.turn(limit)?;
@@ -322,6 +332,7 @@ impl World {
                 None => ledger.default_account(),
             }?;
             let (_, scanned_before) = ledger.folder(&folder.root)?;
+            ledger.set_wants(folder.id, self.wants, self.now.wall)?;
             policies.push(self.policy(folder.id, account, scanned_before));
         }
         Ok(policies)
@@ -358,6 +369,7 @@ impl World {
             ignore_changes: false,
             rescan_ms: self.rescan_ms,
             trusts_events: false,
+            wants: self.wants,
             scanned_before,
         }
     }

@@ -152,6 +152,8 @@ impl World {
             Event::Asked(command) => self.asked(command)?,
             Event::TokenChanged => "token".to_owned(),
             Event::Stopping => "stop".to_owned(),
+            // A folder of a story wants none.
+            Event::ErrandEnded { .. } => return None,
         })
     }
 

@@ -11,8 +11,15 @@ use crate::planner::sabotage::{BUG, Bug, CAUGHT};
 /// Worlds in the ordinary test command.
 const WORLDS: u64 = 10_000;
 /// What must happen in so many worlds, or they prove little.
-const HAPPENS: [&str; 5] =
-    ["forgotten", "paused", "file open for writing", "arrival proved", "arrival without proof"];
+const HAPPENS: [&str; 7] = [
+    "forgotten",
+    "paused",
+    "file open for writing",
+    "arrival proved",
+    "arrival without proof",
+    "errand failed",
+    "file moved away",
+];
 /// A deliberate bug must show within so many.
 const WORLDS_TO_CATCH: u64 = 2_000;
 
@@ -143,6 +150,9 @@ worlds_catch! {
     files_that_fail_because_of_the_network: FailOffline,
     a_refused_token_that_is_tried_again: RetryRefusedToken,
     a_new_token_that_changes_nothing: ForgetNewToken,
+    errands_that_are_forgotten: ForgetErrands,
+    errands_that_are_not_tried_again: ForgetErrandRetries,
+    changed_files_that_are_moved_away: DisposeOfChanged,
 }
 
 /// Every bug of the list has the test that the list names, here or among the stories.

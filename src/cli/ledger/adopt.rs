@@ -16,7 +16,7 @@ use crate::cli::session::{Key, Server};
 use crate::cli::{Exit, Failure, again, load};
 use crate::config::{Config, Flags};
 use crate::daemon::lock::{Lock, Role, held_by, ledger_path};
-use crate::daemon::{Clock, Setup, SetupError, means, setup};
+use crate::daemon::{Clock, Names, Setup, SetupError, means, setup};
 use crate::ledger::{Adoption, Ledger, LedgerError};
 use crate::planner::pairing::{Comparison, Pair, Pairing, Sieve, comparisons, pair};
 use crate::planner::{AccountId, FolderPolicy, Offered};
@@ -104,7 +104,8 @@ pub fn pair_with_server(
         let hint = format!("put a token where this one came from: {source}");
         return Err(Failure::new(Exit::Config, "the token cannot be sent", hint));
     };
-    let setup = setup(config, ledger, &crate::cli::run::kept_out(config))?;
+    let setup =
+        setup(config, ledger, &crate::cli::run::kept_out(config), Clock::start().now().wall)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("compare")
@@ -117,6 +118,7 @@ pub fn pair_with_server(
         at_once: config.api.concurrency,
         source,
         setup,
+        names: Names::of(config),
         tally: Tally::default(),
         exit: Exit::Well,
         told: None,
@@ -157,6 +159,7 @@ struct Adopting<'a> {
     /// Where the token came from.
     source: String,
     setup: Setup,
+    names: Names,
     tally: Tally,
     exit: Exit,
     /// The first thing that went wrong.
@@ -272,7 +275,8 @@ impl Adopting<'_> {
             self.setup.folders.iter().cloned().zip(0..).collect();
         for (policy, place) in folders.into_iter().filter(|(policy, _)| policy.account == account) {
             let sight = &self.setup.sights[place];
-            let missed = local::add_folder(contents, self.ledger, &policy, sight, &sieve)?;
+            let missed =
+                local::add_folder(contents, self.ledger, &policy, sight, &sieve, &self.names)?;
             if let Some(reason) = missed {
                 let hint = "mend that, then adopt again";
                 let message = format!("not all of a folder could be seen: {reason}");

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::daemon::{Clock, Sightseeing, identify};
+use crate::daemon::{Clock, Names, Sightseeing, identify};
 use crate::ledger::{HoldingPath, Ledger, LedgerError};
 use crate::planner::pairing::{Local, MediaKind, Sieve};
 use crate::planner::{
@@ -109,11 +109,13 @@ pub fn add_folder(
     policy: &FolderPolicy,
     sight: &Sightseeing,
     sieve: &Sieve,
+    templates: &Names,
 ) -> Result<Option<String>, LedgerError> {
     if sieve.is_empty() {
         return Ok(None);
     }
-    let mut search = Search { contents, ledger, policy, clock: Clock::start() };
+    let clock = Clock::start();
+    let mut search = Search { contents, ledger, policy, templates, clock };
     let mut failed = None;
     let result = scan::walk(
         &sight.root,
@@ -125,7 +127,7 @@ pub fn add_folder(
                 let size = stat.fingerprint.size;
                 let fits = size > 0 && sight.largest.is_none_or(|largest| size <= largest);
                 if fits
-                    && sieve.passes(size, &crate::daemon::sent_name(&path))
+                    && may_pass(sieve, templates, size, &path)
                     && let Err(error) = search.file(&path, stat)
                 {
                     failed = Some(error);
@@ -147,6 +149,7 @@ struct Search<'a> {
     contents: &'a mut Contents,
     ledger: &'a Ledger,
     policy: &'a FolderPolicy,
+    templates: &'a Names,
     clock: Clock,
 }
 
@@ -173,15 +176,25 @@ impl Search<'_> {
             fingerprint: stat.fingerprint,
             certain: planner::certain(&stat, read_at, 0),
         };
+        // Who sent it, this folder's template or another program, decides which of the two it has.
+        let templated = self.templates.name(path, Some(&content.hash)).unwrap_or(name.clone());
+        let mut names = vec![templated.clone()];
+        names.extend((name != templated).then_some(name));
         self.contents.take(Wanted {
             content,
-            names: vec![name.clone()],
-            name,
+            names,
+            name: templated,
             path: Some(path.to_owned()),
             holders: vec![holder],
         });
         Ok(())
     }
+}
+
+/// Whether a file could be one of those that are looked for, by its size and the names it may have.
+fn may_pass(sieve: &Sieve, templates: &Names, size: u64, path: &Path) -> bool {
+    sieve.passes(size, &crate::daemon::sent_name(path))
+        || templates.name(path, None).is_some_and(|name| sieve.passes(size, &name))
 }
 
 /// Whether a scan would take the file up, and its content is not known yet.
@@ -219,6 +232,7 @@ mod tests {
             ignore_changes: false,
             rescan_ms: 0,
             trusts_events: false,
+            wants: Default::default(),
             scanned_before: false,
         }
     }

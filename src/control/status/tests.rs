@@ -50,6 +50,7 @@ fn status(view: &View, counts: Counts) -> Status {
             .collect(),
         accounts: Vec::new(),
         uploading: Vec::new(),
+        errands: None,
     };
     status.judge(view);
     status

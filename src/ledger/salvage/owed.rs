@@ -52,7 +52,8 @@ impl Ledger {
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let db = Connection::open_with_flags(unchanging(&rebuilt), flags)?;
             let run = newest_run(&db)?;
-            Ledger { db, run }.copy_in_memory()
+            let any_wants = Default::default();
+            Ledger { db, run, any_wants }.copy_in_memory()
         };
         let read = read().map_err(|error| error.of(&rebuilt));
         // If it is in its place by now, it is read there.

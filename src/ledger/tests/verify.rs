@@ -158,6 +158,12 @@ fn every_rule_notices_what_breaks_it() {
             "a directory lies in its parent",
             "directory 2 (/\\nd\u{FFFD}) does not lie in /e".into(),
         ),
+        (
+            "INSERT INTO errand (path_id, folder_id, kind, event, owed_at)
+             VALUES (1, 1, 'sidecar', 'uploaded', 1)",
+            "of what is owed to a path, exactly the first has its turn",
+            "errand 1 has its turn, or waits, out of order".into(),
+        ),
     ];
     for (sql, rule, what) in cases {
         let found = rules_say(sql);

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::super::types::{
-    AccountId, Arrival, Asset, AttemptId, Content, FolderId, Now, PathRow, Push, SharedPath, Stat,
-    UploadState, Wall, Writers,
+    AccountId, Arrival, Asset, AttemptId, Content, ErrandId, FolderId, Now, PathRow, Push,
+    SharedPath, Stat, UploadState, Wall, Writers,
 };
 use super::Command;
 
@@ -81,8 +81,45 @@ pub enum Event {
     Asked(Command),
     /// The token is another than before.
     TokenChanged,
+    /// Something that was to be done for a file was tried.
+    ErrandEnded {
+        /// Which.
+        errand: ErrandId,
+        /// What came of it.
+        result: ErrandResult,
+    },
     /// The run ends: begin nothing.
     Stopping,
+}
+
+/// What came of an errand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrandResult {
+    /// It is done.
+    Done {
+        /// In words.
+        detail: String,
+    },
+    /// The file was moved away.
+    Moved {
+        /// Where to; none means the trash.
+        to: Option<SharedPath>,
+    },
+    /// There is nothing to do any more.
+    Void {
+        /// In words.
+        reason: String,
+    },
+    /// Something else is in the way, which will pass.
+    Wait {
+        /// In words.
+        reason: String,
+    },
+    /// It did not work.
+    Failed {
+        /// In words.
+        reason: String,
+    },
 }
 
 /// How a folder's changes are noticed.

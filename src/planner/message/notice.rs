@@ -1,7 +1,9 @@
 //! What is said.
 
 use super::super::retry::Cause;
-use super::super::types::{AccountId, Asset, Content, FolderId, SharedPath, UploadKey, Wall};
+use super::super::types::{
+    AccountId, Asset, Content, ErrandKind, FolderId, SharedPath, UploadKey, Wall,
+};
 
 /// Something a person or a program may want to hear of, said after the writes are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +156,24 @@ pub enum Notice {
     },
     /// The pause is over.
     Unpaused,
+    /// An uploaded file was moved away, as its folder wants it.
+    Moved {
+        /// From where.
+        path: SharedPath,
+        /// Where to; none means the trash.
+        to: Option<SharedPath>,
+    },
+    /// Something that is done for files could not be done for this one.
+    ErrandFailed {
+        /// For which.
+        path: SharedPath,
+        /// What.
+        kind: ErrandKind,
+        /// Not tried again before; none means not at all.
+        at: Option<Wall>,
+        /// In words.
+        reason: String,
+    },
 }
 
 impl Notice {
@@ -172,6 +192,8 @@ impl Notice {
             | Notice::Failed { path, .. }
             | Notice::Held { path, .. }
             | Notice::Waits { path, .. }
+            | Notice::Moved { path, .. }
+            | Notice::ErrandFailed { path, .. }
             | Notice::Ignored { path, .. } => Some(path),
             Notice::Scanned { .. }
             | Notice::Missed { .. }

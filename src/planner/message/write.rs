@@ -1,8 +1,8 @@
 //! What is written down.
 
 use super::super::types::{
-    AccountId, Asset, AttemptId, Content, Fingerprint, FolderId, IgnoredBy, Push, SharedPath,
-    UploadKey, Wall,
+    AccountId, Asset, AttemptId, Content, ErrandId, Fingerprint, FolderId, IgnoredBy, Push,
+    SharedPath, UploadKey, Wall,
 };
 use super::Stop;
 
@@ -266,6 +266,55 @@ pub enum Write {
         /// Which.
         folder: FolderId,
     },
+    /// Something owed to a path is over.
+    ErrandEnded {
+        /// Which.
+        errand: ErrandId,
+        /// How.
+        end: ErrandEnd,
+        /// In words.
+        detail: String,
+        /// The path was moved away by it.
+        gone: bool,
+    },
+    /// Something owed to a path is tried again, not before a time.
+    ErrandDelayed {
+        /// Which.
+        errand: ErrandId,
+        /// How often it has failed.
+        tries: u32,
+        /// Not before.
+        next_try_at: Wall,
+        /// In words.
+        reason: String,
+    },
+    /// What was owed to a path and given up is owed again.
+    ErrandsAgain {
+        /// Which path; none means all.
+        path: Option<SharedPath>,
+    },
+}
+
+/// How something owed to a path ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrandEnd {
+    /// It is done.
+    Done,
+    /// It was tried often enough.
+    Failed,
+    /// There is nothing to do any more.
+    Void,
+}
+
+impl ErrandEnd {
+    /// The word the ledger keeps.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrandEnd::Done => "done",
+            ErrandEnd::Failed => "failed",
+            ErrandEnd::Void => "void",
+        }
+    }
 }
 
 /// How an attempt ended.

@@ -122,6 +122,7 @@ impl Book {
             | Event::Watched { .. }
             | Event::Hangs { .. }
             | Event::TokenChanged
+            | Event::ErrandEnded { .. }
             | Event::Stopping => {}
         }
         facts

@@ -57,6 +57,7 @@ fn policy(id: i64, account: i64) -> FolderPolicy {
         ignore_changes: false,
         rescan_ms: 86_400_000,
         trusts_events: false,
+        wants: Default::default(),
         scanned_before: true,
     }
 }

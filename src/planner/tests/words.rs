@@ -167,6 +167,9 @@ impl Words<'_> {
             Effect::List { account, .. } => format!("list {}", self.account(*account)),
             Effect::Scan { folder } => format!("scan {}", folder.0),
             Effect::Poll { folder, reason } => format!("poll {}: {reason}", folder.0),
+            Effect::Errand(errand) => {
+                format!("{} for {}", errand.kind.as_str(), path(&errand.path))
+            }
         }
     }
 
@@ -221,6 +224,10 @@ impl Words<'_> {
                 format!("stopped {of} ({cause}){}: {reason}", next.unwrap_or_default())
             }
             Notice::AccountResumed { account } => format!("resumed {}", of(account)),
+            Notice::Moved { path, .. } => format!("moved {}", p(path)),
+            Notice::ErrandFailed { path, kind, reason, .. } => {
+                format!("{} for {} failed: {reason}", kind.as_str(), p(path))
+            }
         }
     }
 }

@@ -1,0 +1,149 @@
+//! What is owed to files: in which order it is done, how often, and how many at once.
+
+use super::*;
+use crate::planner::{Asset, Errand, ErrandKind, ErrandResult, ScanResult, Wants};
+
+/// Folder 1 at `/d`, which wants these things done, with so many files of one content each; all of
+/// them uploaded. What is to be done first is in the step.
+fn uploaded(kinds: &[ErrandKind], files: u8) -> (Engine, Vec<Errand>) {
+    let ledger = Ledger::in_memory("https://api.test", NOW.wall).unwrap();
+    let account = ledger.account(Some("a@x")).unwrap();
+    let (folder, _) = ledger.folder(Path::new("/d")).unwrap();
+    let wants = Wants::of(kinds.iter().copied());
+    ledger.set_wants(folder, wants, NOW.wall).unwrap();
+    let policy = FolderPolicy { wants, ..policy(folder, account) };
+    let limits = Limits { concurrency: 100, ..Limits::default() };
+    let mut engine = Engine::new(ledger, limits, vec![policy], NOW).unwrap();
+    let path = |id: u8| format!("/d/{id:02}.png");
+    let seen = (1..=files).map(|id| seen(1, &path(id), Look::File(stat(u64::from(id)))));
+    engine.step(NOW, seen.collect()).unwrap();
+    let read = (1..=files).map(|id| identified(&path(id), id));
+    let step = engine.step(NOW, read.collect()).unwrap();
+    let stored = step.effects.iter().filter_map(|effect| match effect {
+        Effect::Send(send) => {
+            let asset_id = format!("user:1-runwayml:a@x-asset:{}", send.attempt.0);
+            let outcome = Outcome::Stored(Asset { asset_id, url: None });
+            Some(Input::Event(Event::Sent { attempt: send.attempt, outcome }))
+        }
+        _ => None,
+    });
+    let step = engine.step(NOW, stored.collect()).unwrap();
+    let errands = errands(&step);
+    (engine, errands)
+}
+
+fn errands(step: &Step) -> Vec<Errand> {
+    let errands = step.effects.iter().filter_map(|effect| match effect {
+        Effect::Errand(errand) => Some((**errand).clone()),
+        _ => None,
+    });
+    errands.collect()
+}
+
+/// What begins when an errand has ended so.
+fn ends(engine: &mut Engine, now: Now, errand: &Errand, result: ErrandResult) -> Vec<Errand> {
+    let event = Event::ErrandEnded { errand: errand.id, result };
+    errands(&engine.step(now, vec![Input::Event(event)]).unwrap())
+}
+
+fn done() -> ErrandResult {
+    ErrandResult::Done { detail: String::new() }
+}
+
+fn failed() -> ErrandResult {
+    ErrandResult::Failed { reason: "exit code 1".into() }
+}
+
+fn later(ms: i64) -> Now {
+    Now { wall: NOW.wall.plus(ms), mono: NOW.mono.plus(ms) }
+}
+
+#[test]
+fn what_is_owed_to_a_file_is_done_one_by_one_in_its_order() {
+    let all = [ErrandKind::AfterUpload, ErrandKind::OnUploaded, ErrandKind::Sidecar];
+    let (mut engine, mut next) = uploaded(&all, 1);
+    let mut kinds = Vec::new();
+    while let Some(errand) = next.pop() {
+        assert_eq!(next, []);
+        kinds.push(errand.kind);
+        next = ends(&mut engine, NOW, &errand, done());
+    }
+    assert_eq!(kinds, [ErrandKind::Sidecar, ErrandKind::OnUploaded, ErrandKind::AfterUpload]);
+    assert_eq!(engine.ledger().errand_counts(&[FolderId(1)]).unwrap(), (0, 0, None));
+}
+
+#[test]
+fn what_fails_holds_up_what_follows_for_its_file_and_for_no_other() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded, ErrandKind::AfterUpload], 2);
+    let [one, other] = &first[..] else { panic!("{first:?}") };
+    assert_eq!(ends(&mut engine, NOW, one, failed()), []);
+    let next = ends(&mut engine, NOW, other, done());
+    assert_eq!(
+        next.iter().map(|errand| errand.kind).collect::<Vec<_>>(),
+        [ErrandKind::AfterUpload]
+    );
+    assert_eq!(next[0].path, other.path);
+}
+
+#[test]
+fn a_program_that_fails_for_file_after_file_is_tried_with_one_at_a_time() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded], 20);
+    assert_eq!(first.len(), 4, "so many at once");
+    let mut running = first;
+    let mut begun = 0;
+    for _ in 0..3 {
+        let errand = running.remove(0);
+        let next = ends(&mut engine, NOW, &errand, failed());
+        begun += next.len();
+        running.extend(next);
+    }
+    assert_eq!(begun, 2, "the third failure in a row holds the others up");
+    for errand in std::mem::take(&mut running) {
+        assert_eq!(ends(&mut engine, NOW, &errand, failed()), [], "no other takes its place");
+    }
+    // Nothing before its time, then one, and no second beside it.
+    assert_eq!(errands(&engine.step(later(79_999), Vec::new()).unwrap()), []);
+    let tried = errands(&engine.step(later(80_000), Vec::new()).unwrap());
+    assert_eq!(tried.len(), 1);
+    assert_eq!(errands(&engine.step(later(85_000), Vec::new()).unwrap()), []);
+    // It works again: all of them, as many at once as ever.
+    let next = ends(&mut engine, later(90_000), &tried[0], done());
+    assert_eq!(next.len(), 4);
+}
+
+#[test]
+fn an_errand_is_tried_ever_later_and_given_up_in_the_end() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded], 1);
+    let (mut now, mut errand) = (NOW, first[0].clone());
+    let mut pauses = Vec::new();
+    loop {
+        assert_eq!(ends(&mut engine, now, &errand, failed()), []);
+        if engine.ledger().errand_counts(&[FolderId(1)]).unwrap().1 == 1 {
+            break;
+        }
+        // By seconds, until it is tried again.
+        let mut waited_s = 0;
+        errand = loop {
+            waited_s += 1;
+            now = Now { wall: now.wall.plus(1_000), mono: now.mono.plus(1_000) };
+            if let Some(errand) = errands(&engine.step(now, Vec::new()).unwrap()).pop() {
+                break errand;
+            }
+            assert!(waited_s <= 3_600, "{pauses:?}");
+        };
+        pauses.push(waited_s);
+    }
+    assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600]);
+}
+
+#[test]
+fn nothing_is_done_for_files_of_a_folder_that_is_away() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded], 5);
+    let away = ScanResult::Away { reason: "not there".into() };
+    let away = Event::ScanEnded { folder: FolderId(1), result: away };
+    engine.step(NOW, vec![Input::Event(away)]).unwrap();
+    assert_eq!(ends(&mut engine, NOW, &first[0], done()), []);
+    let back = Event::ScanEnded { folder: FolderId(1), result: ScanResult::Complete };
+    let step = engine.step(NOW, vec![Input::Event(back)]).unwrap();
+    assert_eq!(errands(&step).len(), 1, "the fifth");
+}
