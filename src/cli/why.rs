@@ -10,7 +10,7 @@ use crate::control::{Next, absence, decided_by, history_json, next};
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::daemon::{Clock, keyed};
 use crate::ledger::{Attempt, Decision, History, Ledger, OwedRow, Row, State};
-use crate::planner::Wall;
+use crate::planner::{ErrandKind, Wall};
 use crate::row::day_and_time;
 use crate::text::{escaped, shown};
 
@@ -144,7 +144,12 @@ fn story(history: &History) -> Vec<(Wall, String)> {
     let row = &history.now;
     let mut story = vec![(row.seen_at, "seen for the first time".to_owned())];
     story.extend(history.decisions.iter().map(|decision| (decision.at, decided(decision))));
-    let over = history.owed.iter().filter_map(|owed| Some((owed.ended_at?, done(owed))));
+    // A file that was moved away has that in its decisions.
+    let told = |owed: &&OwedRow| {
+        owed.kind != ErrandKind::AfterUpload || owed.outcome.as_deref() != Some("done")
+    };
+    let over = history.owed.iter().filter(told);
+    let over = over.filter_map(|owed| Some((owed.ended_at?, done(owed))));
     story.extend(over);
     let attempts = (1..).zip(&history.attempts);
     story.extend(attempts.map(|(n, attempt)| (attempt.opened_at, tried(n, attempt, row))));
@@ -157,7 +162,7 @@ fn decided(decision: &Decision) -> String {
     let detail = escaped(&decision.detail);
     match decision.kind.as_str() {
         "settled" => format!("at rest: {detail}"),
-        "relinked" | "back" | "gone" | "retried" => detail,
+        "relinked" | "back" | "gone" | "retried" | "moved" => detail,
         "resolved" => format!("resolved by a person: {detail}"),
         "forgotten" => format!("forgotten, as a person said: {detail}"),
         kind => format!("{kind}: {detail}"),
