@@ -131,7 +131,7 @@ impl Client {
 }
 
 /// Whether a body is an error as the API words it.
-fn in_own_words(body: &[u8]) -> bool {
+pub(super) fn in_own_words(body: &[u8]) -> bool {
     let complaint = serde_json::from_slice::<Complaint>(body);
     complaint.is_ok_and(|complaint| !complaint.error.is_null())
 }

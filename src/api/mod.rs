@@ -8,6 +8,7 @@
 //! - the last bytes of a file leave only after all of its bytes proved to be the ones asked for;
 //! - expected trouble is a value; only a client that cannot be built is an error.
 
+mod account;
 mod assets;
 mod body;
 mod client;
@@ -25,6 +26,7 @@ mod verdict;
 mod wire;
 mod words;
 
+pub use account::{Asked, RunwayAccount, Storage, Subscription, Unanswered};
 pub use assets::Presence;
 pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
 pub use rate::Rate;

@@ -113,7 +113,7 @@ fn unsure(answer: &Answer, whole: bool, took_ms: i64) -> Outcome {
     }
 }
 
-fn refusal(answer: &Answer, now: Wall) -> Refusal {
+pub(super) fn refusal(answer: &Answer, now: Wall) -> Refusal {
     let kind = match answer.status {
         401 => RefusalKind::Token,
         402 => RefusalKind::Subscription,
@@ -141,7 +141,7 @@ fn redirected(answer: &Answer) -> String {
     }
 }
 
-fn with_words(answer: &Answer) -> String {
+pub(super) fn with_words(answer: &Answer) -> String {
     let words = match answer.status {
         300..=399 => redirected(answer),
         _ => words::of_body(&answer.body),

@@ -96,7 +96,7 @@ fn causes<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (dyn Erro
 }
 
 /// A text, or the text inside an object; anything else that is there as JSON.
-fn said(value: &serde_json::Value) -> Option<String> {
+pub(super) fn said(value: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
     match value {
         Value::Null => None,

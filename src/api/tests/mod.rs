@@ -1,5 +1,6 @@
 //! Uploads and lists over real HTTP, against scripted servers on loopback.
 
+mod account;
 mod answers;
 mod assets;
 mod broken;
