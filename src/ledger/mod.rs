@@ -9,6 +9,7 @@
 mod adopt;
 mod assets;
 mod backup;
+mod checkup;
 mod errands;
 mod error;
 mod exchange;
@@ -37,6 +38,7 @@ use opening::LastEnd;
 pub use adopt::{Adoption, HoldingPath, OpenUpload};
 pub use assets::StoredUpload;
 pub use backup::BackupError;
+pub use checkup::LatestDecision;
 pub use errands::{OwedRow, Told};
 pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};

@@ -66,7 +66,8 @@ pub(super) fn check_pages(db: &Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn look_at_pages(db: &Connection) -> Result<(), LedgerError> {
+/// False: there was not time for all of them.
+pub(super) fn look_at_pages(db: &Connection) -> Result<bool, LedgerError> {
     let interrupt = db.get_interrupt_handle();
     let (done, wait) = channel::<()>();
     let found = std::thread::scope(|scope| {
@@ -80,11 +81,11 @@ fn look_at_pages(db: &Connection) -> Result<(), LedgerError> {
         found
     });
     match found {
-        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) if found == "ok" => Ok(true),
         Ok(what) => Err(LedgerError::Damaged { path: None, what }),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             tracing::debug!("no damage found in the time there was for looking");
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(error.into()),
     }
