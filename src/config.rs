@@ -9,6 +9,7 @@
 //! - the token is not part of it (see [`crate::secret`]).
 
 mod check;
+mod draft;
 mod environment;
 mod error;
 mod file;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use check::{Finding, check};
+pub use draft::{Draft, DraftFolder, load_or_default};
 pub use environment::{
     BASE_URL_VARIABLE, CONFIG_VARIABLE, Environment, Flags, STATE_DIR_VARIABLE, Sources,
 };

@@ -173,7 +173,7 @@ fn list(texts: &[String]) -> Option<Value> {
 }
 
 /// A value on one line; strings with line breaks are escaped as JSON does, which TOML reads too.
-fn inline(value: &Value) -> String {
+pub(super) fn inline(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains(char::is_control) => {
             let escaped = json!(text).to_string();
