@@ -142,6 +142,17 @@ impl TokenSource {
             TokenSource::Environment(_) | TokenSource::Credential(_) => None,
         }
     }
+
+    /// What to type or to do so that this source gives another token.
+    pub fn how_to_replace(&self) -> String {
+        match self {
+            TokenSource::File(path) => how_to_write(path),
+            TokenSource::Environment(name) => format!("export {name}=user:…"),
+            TokenSource::Credential(_) => {
+                format!("put the token into the file that LoadCredential={CREDENTIAL}:… names")
+            }
+        }
+    }
 }
 
 impl fmt::Display for TokenSource {
@@ -237,15 +248,7 @@ impl TokenError {
             }
             TokenError::Exposed { path, .. } => format!("chmod 600 {}", shell_word(path)),
             TokenError::Malformed { from, .. } | TokenError::NotTokenFile { from, .. } => {
-                match from {
-                    TokenSource::File(path) => how_to_write(path),
-                    TokenSource::Environment(name) => format!("export {name}=user:…"),
-                    TokenSource::Credential(_) => {
-                        format!(
-                            "put the token into the file that LoadCredential={CREDENTIAL}:… names"
-                        )
-                    }
-                }
+                from.how_to_replace()
             }
             TokenError::Unreadable { from, .. } => match from {
                 TokenSource::File(path) | TokenSource::Credential(path) => {

@@ -101,6 +101,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write the manual, a page a command
     Man(ManArgs),
+    /// Check all that uploads rest on, and say what to type next
+    Doctor(DoctorArgs),
     /// Show where the configuration is, what it says, and whether it is sound
     Config {
         #[command(subcommand)]
@@ -176,6 +178,13 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// Also write a support bundle, without token, e-mails and names of files, into a new file
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

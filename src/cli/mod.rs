@@ -7,11 +7,14 @@
 mod args;
 mod asking;
 mod config;
+mod doctor;
 mod events;
+mod folder;
 mod ids;
 mod ledger;
 mod list;
 mod output;
+mod proof;
 mod push;
 mod run;
 mod sandbox;
@@ -194,6 +197,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
+        Command::Doctor(args) => doctor::doctor(&common, &args),
         Command::Config { command } => config::config(&common, &command),
     }
 }

@@ -16,7 +16,7 @@ use super::args::Common;
 use super::{Exit, Failure, again};
 
 /// The token that a sandbox inside this process is used with.
-const SANDBOX_TOKEN: &str = "user:1-sandbox";
+pub(super) const SANDBOX_TOKEN: &str = "user:1-sandbox";
 /// The base URL that a sandbox's ledger remembers: its port is another at every start.
 pub const SANDBOX_SERVER: &str = "sandbox";
 

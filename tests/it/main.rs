@@ -9,6 +9,7 @@ mod asking;
 mod control;
 mod corpus;
 mod crash;
+mod doctor;
 mod errands;
 mod errors;
 mod faults;
