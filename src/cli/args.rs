@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::config::{BadValue, Email, parse_duration};
+use crate::config::{BadValue, BaseUrl, Email, parse_duration};
 use crate::control::asset;
 use crate::ledger::State;
 use crate::planner::Asset;
@@ -101,6 +101,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write the manual, a page a command
     Man(ManArgs),
+    /// Ask for token, account and folder, prove them, and write the configuration
+    Init(InitArgs),
     /// Check all that uploads rest on, and say what to type next
     Doctor(DoctorArgs),
     /// Show where the configuration is, what it says, and whether it is sound
@@ -178,6 +180,37 @@ pub struct LsArgs {
     /// Print only the paths, each ended by a NUL byte
     #[arg(long, conflicts_with = "json")]
     pub print0: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// The file that holds the token, or is to hold it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The account to upload to
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<Email>,
+    /// The directory to watch
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// What becomes of what the directory holds already
+    #[arg(long, value_name = "WHAT")]
+    pub existing: Option<ExistingArg>,
+    /// Where the API is, if not at useapi.net
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<BaseUrl>,
+    /// Answer yes: make the directory, store the token, add to a configuration that is there
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What becomes of files that are there before taxiway is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExistingArg {
+    /// They are uploaded.
+    Upload,
+    /// They are left alone until they change.
+    Ignore,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod folder;
 mod ids;
+mod init;
 mod ledger;
 mod list;
 mod output;
@@ -197,6 +198,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
         Command::Sandbox(args) => sandbox::sandbox(&common, args),
+        Command::Init(args) => init::init(&common, &args),
         Command::Doctor(args) => doctor::doctor(&common, &args),
         Command::Config { command } => config::config(&common, &command),
     }

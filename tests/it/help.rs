@@ -33,6 +33,7 @@ fn help_names_the_commands_that_work_and_no_others() {
         "sandbox",
         "completions",
         "man",
+        "init",
         "doctor",
         "config",
     ];

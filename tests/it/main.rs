@@ -17,6 +17,7 @@ mod flood;
 mod handed;
 mod help;
 mod ids;
+mod init;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod ledger;
