@@ -266,6 +266,7 @@ fn facts(
         | Event::ScanOwed { .. }
         | Event::Watched { .. }
         | Event::Hangs { .. }
+        | Event::Configured(_)
         | Event::TokenChanged
         | Event::ErrandEnded { .. }
         | Event::Stopping => {}

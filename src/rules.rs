@@ -71,7 +71,19 @@ pub struct Rules {
     exclude: Gitignore,
     hidden: bool,
     recursive: bool,
+    /// What both were compiled from.
+    patterns: [Vec<String>; 2],
 }
+
+/// Rules are what they were made from.
+impl PartialEq for Rules {
+    fn eq(&self, other: &Rules) -> bool {
+        (&self.patterns, self.hidden, self.recursive)
+            == (&other.patterns, other.hidden, other.recursive)
+    }
+}
+
+impl Eq for Rules {}
 
 impl Rules {
     /// Compiles the patterns of a folder. `include` empty: everything is included.
@@ -97,6 +109,7 @@ impl Rules {
             exclude: compiled(exclude)?,
             hidden,
             recursive,
+            patterns: [include.to_vec(), exclude.to_vec()],
         })
     }
 

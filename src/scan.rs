@@ -28,7 +28,7 @@ pub use file_system::{FileSystem, file_system, file_system_of};
 pub const LONGEST_LISTING: usize = 1_000;
 
 /// A folder as the eyes see it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     /// Which folder.
     pub folder: FolderId,

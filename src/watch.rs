@@ -21,7 +21,7 @@ use crate::text::{reason, shown};
 pub use inbox::{Hint, Inbox, MOST_PATHS, Sign};
 
 /// A folder as the watch sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// Which folder.
     pub folder: FolderId,

@@ -147,6 +147,7 @@ impl From<SetupError> for Failure {
             SetupError::Pattern { .. } => {
                 Failure::new(Exit::Config, error.to_string(), "taxiway config check")
             }
+            SetupError::Thread(error) => error.into(),
         }
     }
 }

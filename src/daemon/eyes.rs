@@ -4,18 +4,21 @@
 //! - a folder whose disk hangs keeps nobody else waiting;
 //! - looks are served between the stretches of a walk, hints after it;
 //! - a walk goes on only as fast as its listings are taken in;
-//! - whatever events told by the end of a scan is handed on before that end.
+//! - whatever events told by the end of a scan is handed on before that end;
+//! - a folder has one thread at a time: the next one waits for the end of the one before.
 
 mod watching;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::engine::Input;
 use crate::planner::{
     Arrival, DirectoryListing, Event, FolderId, Look, ScanResult, SharedPath, Sight,
 };
@@ -29,8 +32,24 @@ use super::rewatch::Rewatch;
 /// Listings of one folder that may wait to be taken in.
 const LISTINGS_AHEAD: usize = 2;
 
+/// Which of the threads that a folder has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// The folder.
+    pub folder: FolderId,
+    /// No two threads of this process have one number.
+    number: u64,
+}
+
+impl Life {
+    fn begin(folder: FolderId) -> Life {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Life { folder, number: LAST.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
 /// What a folder's thread is made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sightseeing {
     /// How to look.
     pub root: Root,
@@ -55,7 +74,10 @@ pub struct Eyes {
     credits: Arc<Credits>,
     cancelled: Arc<AtomicBool>,
     pulse: Arc<Pulse>,
-    path: PathBuf,
+    life: Life,
+    /// What it was made from.
+    made_from: Sightseeing,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -93,11 +115,18 @@ impl Credits {
 }
 
 impl Eyes {
-    /// Starts the thread. It arms the watch first; a scan is owed by whoever starts it.
+    /// Starts the thread. It arms the watch first; a scan is owed by whoever starts it. `former`:
+    /// the thread that the folder had before, which has been told to end.
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub fn open(sightseeing: Sightseeing, out: Sender<Message>) -> std::io::Result<Eyes> {
+    pub fn open(
+        sightseeing: Sightseeing,
+        out: Sender<Message>,
+        former: Option<JoinHandle<()>>,
+    ) -> std::io::Result<Eyes> {
+        let life = Life::begin(sightseeing.root.folder);
+        let made_from = sightseeing.clone();
         let (orders, ordered) = channel();
         let credits = Arc::new(Credits { left: Mutex::new(LISTINGS_AHEAD), given: Condvar::new() });
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -108,11 +137,12 @@ impl Eyes {
         }));
         let watch = Watch::new(sightseeing.watched.clone(), Arc::clone(&inbox));
         let pulse = Arc::new(Pulse::new());
-        let path = sightseeing.root.path.clone();
         let viewer = Viewer {
             watch,
             inbox,
             out,
+            life,
+            former,
             credits: Arc::clone(&credits),
             cancelled: Arc::clone(&cancelled),
             ordered,
@@ -126,8 +156,24 @@ impl Eyes {
             warned: Vec::new(),
             sightseeing,
         };
-        std::thread::Builder::new().name("folder".into()).spawn(move || viewer.run())?;
-        Ok(Eyes { orders, credits, cancelled, pulse, path })
+        let thread = std::thread::Builder::new().name("folder".into());
+        let thread = Some(thread.spawn(move || viewer.run())?);
+        Ok(Eyes { orders, credits, cancelled, pulse, life, made_from, thread })
+    }
+
+    /// Which thread it is.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+
+    /// What it was made from.
+    pub fn made_from(&self) -> &Sightseeing {
+        &self.made_from
+    }
+
+    /// The thread, to be waited for by the one that follows it.
+    pub fn thread(&mut self) -> Option<JoinHandle<()>> {
+        self.thread.take()
     }
 
     /// Asks for a look; it comes as [`Event::Seen`].
@@ -153,7 +199,7 @@ impl Eyes {
 
     /// The folder's root.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.made_from.root.path
     }
 
     /// A listing was taken in: another may come.
@@ -179,6 +225,9 @@ struct Viewer {
     watch: Watch,
     inbox: Arc<Inbox>,
     out: Sender<Message>,
+    life: Life,
+    /// The thread that the folder had before.
+    former: Option<JoinHandle<()>>,
     credits: Arc<Credits>,
     cancelled: Arc<AtomicBool>,
     ordered: Receiver<Order>,
@@ -201,6 +250,10 @@ struct Viewer {
 impl Viewer {
     fn run(mut self) {
         self.pulse.beat();
+        if let Some(former) = self.former.take() {
+            // Its watches are free then. One that hangs on its disk has this one hang, too.
+            let _ = former.join();
+        }
         self.arm();
         self.tell_mode();
         loop {
@@ -232,7 +285,7 @@ impl Viewer {
     }
 
     fn send(&self, event: Event) {
-        let _ = self.out.send(Message::Event(event));
+        let _ = self.out.send(Message::Sight(self.life, Input::Event(event)));
     }
 
     fn seen(&self, path: SharedPath, look: Look, arrival: Option<Arrival>, told: bool) {
@@ -287,7 +340,7 @@ impl Viewer {
                     }
                     self.found_any |= directory.is_none() && !listing.is_empty();
                     let listing = self.listing(listing, directory.is_some());
-                    let _ = self.out.send(Message::Listing(listing));
+                    let _ = self.out.send(Message::Sight(self.life, Input::Listing(listing)));
                 }
                 Report::Warning(warning) => self.warn(warning),
             }
@@ -381,7 +434,7 @@ impl Viewer {
         if !self.take_credit() {
             return;
         }
-        let _ = self.out.send(Message::Listing(DirectoryListing {
+        let listing = DirectoryListing {
             folder: self.folder(),
             directory: directory.to_owned(),
             after: None,
@@ -389,7 +442,8 @@ impl Viewer {
             entries: Vec::new(),
             subdirectories: Vec::new(),
             told: true,
-        }));
+        };
+        let _ = self.out.send(Message::Sight(self.life, Input::Listing(listing)));
     }
 
     fn listing(&self, listing: DirListing, told: bool) -> DirectoryListing {

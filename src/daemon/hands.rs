@@ -6,6 +6,7 @@
 //! - the token is read anew when its file changes, and only when it is needed.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Client, Rate, SendControl, Token};
+use crate::config::Config;
 use crate::planner::{
     AccountId, Asset, AttemptId, Event, Fingerprint, FolderId, Identity, Listing, Look, NotSent,
     Outcome, Reading, Send, SharedPath, Sight, Trouble,
@@ -30,6 +32,9 @@ use super::{Clock, Message};
 
 /// How long a whole body's answer is waited for when the run is stopped.
 pub const ABORT_GRACE: Duration = Duration::from_secs(10);
+
+/// Uploads at once that a configuration can ask for.
+const UPLOADS_MOST: usize = 64;
 
 /// Threads for reads beside those of uploads. They are made when they are needed; on disks that
 /// hang each folder holds two for as long as that lasts.
@@ -49,6 +54,7 @@ pub struct Hands {
     flights: Arc<Mutex<BTreeMap<AttemptId, Flight>>>,
     abort: CancellationToken,
     cancelled: Arc<AtomicBool>,
+    concurrency: usize,
 }
 
 /// What every task needs.
@@ -99,16 +105,17 @@ impl Hands {
     pub fn new(means: Means, clock: Clock, out: Sender<Message>) -> std::io::Result<Hands> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(means.concurrency + BLOCKED_MOST)
+            .max_blocking_threads(UPLOADS_MOST + BLOCKED_MOST)
             .thread_name("hands")
             .enable_all()
             .build()?;
+        let concurrency = means.concurrency;
         let reach = Reach {
             out,
             client: means.client,
             token: Arc::new(means.token),
             rate: Arc::new(means.rate),
-            places: Arc::new(Semaphore::new(means.concurrency)),
+            places: Arc::new(Semaphore::new(concurrency)),
             clock,
             largest: means.largest,
             names: Arc::new(means.names),
@@ -120,7 +127,35 @@ impl Hands {
             flights: Arc::default(),
             abort: CancellationToken::new(),
             cancelled: Arc::new(AtomicBool::new(false)),
+            concurrency,
         })
+    }
+
+    /// Goes on by another configuration: what has not begun yet goes that way, what has begun goes
+    /// on as it began, but for the limit on bytes. `client`: another way to the API, if it is
+    /// another.
+    pub fn refit(&mut self, config: &Config, client: Option<Client>) {
+        let api = &config.api;
+        if let Some(client) = client {
+            self.reach.client = Some(client);
+        }
+        self.reach.rate.set(api.rate_limit_bytes);
+        self.reach.largest = api.max_file_size_bytes.map(NonZeroU64::get);
+        self.reach.names = Arc::new(Names::of(config));
+        self.reach.deeds = Deeds::of(config);
+        let (before, now) = (self.concurrency, api.concurrency);
+        self.concurrency = now;
+        if now >= before {
+            return self.reach.places.add_permits(now - before);
+        }
+        // In the line of those who wait for a place: uploads that go out keep theirs.
+        let (places, fewer) = (Arc::clone(&self.reach.places), before - now);
+        self.spawn(async move {
+            let fewer = u32::try_from(fewer).unwrap_or(u32::MAX);
+            if let Ok(taken) = places.acquire_many(fewer).await {
+                taken.forget();
+            }
+        });
     }
 
     /// Looks at a file that was pushed by name.

@@ -15,6 +15,7 @@ pub mod lock;
 mod named;
 mod naming;
 mod pulse;
+mod reload;
 mod rewatch;
 mod setup;
 mod sleep;
@@ -28,18 +29,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::engine::{Engine, Input};
 use crate::ledger::LedgerError;
 use crate::planner::{
-    Cause, Command, DirectoryListing, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest,
-    SharedPath, Wall,
+    Cause, Command, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath, Wall,
 };
 use crate::{crash, text};
 
 pub use errands::Deeds;
-pub use eyes::Sightseeing;
+pub use eyes::{Life, Sightseeing};
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, identify};
 pub use named::{keyed, known_or_read, resolved};
 pub use naming::{Names, sent_name};
-pub use setup::{Setup, SetupError, dry_means, limits, means, setup};
+pub use reload::Reload;
+pub use setup::{Setup, SetupError, client, dry_means, limits, means, setup};
 pub use view::{FolderNow, StopView, Uploading, View};
 
 /// Messages taken into one step at most.
@@ -58,8 +59,8 @@ const STOP_SLACK: Duration = Duration::from_secs(2);
 pub enum Message {
     /// Something happened.
     Event(Event),
-    /// A walk listed a stretch of a directory.
-    Listing(DirectoryListing),
+    /// A folder's thread saw something.
+    Sight(Life, Input),
     /// A person asks for something; all of it goes into one step, and is answered when that
     /// is on disk. If it never will be, the reply is dropped.
     Ask(Vec<Command>, Reply),
@@ -67,6 +68,9 @@ pub enum Message {
     Push(Vec<Wanted>, Reply),
     /// How do things stand?
     View(tokio::sync::oneshot::Sender<View>),
+    /// The configuration is another; answered when it holds, or why it does not. If the run ends
+    /// before that, the reply is dropped.
+    Reload(Box<Reload>, tokio::sync::oneshot::Sender<Result<(), SetupError>>),
     /// A person, or the system, wants the run to end.
     Stop,
 }
@@ -149,6 +153,8 @@ pub struct Session {
     eyes: BTreeMap<FolderId, eyes::Eyes>,
     hands: Hands,
     inbox: Receiver<Message>,
+    /// For the threads of folders that are to come.
+    out: Sender<Message>,
     clock: Clock,
     sleep: sleep::Sleep,
     /// Folders whose threads do not move.
@@ -176,13 +182,14 @@ impl Session {
         let mut eyes = BTreeMap::new();
         for sightseeing in sights {
             let folder = sightseeing.root.folder;
-            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone())?);
+            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone(), None)?);
         }
         let session = Session {
             engine,
             eyes,
             hands,
             inbox,
+            out: out.clone(),
             clock,
             sleep: sleep::Sleep::new(),
             hanging: BTreeSet::new(),
@@ -205,6 +212,7 @@ impl Session {
         let deadline = task.timeout.map(|timeout| Instant::now() + timeout);
         let pushes = task.pushes.iter().cloned();
         let pushes = pushes.map(|(path, push)| Input::Event(Event::Pushed { path, push }));
+        let pushes = pushes.map(|input| (None, input));
         let mut next = Incoming { inputs: pushes.collect(), ..Incoming::default() };
         let mut idle = false;
         loop {
@@ -222,6 +230,7 @@ impl Session {
                 return Ok(Ended::TimedOut);
             }
             if self.wait(deadline, &mut next) {
+                next.reloads.clear();
                 self.step(std::mem::take(&mut next), say)?;
                 self.stop(say)?;
                 return Ok(Ended::Stopped);
@@ -235,7 +244,13 @@ impl Session {
 
     /// One step, and its effects begun.
     fn step(&mut self, incoming: Incoming, say: &mut Say<'_>) -> Result<(), LedgerError> {
-        let Incoming { mut inputs, replies, pushed, asked } = incoming;
+        let Incoming { inputs: heard, replies, pushed, asked, reloads } = incoming;
+        // First: it rests on what the ledger says before the step.
+        let (mut inputs, told) = self.reload(reloads);
+        // What former threads of a folder saw, they saw by former rules.
+        let lives = |life: Life| self.eyes.get(&life.folder).is_some_and(|e| e.life() == life);
+        let heard = heard.into_iter().filter(|(life, _)| life.is_none_or(lives));
+        inputs.extend(heard.map(|(_, input)| input));
         for file in pushed {
             inputs.extend(self.handed_over(file)?);
         }
@@ -263,6 +278,9 @@ impl Session {
         for reply in replies {
             // Whoever asked may have gone away meanwhile.
             let _ = reply.send(());
+        }
+        for (reply, result) in told {
+            let _ = reply.send(result);
         }
         for reply in asked {
             let _ = reply.send(self.view());
@@ -376,7 +394,7 @@ impl Session {
             }
         }
         if self.token_is_refused() && (self.token_changed)() {
-            next.inputs.push(Input::Event(Event::TokenChanged));
+            next.happens(Event::TokenChanged);
         }
         self.notice_sleep(next);
         self.notice_hanging(next);
@@ -388,7 +406,7 @@ impl Session {
         let Some(slept_ms) = self.sleep.slept_ms() else { return };
         tracing::info!("the machine slept for {} s; every folder is scanned", slept_ms / 1_000);
         let owed = self.eyes.keys().map(|folder| Event::ScanOwed { folder: *folder });
-        next.inputs.extend(owed.map(Input::Event));
+        owed.for_each(|event| next.happens(event));
     }
 
     /// How long until a folder that does not move now counts as hanging.
@@ -412,7 +430,7 @@ impl Session {
                 }
                 (true, true) | (false, false) => continue,
             };
-            next.inputs.push(Input::Event(Event::Hangs { folder, reason }));
+            next.happens(Event::Hangs { folder, reason });
         }
     }
 
@@ -423,8 +441,9 @@ impl Session {
 
     /// Begins nothing more, and waits for what is out.
     fn stop(&mut self, say: &mut Say<'_>) -> Result<(), LedgerError> {
-        let inputs = vec![Input::Event(Event::Stopping)];
-        self.step(Incoming { inputs, ..Incoming::default() }, say)?;
+        let mut last = Incoming::default();
+        last.happens(Event::Stopping);
+        self.step(last, say)?;
         self.hands.abort();
         let until = Instant::now() + hands::ABORT_GRACE + STOP_SLACK;
         while !self.engine.planner().grounded() {
@@ -433,6 +452,8 @@ impl Session {
                 Ok(message) => {
                     let mut next = Incoming::default();
                     next.take(message);
+                    // There is nothing left that it could hold for.
+                    next.reloads.clear();
                     self.step(next, say)?;
                 }
                 Err(_) => break,
@@ -445,22 +466,27 @@ impl Session {
 /// What goes into the next step, and who waits for it.
 #[derive(Debug, Default)]
 struct Incoming {
-    inputs: Vec<Input>,
+    /// What happened; what a folder's thread saw, with its life.
+    inputs: Vec<(Option<Life>, Input)>,
     replies: Vec<Reply>,
     pushed: Vec<Wanted>,
     /// Who wants to know how things stand.
     asked: Vec<tokio::sync::oneshot::Sender<View>>,
+    reloads: Vec<reload::Asked>,
 }
 
 impl Incoming {
+    fn happens(&mut self, event: Event) {
+        self.inputs.push((None, Input::Event(event)));
+    }
+
     /// Takes a message in. True if it is a stop.
     fn take(&mut self, message: Message) -> bool {
         match message {
-            Message::Event(event) => self.inputs.push(Input::Event(event)),
-            Message::Listing(listing) => self.inputs.push(Input::Listing(listing)),
+            Message::Event(event) => self.happens(event),
+            Message::Sight(life, input) => self.inputs.push((Some(life), input)),
             Message::Ask(commands, reply) => {
-                let events = commands.into_iter().map(Event::Asked);
-                self.inputs.extend(events.map(Input::Event));
+                commands.into_iter().map(Event::Asked).for_each(|event| self.happens(event));
                 self.replies.push(reply);
             }
             Message::Push(files, reply) => {
@@ -468,6 +494,7 @@ impl Incoming {
                 self.replies.push(reply);
             }
             Message::View(reply) => self.asked.push(reply),
+            Message::Reload(reload, reply) => self.reloads.push((*reload, reply)),
             Message::Stop => return true,
         }
         false

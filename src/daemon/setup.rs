@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::{Client, ClientError, MediaFacts, Options, Rate};
 use crate::config::{Config, Existing, Folder, Incomplete, Mode, OnChange};
 use crate::ledger::{Ledger, LedgerError};
-use crate::planner::{FolderId, FolderPolicy, LOOKS_MS, Limits, Wall};
+use crate::planner::{AccountId, FolderId, FolderPolicy, LOOKS_MS, Limits, Wall};
 use crate::rules::Rules;
 use crate::scan::{self, KeptOut, Root};
 use crate::watch::{Wanted, Watched};
@@ -41,6 +41,9 @@ pub enum SetupError {
         /// In words.
         why: String,
     },
+    /// The system has no thread left.
+    #[error("the system has no thread left for a folder: {0}")]
+    Thread(std::io::Error),
 }
 
 /// What the parts of a session are made from.
@@ -73,6 +76,7 @@ pub fn setup(
             Some(email) => ledger.account(Some(email.as_str()))?,
             None => ledger.default_account()?,
         };
+        tell_move(folder, ledger, id, account)?;
         let sight = sightseeing(config, folder, id, &roots, kept_out)?;
         folders.push(policy(folder, id, account, &sight, scanned_before));
         sights.push(sight);
@@ -98,7 +102,24 @@ pub fn limits(config: &Config) -> Limits {
 /// If no client can be built.
 pub fn means(config: &Config, base_url: &str, token: TokenSource) -> Result<Means, ClientError> {
     let api = &config.api;
-    let client = Client::new(Options {
+    Ok(Means {
+        client: Some(client(config, base_url)?),
+        token,
+        rate: Rate::new(api.rate_limit_bytes),
+        concurrency: api.concurrency,
+        largest: api.max_file_size_bytes.map(NonZeroU64::get),
+        names: Names::of(config),
+        deeds: Deeds::of(config),
+    })
+}
+
+/// The way to the API.
+///
+/// # Errors
+/// If no client can be built.
+pub fn client(config: &Config, base_url: &str) -> Result<Client, ClientError> {
+    let api = &config.api;
+    Client::new(Options {
         base_url: base_url.to_owned(),
         connect_timeout: api.connect_timeout,
         stall_timeout: api.stall_timeout,
@@ -109,15 +130,6 @@ pub fn means(config: &Config, base_url: &str, token: TokenSource) -> Result<Mean
             height: api.send.height,
             duration: api.send.duration,
         },
-    })?;
-    Ok(Means {
-        client: Some(client),
-        token,
-        rate: Rate::new(api.rate_limit_bytes),
-        concurrency: api.concurrency,
-        largest: api.max_file_size_bytes.map(NonZeroU64::get),
-        names: Names::of(config),
-        deeds: Deeds::of(config),
     })
 }
 
@@ -134,10 +146,33 @@ pub fn dry_means(config: &Config) -> Means {
     }
 }
 
+/// After an edit of `email` all that a folder holds is wanted on another account: a person is told
+/// how much that is, before anything of it goes out.
+fn tell_move(
+    folder: &Folder,
+    ledger: &Ledger,
+    id: FolderId,
+    account: AccountId,
+) -> Result<(), LedgerError> {
+    let Some(moved) = ledger.goes_to(id, account)? else { return Ok(()) };
+    let to = match &folder.email {
+        Some(email) => email.to_string(),
+        None => "the account of folders without an email".to_owned(),
+    };
+    let files = if moved.files == 1 { "1 file" } else { &format!("{} files", moved.files) };
+    tracing::warn!(
+        "{} goes to {to} now: {files}, {}, to be sent there; hint: if that is not meant: taxiway \
+         pause, then mend its email",
+        crate::text::shown(&folder.root),
+        crate::text::count_of_bytes(moved.bytes)
+    );
+    Ok(())
+}
+
 fn policy(
     folder: &Folder,
     id: FolderId,
-    account: crate::planner::AccountId,
+    account: AccountId,
     sight: &Sightseeing,
     scanned_before: bool,
 ) -> FolderPolicy {

@@ -26,6 +26,10 @@ impl Planner {
         let Some(mut entry) = self.settling.take(&path) else {
             return;
         };
+        // Its folder is watched no more, and nobody asked for it by name.
+        if self.is_nobodys(&entry) {
+            return;
+        }
         // Whatever was told of the file while it was read may be what the reading denies. That one
         // grows while it is looked into is no news, unless its writer is done.
         let stirred = std::mem::take(&mut entry.stirred);

@@ -197,6 +197,16 @@ impl Folder {
         }
     }
 
+    /// It is looked at anew, and nothing that was asked before is answered. That it is away is so
+    /// until a scan tells otherwise.
+    pub(super) fn begin_anew(&mut self) {
+        self.scanning = false;
+        self.hangs = false;
+        self.failed_scans = 0;
+        self.watching = Watching::Nothing { reason: "it is not watched yet".into() };
+        self.missed.disarmed();
+    }
+
     /// First sight is over: what comes from now on is new.
     fn seen_once(&mut self, id: FolderId, plan: &mut Plan) {
         if !std::mem::replace(&mut self.policy.scanned_before, true) {

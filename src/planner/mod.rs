@@ -9,6 +9,7 @@
 
 mod answers;
 mod commands;
+mod configured;
 mod contents;
 mod doubt;
 mod errands;
@@ -273,6 +274,7 @@ impl Planner {
             Event::ScanOwed { folder } => self.owe_scan(folder),
             Event::Watched { folder, by, pause_ms } => self.watched(now, folder, by, pause_ms),
             Event::Hangs { folder, reason } => self.hangs(folder, reason, &mut plan),
+            Event::Configured(configured) => self.configured(now, *configured, &mut plan),
             Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;

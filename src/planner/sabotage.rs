@@ -82,6 +82,10 @@ bugs! {
     ShareAcrossAccounts => "uploads_shared_across_accounts",
     /// A folder's edit of its account leaves what lies there where it was.
     ForgetRelink => "accounts_that_are_not_followed",
+    /// A folder whose settings are edited while it is watched is not looked at again.
+    ForgetEdits => "edits_that_change_nothing",
+    /// What was asked of those who looked at a folder before is waited for, though they are gone.
+    WaitForFormerEyes => "former_eyes_that_are_waited_for",
     /// Pushes end with the process.
     ForgetPushes => "pushes_that_end_with_the_process",
     /// A failure of one upload is never tried again.

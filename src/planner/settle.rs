@@ -299,6 +299,12 @@ impl Settling {
         Some((path, fingerprint, reading))
     }
 
+    /// The files of a folder.
+    pub fn of_folder(&self, folder: FolderId) -> Vec<SharedPath> {
+        let of = self.entries.iter().filter(|(_, entry)| entry.folder == folder);
+        of.map(|(path, _)| path.clone()).collect()
+    }
+
     /// An account's row was merged into another's.
     pub fn merge_account(&mut self, from: AccountId, into: AccountId) {
         for entry in self.entries.values_mut() {

@@ -28,6 +28,8 @@ pub enum Job {
     /// The process is asked to end, and begins again.
     Stop,
     ClockJump,
+    /// The configuration is edited and read again.
+    Reload,
     TokenRefused(bool),
     Offline(bool),
     Forbids(bool),
@@ -106,6 +108,7 @@ impl Job {
             | Job::Crash(_)
             | Job::Stop
             | Job::ClockJump
+            | Job::Reload
             | Job::TokenRefused(_)
             | Job::Offline(_)
             | Job::Forbids(_)
@@ -173,6 +176,12 @@ impl World {
                 self.after(at + length, make(false));
             }
         }
+        if self.rng.chance(20) {
+            for _ in 0..self.rng.range(1, 5) {
+                let at = self.rng.range(1_000, TROUBLE_MS);
+                self.after(at, Job::Reload);
+            }
+        }
     }
 
     fn pick_crash(&mut self) -> Crash {
@@ -194,6 +203,7 @@ impl World {
         self.fill_disk(false);
         self.after(0, Job::TokenRefused(false));
         self.after(0, Job::Unpause);
+        self.after(0, Job::Reload);
         if self.engine.is_none() {
             self.after(0, Job::Start);
         }
@@ -230,6 +240,7 @@ impl World {
                 self.now.wall = self.now.wall.plus(jump_ms);
                 self.jumped = true;
             }
+            Job::Reload => self.reload(inputs),
             Job::TokenRefused(refused) => {
                 self.server.token_refused = refused;
                 self.token_reads += 1;

@@ -8,6 +8,7 @@ mod disk;
 mod errands;
 mod hands;
 mod jobs;
+mod reload;
 pub(crate) mod rng;
 mod server;
 mod story;
@@ -105,6 +106,8 @@ struct Folder {
     id: FolderId,
     root: PathBuf,
     email: Option<&'static str>,
+    /// The configuration names it.
+    watched: bool,
 }
 
 /// Where in the next step the process dies.
@@ -169,7 +172,7 @@ impl World {
             spare.unwrap_or_else(|| Ledger::in_memory(URL, now.wall).expect("a ledger in memory"));
         let folder = |root: &PathBuf, email| {
             let (id, _) = ledger.folder(root).expect("a folder");
-            Folder { id, root: root.clone(), email }
+            Folder { id, root: root.clone(), email, watched: true }
         };
         let folders = vec![folder(&roots[0], emails[0]), folder(&roots[1], emails[1])];
         let event_percent = *rng.pick(&[100, 95, 70, 0]);
@@ -326,7 +329,7 @@ impl World {
     fn open(&self, ledger: &mut Ledger) -> Result<Vec<FolderPolicy>, LedgerError> {
         ledger.begin_run(1, self.now.wall)?;
         let mut policies = Vec::new();
-        for folder in &self.folders {
+        for folder in self.folders.iter().filter(|folder| folder.watched) {
             let account = match folder.email {
                 Some(email) => ledger.account(Some(email)),
                 None => ledger.default_account(),
@@ -483,7 +486,7 @@ impl World {
     }
 
     fn folder_of(&self, path: &Path) -> Option<&Folder> {
-        self.folders.iter().find(|folder| path.starts_with(&folder.root))
+        self.folders.iter().find(|folder| folder.watched && path.starts_with(&folder.root))
     }
 }
 

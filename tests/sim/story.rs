@@ -148,7 +148,7 @@ impl World {
                 ScanResult::Away { .. } => format!("scan {} away", folder.0),
             },
             Event::ScanOwed { folder } => format!("owe {}", folder.0),
-            Event::Watched { .. } | Event::Hangs { .. } => return None,
+            Event::Watched { .. } | Event::Hangs { .. } | Event::Configured(_) => return None,
             Event::Asked(command) => self.asked(command)?,
             Event::TokenChanged => "token".to_owned(),
             Event::Stopping => "stop".to_owned(),

@@ -11,9 +11,10 @@ use crate::planner::sabotage::{BUG, Bug, CAUGHT};
 /// Worlds in the ordinary test command.
 const WORLDS: u64 = 10_000;
 /// What must happen in so many worlds, or they prove little.
-const HAPPENS: [&str; 7] = [
+const HAPPENS: [&str; 8] = [
     "forgotten",
     "paused",
+    "configuration read again",
     "file open for writing",
     "arrival proved",
     "arrival without proof",
@@ -145,6 +146,8 @@ worlds_catch! {
     copies_that_do_not_take_their_place: ForgetOtherPaths,
     uploads_shared_across_accounts: ShareAcrossAccounts,
     accounts_that_are_not_followed: ForgetRelink,
+    edits_that_change_nothing: ForgetEdits,
+    former_eyes_that_are_waited_for: WaitForFormerEyes,
     pushes_that_end_with_the_process: ForgetPushes,
     failures_that_are_not_tried_again: ForgetRetries,
     files_that_fail_because_of_the_network: FailOffline,

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::super::FolderPolicy;
 use super::super::types::{
     AccountId, Arrival, Asset, AttemptId, Content, ErrandId, FolderId, Now, PathRow, Push,
     SharedPath, Stat, UploadState, Wall, Writers,
@@ -77,6 +78,8 @@ pub enum Event {
         /// In words; none if it moves again.
         reason: Option<String>,
     },
+    /// The configuration is another than before.
+    Configured(Box<Configured>),
     /// A person asks for something.
     Asked(Command),
     /// The token is another than before.
@@ -120,6 +123,20 @@ pub enum ErrandResult {
         /// In words.
         reason: String,
     },
+}
+
+/// What the configuration says from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured {
+    /// All folders. One that was there before and is not named is watched no more.
+    pub folders: Vec<FolderPolicy>,
+    /// Those that are looked at anew, by other rules or in another way: what was asked of those who
+    /// looked before is not answered any more.
+    pub anew: Vec<FolderId>,
+    /// Uploads at once.
+    pub concurrency: usize,
+    /// The way to the server is another: what stopped uploads may be over.
+    pub another_way: bool,
 }
 
 /// How a folder's changes are noticed.

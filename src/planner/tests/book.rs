@@ -121,6 +121,7 @@ impl Book {
             | Event::ScanOwed { .. }
             | Event::Watched { .. }
             | Event::Hangs { .. }
+            | Event::Configured(_)
             | Event::TokenChanged
             | Event::ErrandEnded { .. }
             | Event::Stopping => {}

@@ -46,7 +46,7 @@ impl Given {
     }
 }
 
-fn policy(id: i64, account: i64) -> FolderPolicy {
+pub(super) fn policy(id: i64, account: i64) -> FolderPolicy {
     FolderPolicy {
         id: FolderId(id),
         account: AccountId(account),
@@ -62,7 +62,7 @@ fn policy(id: i64, account: i64) -> FolderPolicy {
     }
 }
 
-fn set(folder: &mut FolderPolicy, word: &str) {
+pub(super) fn set(folder: &mut FolderPolicy, word: &str) {
     match word.split_once('=').unwrap_or((word, "")) {
         ("settle", value) => folder.settle_ms = time(value),
         ("rescan", value) => folder.rescan_ms = time(value),

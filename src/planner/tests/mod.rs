@@ -20,6 +20,8 @@
 //! - `pause` (`pause 2s`), `resume`, `rescan`;
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
+//! - `configured 1 2=b` the configuration is read again: it names folders 1 and 2, the second for
+//!   account b (`2!`: looked at anew, `2:settle=5s`: so), and no others;
 //! - `watched 1 events` (`polled`) folder 1 is watched otherwise, and scanned every 15 min;
 //!   `hangs 1` it does not answer, `moves 1` it does again;
 //! - `folder 1` asks how it stands; `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.
@@ -28,6 +30,7 @@ mod accounts;
 mod answers;
 mod book;
 mod bugs;
+mod configured;
 mod contents;
 mod doubts;
 mod eyes;

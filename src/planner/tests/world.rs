@@ -219,6 +219,7 @@ impl World {
                 };
                 self.step(vec![Event::Watched { folder, by, pause_ms: 900_000 }])
             }
+            ["configured", folders @ ..] => self.configured(folders),
             ["hangs", folder] => self.hangs(folder, Some("it does not answer".into())),
             ["moves", folder] => self.hangs(folder, None),
             ["folder", folder] => self.folder(FolderId(number(Some(folder)))),
@@ -303,6 +304,30 @@ impl World {
             }
             _ => panic!("no such line: {line}"),
         }
+    }
+
+    /// `1` a folder as it was, `1!` looked at anew, `1=b` for account b, `1:settle=5s` so.
+    fn configured(&mut self, named: &[&str]) -> Vec<String> {
+        let mut anew = Vec::new();
+        let mut folders = Vec::new();
+        for word in named {
+            let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+            let id = FolderId(number(Some(&digits)));
+            let known = self.folders.iter().find(|policy| policy.id == id).cloned();
+            let mut policy = known.unwrap_or_else(|| super::given::policy(id.0, 1));
+            let rest = &word[digits.len()..];
+            match rest.chars().next() {
+                Some('!') => anew.push(id),
+                Some('=') => policy.account = self.account(&rest[1..]),
+                Some(':') => super::given::set(&mut policy, &rest[1..]),
+                _ => {}
+            }
+            folders.push(policy);
+        }
+        self.folders.clone_from(&folders);
+        let concurrency = self.limits.concurrency;
+        let configured = Configured { folders, anew, concurrency, another_way: false };
+        self.step(vec![Event::Configured(Box::new(configured))])
     }
 
     fn hangs(&mut self, folder: &str, reason: Option<String>) -> Vec<String> {
