@@ -8,6 +8,7 @@
 //!   version is an error that names its line;
 //! - the token is not part of it (see [`crate::secret`]).
 
+mod changes;
 mod check;
 mod draft;
 mod environment;
@@ -27,6 +28,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use changes::changes;
 pub use check::{Finding, check};
 pub use draft::{Draft, DraftFolder, load_or_default};
 pub use environment::{
@@ -85,7 +87,7 @@ pub struct Api {
 /// `[control]`: how others talk to the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Control {
-    /// A loopback address to listen on beside the socket; always `None` in this version.
+    /// A loopback address, with a port, to listen on beside the socket.
     pub listen: Option<SocketAddr>,
 }
 

@@ -84,6 +84,8 @@ pub enum Command {
     Resume,
     /// Have the running daemon scan its folders now
     Rescan,
+    /// Have the running daemon read its configuration again; the old one is kept if it is not sound
+    Reload,
     /// Try failed files again
     Retry(RetryArgs),
     /// Say what became of a held file: whether it is on Runway

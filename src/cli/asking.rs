@@ -1,15 +1,16 @@
-//! `taxiway status`, `wait`, `pause`, `resume` and `rescan`: what the running daemon is asked.
+//! `taxiway status`, `wait`, `pause`, `resume`, `rescan` and `reload`: what the running daemon is asked.
 //!
 //! Owns:
 //! - a daemon that is not there is told from one that does not answer, and is told with what to
 //!   type;
 //! - a pause that outlived its daemon can be ended without one.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, Environment, Flags};
+use crate::config::{Environment, Flags, Sources, locate_state_dir};
 use crate::control::{ClientError, Place, Refusal, Status, grant, request};
 use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
@@ -35,7 +36,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// A daemon to be asked.
 pub(super) struct Daemon<'a> {
     common: &'a Common,
-    pub(super) config: Config,
+    state_dir: PathBuf,
     environment: Environment,
 }
 
@@ -43,7 +44,19 @@ impl<'a> Daemon<'a> {
     /// The daemon of this configuration, running or not.
     pub(super) fn of(common: &'a Common) -> Result<Daemon<'a>, Failure> {
         let (loaded, environment) = load(common, Flags::default())?;
-        Ok(Daemon { common, config: loaded.config, environment })
+        Ok(Daemon { common, state_dir: loaded.config.state_dir, environment })
+    }
+
+    /// The daemon of a configuration that need not be sound.
+    fn beside(common: &'a Common) -> Result<Daemon<'a>, Failure> {
+        let environment = Environment::of_process();
+        let flags = Flags { state_dir: common.state_dir.clone(), ..Flags::default() };
+        let sources = Sources { environment, flags };
+        let (mut state_dir, _) = locate_state_dir(&sources)?;
+        if common.sandbox {
+            state_dir.push("sandbox");
+        }
+        Ok(Daemon { common, state_dir, environment: sources.environment })
     }
 
     /// Asks it. One that has just begun is waited for.
@@ -64,7 +77,7 @@ impl<'a> Daemon<'a> {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<String, Failure> {
-        let place = Place::of(&self.config.state_dir, self.environment.runtime_dir.as_deref());
+        let place = Place::of(&self.state_dir, self.environment.runtime_dir.as_deref());
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {
             let body = body.map(Value::to_string);
@@ -94,7 +107,7 @@ impl<'a> Daemon<'a> {
 
     fn is_there(&self) -> bool {
         // Asking leaves no trace: it makes no directory, and no lock.
-        let held = held_by(&self.config.state_dir);
+        let held = held_by(&self.state_dir);
         matches!(held, Some(LockError::Held { daemon: true, .. }))
     }
 
@@ -266,8 +279,7 @@ pub fn resume(common: &Common) -> Result<Exit, Failure> {
 
 /// Ends a pause that an earlier daemon left. False if there is none.
 fn resume_here(common: &Common) -> Result<bool, Failure> {
-    let daemon = Daemon::of(common)?;
-    let config = &daemon.config;
+    let config = load(common, Flags::default())?.0.config;
     let paused = Ledger::read(&ledger_path(&config.state_dir))?;
     let paused = paused.map(|ledger| ledger.remembered()).transpose()?;
     if paused.is_none_or(|remembered| remembered.paused.is_none()) {
@@ -278,13 +290,32 @@ fn resume_here(common: &Common) -> Result<bool, Failure> {
     let server = if common.sandbox { SANDBOX_SERVER } else { base_url };
     let now = Clock::start().now();
     let ledger = Ledger::open(&lock.ledger_path(), server, std::process::id(), now.wall)?;
-    grant(ledger, limits(config), vec![Command::Resume], now)?;
+    grant(ledger, limits(&config), vec![Command::Resume], now)?;
     Ok(true)
 }
 
 /// Runs `taxiway rescan`.
 pub fn rescan(common: &Common) -> Result<Exit, Failure> {
     order(common, "/v1/rescan", &json!({}))
+}
+
+/// Runs `taxiway reload`. What is wrong with the configuration is the daemon's to say.
+pub fn reload(common: &Common) -> Result<Exit, Failure> {
+    let answer = Daemon::beside(common)?.answer("/v1/reload", Some(&json!({})), PATIENCE)?;
+    if common.json {
+        output::line(answer.trim_end());
+    } else {
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let changed = answer["changed"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for line in changed.iter().filter_map(Value::as_str) {
+            output::line(line);
+        }
+        if changed.is_empty() {
+            output::line("nothing changed");
+        }
+    }
+    output::flush();
+    Ok(Exit::Well)
 }
 
 /// Has something done, and shows how things stand then.

@@ -17,6 +17,7 @@ mod list;
 mod output;
 mod proof;
 mod push;
+mod reload;
 mod run;
 mod sandbox;
 mod session;
@@ -193,6 +194,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Pause(args) => asking::pause(&common, &args),
         Command::Resume => asking::resume(&common),
         Command::Rescan => asking::rescan(&common),
+        Command::Reload => asking::reload(&common),
         Command::Retry(args) => wishes::retry(&common, args),
         Command::Resolve(args) => wishes::resolve(&common, args),
         Command::Forget(args) => wishes::forget(&common, args),
@@ -267,9 +269,15 @@ fn load(common: &Common, flags: Flags) -> Result<(Loaded, Environment), Failure>
     let flags =
         Flags { config: common.config.clone(), state_dir: common.state_dir.clone(), ..flags };
     let sources = Sources { environment, flags };
-    let mut loaded = crate::config::Config::load(&sources)?;
-    if common.sandbox {
+    let loaded = load_from(&sources, common.sandbox)?;
+    Ok((loaded, sources.environment))
+}
+
+/// The same, from sources that are known.
+fn load_from(sources: &Sources, sandbox: bool) -> Result<Loaded, Failure> {
+    let mut loaded = crate::config::Config::load(sources)?;
+    if sandbox {
         loaded.config.state_dir.push("sandbox");
     }
-    Ok((loaded, sources.environment))
+    Ok(loaded)
 }

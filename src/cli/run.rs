@@ -1,11 +1,11 @@
 //! `taxiway run`: the daemon in the foreground, once, or dry.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::time::Duration;
 
-use crate::config::{Config, Environment, Flags};
+use crate::config::{Config, Environment, Flags, Loaded, Sources};
 use crate::control::{Heard, Place, Server};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
@@ -18,9 +18,10 @@ use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
+use super::reload::Reloader;
 use super::row::RowFields;
-use super::session::{self, Key, verdict};
-use super::{Exit, Failure, events, load, output};
+use super::session::{self, Key, Keyring, verdict};
+use super::{Exit, Failure, events, load_from, output};
 
 /// First pause after the ledger could not be written; doubled up to the last.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
@@ -37,30 +38,47 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
             return Err(Failure::new(Exit::Usage, message, hint));
         }
     }
-    let flags = Flags { folders: args.folders, email: args.email, ..Flags::default() };
-    let (loaded, environment) = load(common, flags)?;
+    let flags = Flags {
+        config: common.config.clone(),
+        state_dir: common.state_dir.clone(),
+        folders: args.folders,
+        email: args.email,
+    };
+    let sources = Sources { environment: Environment::of_process(), flags };
+    let loaded = load_from(&sources, common.sandbox)?;
+    refuse_nothing(&loaded)?;
     let config = loaded.config;
-    if config.folders.is_empty() {
-        // Without a configuration it is the command line that lacks something.
-        let exit = if loaded.file.exists { Exit::Config } else { Exit::Usage };
-        let message = "there is no folder to watch: no DIR is given and none is configured";
-        let hint = format!(
-            "taxiway run DIR, or add to {}: [[folder]] path = \"~/Runway\"",
-            shown(&loaded.file.path)
-        );
-        return Err(Failure::new(exit, message, hint));
-    }
     if args.dry_run {
         return dry_run(common, &config);
     }
+    let (reload, reloads) = sync_channel(1);
+    let stop = Stop::listen(reload)?;
+    let environment = sources.environment.clone();
     let key = Key::find(&config, &environment, common.sandbox)?;
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
-    let control = listen(&config, &environment);
-    let ended = live(common, &config, &server, key, &lock, control.as_ref(), &task);
+    let reloader = Reloader::new(common, sources, config, key, &server.base_url);
+    let control = listen(&reloader, &environment);
+    reloader.listen(reloads)?;
+    let ended = live(common, &reloader, &server, &lock, control.as_ref(), &stop, &task);
     server.close();
     ended
+}
+
+/// Refuses a configuration without a folder.
+pub(super) fn refuse_nothing(loaded: &Loaded) -> Result<(), Failure> {
+    if !loaded.config.folders.is_empty() {
+        return Ok(());
+    }
+    // Without a configuration it is the command line that lacks something.
+    let exit = if loaded.file.exists { Exit::Config } else { Exit::Usage };
+    let message = "there is no folder to watch: no DIR is given and none is configured";
+    let hint = format!(
+        "taxiway run DIR, or add to {}: [[folder]] path = \"~/Runway\"",
+        shown(&loaded.file.path)
+    );
+    Err(Failure::new(exit, message, hint))
 }
 
 fn greet(common: &Common, config: &Config, server: &session::Server) {
@@ -78,21 +96,19 @@ fn greet(common: &Common, config: &Config, server: &session::Server) {
 /// Session after session, until one ends for a reason that is not the disk's.
 fn live(
     common: &Common,
-    config: &Config,
+    reloader: &Reloader,
     server: &session::Server,
-    key: Key,
     lock: &Lock,
     control: Option<&Server>,
+    stop: &Stop,
     task: &Task,
 ) -> Result<Exit, Failure> {
-    let source = key.source();
-    let (token, changed) = key.watch();
-    let (token, changed) = (std::sync::Arc::new(token), std::rc::Rc::new(RefCell::new(changed)));
-    let stop = Stop::listen()?;
+    let ring = reloader.ring();
     let mut pause = LEDGER_PAUSE;
     let mut greeted = false;
     loop {
         let clock = Clock::start();
+        let config = reloader.config();
         let ledger = Ledger::open(
             &lock.ledger_path(),
             &server.remembered,
@@ -103,13 +119,13 @@ fn live(
             session::refuse_unpaired(common, ledger)?;
         }
         let opened = ledger.map_err(SetupError::from).and_then(|ledger| {
-            let parts = setup(config, &ledger, &kept_out(config), clock.now().wall)?;
-            let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
-            let Setup { limits, folders: policies, sights } = parts;
-            let engine = Engine::new(ledger, limits, policies, clock.now())?;
-            Ok((engine, sights, folders))
+            let now = clock.now().wall;
+            let parts = setup(&config, &ledger, &kept_out(&config), now)?;
+            let Setup { limits, folders, sights } = parts;
+            let engine = Engine::new(ledger, limits, folders, clock.now())?;
+            Ok((engine, sights))
         });
-        let (engine, sights, folders) = match opened {
+        let (engine, sights) = match opened {
             Ok(parts) => parts,
             // A disk that was full a moment ago may still be.
             Err(SetupError::Ledger(error)) if greeted && !task.once && passes(&error) => {
@@ -121,19 +137,18 @@ fn live(
             }
             Err(error) => return Err(error.into()),
         };
-        let (token, changed) = (token.clone(), changed.clone());
-        let token = Box::new(move || token());
-        let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
-        let ask = Box::new(move || (changed.borrow_mut())());
-        let (session, out) = Session::start(engine, sights, means, clock, ask)?;
+        let (token, changed) = ring.watch();
+        let means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
+        let (session, out) = Session::start(engine, sights, means, clock, changed)?;
+        reloader.tell(out.clone());
         if let Some(control) = control {
             control.tell(out.clone());
         }
         stop.tell(out);
         if !std::mem::replace(&mut greeted, true) {
-            greet(common, config, server);
+            greet(common, &config, server);
         }
-        let mut speak = speaker(common, task.once, source.to_owned());
+        let mut speak = speaker(common, task.once, ring.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
             let now = clock.now().wall;
             if let Some(control) = control.filter(|control| control.has_listeners()) {
@@ -159,7 +174,9 @@ fn live(
             }
             (ended, Some(engine)) => {
                 announce(common, control, &clock, "stopped");
-                return finish(common, task, &ended, &engine, &folders, &source);
+                let folders = engine.planner().folder_views().map(|view| view.folder);
+                let folders: Vec<FolderId> = folders.collect();
+                return finish(common, task, &ended, &engine, &folders, &ring.source());
             }
             (_, None) => return Ok(Exit::Well),
         }
@@ -167,9 +184,10 @@ fn live(
 }
 
 /// Opens the control socket. Files are uploaded also without it.
-fn listen(config: &Config, environment: &Environment) -> Option<Server> {
-    let place = Place::of(&config.state_dir, environment.runtime_dir.as_deref());
-    match Server::start(config, place) {
+fn listen(reloader: &Arc<Reloader>, environment: &Environment) -> Option<Server> {
+    let state_dir = reloader.config().state_dir.clone();
+    let place = Place::of(&state_dir, environment.runtime_dir.as_deref());
+    match Server::start(reloader.configs(), reloader.as_asked(), place) {
         Ok(server) => Some(server),
         Err(error) => {
             let why = crate::text::reason(&error);
@@ -193,7 +211,7 @@ pub(super) fn kept_out(config: &Config) -> Vec<PathBuf> {
 fn speaker(
     common: &Common,
     once: bool,
-    source: String,
+    ring: Keyring,
 ) -> impl FnMut(Said<'_>, &Engine, Wall) + use<> {
     let (json, quiet) = (common.json, common.quiet > 0);
     let mut hinted = once;
@@ -203,7 +221,7 @@ fn speaker(
                 output::line(&event.to_string());
                 output::flush();
             }
-        } else if !quiet && let Some(line) = events::human(said, engine, now, &source) {
+        } else if !quiet && let Some(line) = events::human(said, engine, now, &ring.source()) {
             output::tell(&line);
             if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
@@ -379,29 +397,35 @@ fn print_dry(common: &Common, mut row: Row) {
     output::line(&line);
 }
 
-/// Ctrl-C and `kill`: the first asks the session to end, the second ends the process.
+/// Ctrl-C and `kill`: the first asks the session to end, the second ends the process. `kill -HUP`
+/// has the configuration read again.
 struct Stop {
     out: std::sync::Arc<std::sync::Mutex<Option<Sender<Message>>>>,
     asked: std::sync::Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
 }
 
 impl Stop {
-    fn listen() -> Result<Stop, Failure> {
+    fn listen(reload: SyncSender<()>) -> Result<Stop, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stop = Stop { out: Default::default(), asked: Default::default() };
         let (out, asked) = (stop.out.clone(), stop.asked.clone());
         let signals = {
             let _inside = runtime.enter();
             use tokio::signal::unix::{SignalKind, signal};
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+            let interrupt = signal(SignalKind::interrupt())?;
+            (interrupt, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
         };
         std::thread::Builder::new().name("signals".into()).spawn(move || {
-            let (mut interrupt, mut terminate) = signals;
+            let (mut interrupt, mut terminate, mut hangup) = signals;
             let mut next = || {
                 runtime.block_on(async {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
+                    loop {
+                        tokio::select! {
+                            _ = interrupt.recv() => break,
+                            _ = terminate.recv() => break,
+                            // One that waits to be heard is as good as two.
+                            _ = hangup.recv() => drop(reload.try_send(())),
+                        }
                     }
                 });
             };

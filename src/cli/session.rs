@@ -112,33 +112,63 @@ impl Key {
     /// Two ways to ask for the token: as it is now, and whether it is another than the last time
     /// that question was asked.
     pub fn watch(self) -> (TokenSource, Box<dyn FnMut() -> bool>) {
-        let Some(found) = self.found else {
-            let token = Token::parse(SANDBOX_TOKEN).ok().and_then(|token| sendable(&token));
-            return (Box::new(move || token.clone()), Box::new(|| false));
-        };
-        let (environment, token_file) = (self.environment, self.token_file);
-        let current = Arc::new(Mutex::new(found));
-        let read = Arc::clone(&current);
-        let refresh = move || {
-            let mut held = read.lock().unwrap_or_else(PoisonError::into_inner);
-            let stamp = held.source.stamp();
-            if stamp.is_some() && stamp != held.stamp {
-                match environment.token(Some(&token_file)) {
-                    Ok(found) => *held = found,
-                    Err(error) => tracing::warn!("the token cannot be read any more: {error}"),
-                }
+        Keyring::of(self).watch()
+    }
+
+    /// The token as it is now; none if a sandbox needs none.
+    fn refresh(&mut self) -> Option<Token> {
+        let held = self.found.as_mut()?;
+        let stamp = held.source.stamp();
+        if stamp.is_some() && stamp != held.stamp {
+            match self.environment.token(Some(&self.token_file)) {
+                Ok(found) => *held = found,
+                Err(error) => tracing::warn!("the token cannot be read any more: {error}"),
             }
-            held.token.clone()
-        };
-        let asked = refresh.clone();
-        let mut last = asked();
+        }
+        Some(held.token.clone())
+    }
+}
+
+/// The key in use, which a reload may change.
+#[derive(Clone)]
+pub struct Keyring(Arc<Mutex<Key>>);
+
+impl Keyring {
+    /// With this key on it.
+    pub fn of(key: Key) -> Keyring {
+        Keyring(Arc::new(Mutex::new(key)))
+    }
+
+    /// Takes another key.
+    pub fn take(&self, key: Key) {
+        *self.key() = key;
+    }
+
+    /// Which source is in use, in words.
+    pub fn source(&self) -> String {
+        self.key().source()
+    }
+
+    /// See [`Key::watch`].
+    pub fn watch(&self) -> (TokenSource, Box<dyn FnMut() -> bool>) {
+        let (ring, asked) = (self.clone(), self.clone());
+        let mut last = asked.key().refresh();
         let changed = Box::new(move || {
-            let token = asked();
+            let token = asked.key().refresh();
             let changed = token != last;
             last = token;
             changed
         });
-        (Box::new(move || sendable(&refresh())), changed)
+        let sandbox = Token::parse(SANDBOX_TOKEN).ok().and_then(|token| sendable(&token));
+        let token = move || match ring.key().refresh() {
+            Some(token) => sendable(&token),
+            None => sandbox.clone(),
+        };
+        (Box::new(token), changed)
+    }
+
+    fn key(&self) -> std::sync::MutexGuard<'_, Key> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

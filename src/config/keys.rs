@@ -88,7 +88,7 @@ const FOLDER: &[(&str, &str)] = &[
 /// Keys that are read and checked but do nothing in this version. Any value but the default is an
 /// error: a setting that is ignored in silence would be believed. A version that brings a feature
 /// takes its line out.
-const NOT_YET: &[(Table, &str)] = &[(Table::Control, "listen")];
+const NOT_YET: &[(Table, &str)] = &[];
 
 /// Whether anything but the default of a key is refused in this version.
 pub(super) fn is_not_yet(table: Table, key: &str) -> bool {

@@ -122,7 +122,7 @@ pub(super) const LISTEN: Kind<Option<SocketAddr>> = Kind {
     expected: "a loopback address with a port, such as \"127.0.0.1:7447\"",
     read: |value, _| {
         let address: Option<SocketAddr> = string(value)?.parse().ok();
-        let address = address.filter(|address| address.ip().is_loopback());
+        let address = address.filter(|address| address.ip().is_loopback() && address.port() != 0);
         address.map(Some).ok_or(Wrong::PLAIN)
     },
 };

@@ -18,7 +18,7 @@ use super::{Api, Control, Folder};
 use crate::text::shown;
 
 /// A key and its value; `None`: not set.
-type Row = (&'static str, Option<Value>);
+pub(super) type Row = (&'static str, Option<Value>);
 
 /// Where the comments stand, unless a value is longer.
 const COMMENT_COLUMN: usize = 40;
@@ -92,7 +92,7 @@ fn tables(loaded: &Loaded) -> Vec<(Table, Vec<Row>, &Origins)> {
     tables
 }
 
-fn api(api: &Api) -> Vec<Row> {
+pub(super) fn api(api: &Api) -> Vec<Row> {
     let per_second = |limit: NonZeroU64| format!("{}/s", size_text(limit.get()));
     vec![
         ("base_url", text(api.base_url.as_str())),
@@ -109,12 +109,12 @@ fn api(api: &Api) -> Vec<Row> {
     ]
 }
 
-fn control(control: &Control) -> Vec<Row> {
+pub(super) fn control(control: &Control) -> Vec<Row> {
     let listen = control.listen.map(|address| address.to_string());
     vec![("listen", listen.and_then(|address| text(&address)))]
 }
 
-fn folder(folder: &Folder) -> Vec<Row> {
+pub(super) fn folder(folder: &Folder) -> Vec<Row> {
     let command = |words: &Vec<String>| (!words.is_empty()).then(|| list(words)).flatten();
     vec![
         ("path", path(&folder.path)),

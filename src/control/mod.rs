@@ -4,7 +4,8 @@
 //! - a wish is judged by what the ledger says, granted in one step of the engine, and answered
 //!   after that step is on disk, whoever grants it;
 //! - what cannot be granted says why, and changes nothing;
-//! - nobody but us reaches the socket, and nothing that a client does hurts the daemon.
+//! - nobody but us reaches the socket, nobody without our token is heard over TCP, and nothing that
+//!   a client does hurts the daemon.
 //!
 //! ```text
 //! cli ── Wish ──▶ alone: the lock, one step ──────────────────────────▶ Answer
@@ -22,6 +23,7 @@ mod routes;
 mod server;
 mod status;
 mod stream;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -35,6 +37,7 @@ pub use forgotten::Forgotten;
 pub use place::Place;
 pub use pushing::{PushBody, email_for, known_emails};
 pub use refusal::Refusal;
+pub use routes::Reload;
 pub use server::Server;
 pub use status::{AccountStatus, Counts, FolderStatus, Status, UploadStatus};
 pub use stream::Heard;

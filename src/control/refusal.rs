@@ -51,6 +51,10 @@ pub(super) enum No {
     OtherState,
     /// It wants a yes first.
     Unconfirmed,
+    /// It is meant for another host, or comes from a page of another site.
+    Foreign,
+    /// The control token is missing or wrong.
+    NoToken,
 }
 
 impl Refusal {
@@ -68,6 +72,18 @@ impl Refusal {
             No::Unknown => (404, 1),
             No::OtherState => (409, 1),
             No::Unconfirmed => (428, 2),
+            No::Foreign => (403, 2),
+            No::NoToken => (401, 2),
+        };
+        Refusal { schema: 1, error: error.into(), hint: hint.into(), exit, status }
+    }
+
+    /// What a command would end with, as an answer.
+    pub fn of_exit(exit: u8, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        let status = match exit {
+            78 => 422,
+            75 => 503,
+            _ => 500,
         };
         Refusal { schema: 1, error: error.into(), hint: hint.into(), exit, status }
     }

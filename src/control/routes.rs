@@ -40,10 +40,15 @@ const BODY_MOST: usize = 1 << 20;
 /// How long the loop may take to grant a wish.
 const GRANT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Has the configuration read again, and says what changed, a line each.
+pub type Reload = Box<dyn Fn() -> Result<Vec<String>, Refusal> + Send + Sync>;
+
 /// What all answers are made from.
-#[derive(Debug)]
 pub(super) struct App {
-    config: Arc<Config>,
+    config: watch::Receiver<Arc<Config>>,
+    reload: Reload,
+    /// One reload at a time waits for the loop.
+    reloading: tokio::sync::Mutex<()>,
     ledger: PathBuf,
     pub(super) patience: Duration,
     /// None until the first session begins.
@@ -54,16 +59,29 @@ pub(super) struct App {
     ended: CancellationToken,
 }
 
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
 impl App {
-    pub(super) fn new(config: Config, patience: Duration, ended: CancellationToken) -> App {
-        let ledger = ledger_path(&config.state_dir);
+    pub(super) fn new(
+        config: watch::Receiver<Arc<Config>>,
+        reload: Reload,
+        patience: Duration,
+        ended: CancellationToken,
+    ) -> App {
+        let ledger = ledger_path(&config.borrow().state_dir);
         let daemon = Daemon {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             started_at: Clock::start().now().wall,
         };
         App {
-            config: Arc::new(config),
+            config,
+            reload,
+            reloading: tokio::sync::Mutex::default(),
             ledger,
             patience,
             session: watch::Sender::default(),
@@ -79,7 +97,12 @@ impl App {
     }
 
     pub(super) fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config)
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// The configuration, and word of each time that it is read again.
+    pub(super) fn configs(&self) -> watch::Receiver<Arc<Config>> {
+        self.config.clone()
     }
 
     /// Comes when the server ends.
@@ -177,6 +200,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/pause", post(pause))
         .route("/v1/resume", order(Command::Resume))
         .route("/v1/rescan", order(Command::Rescan))
+        .route("/v1/reload", post(reload))
         .route(
             "/v1/wait",
             post(|State(app): State<Arc<App>>, request: Request| async move {
@@ -198,13 +222,38 @@ pub(super) fn router(app: Arc<App>) -> Router {
 
 /// Something to do that needs no words.
 fn order(command: Command) -> axum::routing::MethodRouter<Arc<App>> {
-    post(move |State(app): State<Arc<App>>| async move {
-        let done = app.grant(vec![command]).await;
-        answer(match done {
-            Ok(()) => standing(&app).await.map(|status| vec![Answer::Granted(status)]),
-            Err(refusal) => Err(refusal),
-        })
+    post(move |State(app): State<Arc<App>>, request: Request| async move {
+        answer(ordered(app, command, request.into_body()).await)
     })
+}
+
+async fn ordered(app: Arc<App>, command: Command, body: Body) -> Result<Vec<Answer>, Refusal> {
+    let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
+    app.grant(vec![command]).await?;
+    Ok(vec![Answer::Granted(standing(&app).await?)])
+}
+
+/// A body that says nothing.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Nothing {}
+
+/// What is another than before.
+#[derive(Debug, serde::Serialize)]
+struct Reloaded {
+    schema: u8,
+    changed: Vec<String>,
+}
+
+async fn reload(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(reloaded(app, request.into_body()).await)
+}
+
+async fn reloaded(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refusal> {
+    let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
+    let _turn = app.reloading.lock().await;
+    let changed = blocking(&app, |app| (app.reload)()).await?;
+    Ok(vec![Answer::Granted(wire::written(&Reloaded { schema: 1, changed }))])
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -230,7 +279,10 @@ async fn paused(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refusal> {
     Ok(vec![Answer::Granted(standing(&app).await?)])
 }
 
-async fn status(State(app): State<Arc<App>>) -> Response {
+async fn status(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    if let Err(refusal) = no_parameters(query) {
+        return refused(&refusal);
+    }
     answer(standing(&app).await.map(|status| vec![Answer::Granted(status)]))
 }
 
@@ -287,8 +339,18 @@ async fn listing(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Resp
     }
 }
 
-async fn events(State(app): State<Arc<App>>) -> Response {
+async fn events(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    if let Err(refusal) = no_parameters(query) {
+        return refused(&refusal);
+    }
     stream(app.listen(), app.ended.clone())
+}
+
+fn no_parameters(query: Option<String>) -> Result<(), Refusal> {
+    match query.as_deref().unwrap_or_default() {
+        "" => Ok(()),
+        _ => Err(Refusal::new(No::Senseless, "this path takes no parameters", HINT)),
+    }
 }
 
 const HINT: &str = "taxiway --help";
@@ -334,8 +396,8 @@ async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response
         let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
         let history = ledger.map(|ledger| ledger.history(&path, true)).transpose();
         match history.map_err(unreadable)?.flatten() {
-            Some(history) => Ok(history_json(&history, &app.config, true)),
-            None => Err(absence(&app.config, &path)),
+            Some(history) => Ok(history_json(&history, &app.config(), true)),
+            None => Err(absence(&app.config(), &path)),
         }
     });
     answer(told.await.map(|object| vec![Answer::Granted(object)]))
@@ -368,7 +430,7 @@ fn answer(answers: Result<Vec<Answer>, Refusal>) -> Response {
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let (status, lines) = wire::lines(&[Answer::Refused(refusal.clone())]);
     respond(status, lines)
 }

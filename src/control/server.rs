@@ -1,4 +1,4 @@
-//! The daemon's side of the control socket: connections, and what bounds them.
+//! The daemon's side of the control socket, and of TCP beside it: connections, and what bounds them.
 //!
 //! Owns:
 //! - it has a thread of its own, and nothing that a client does or leaves undone reaches the loop
@@ -21,18 +21,23 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::place::Place;
-use super::routes::{self, App};
+use super::routes::{self, App, Reload};
 use super::stream::{Endless, Heard};
+use super::tcp::{self, Guard};
 use crate::config::Config;
 use crate::daemon::Message;
+
+/// The configuration that holds.
+type Configs = watch::Receiver<Arc<Config>>;
 
 /// How long to wait after a failed `accept`, which is nearly always a lack of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -72,15 +77,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens for questions about the ledger of this configuration. The caller holds its lock.
+    /// Listens for questions about the ledger of this configuration, whose lock the caller holds:
+    /// on the socket, and where the configuration says so, as it does at each time.
     ///
     /// # Errors
     /// If the socket cannot be had.
-    pub fn start(config: &Config, place: Place) -> io::Result<Server> {
-        Server::bounded(config, place, Bounds::default())
+    pub fn start(config: Configs, reload: Reload, place: Place) -> io::Result<Server> {
+        Server::bounded(config, reload, place, Bounds::default())
     }
 
-    pub(super) fn bounded(config: &Config, place: Place, bounds: Bounds) -> io::Result<Server> {
+    pub(super) fn bounded(
+        config: Configs,
+        reload: Reload,
+        place: Place,
+        bounds: Bounds,
+    ) -> io::Result<Server> {
         place.prepare()?;
         let listener = listen(&place.socket)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -93,8 +104,11 @@ impl Server {
             UnixListener::from_std(listener)?
         };
         let cancel = CancellationToken::new();
-        let app = Arc::new(App::new(config.clone(), bounds.patience, cancel.clone()));
-        let serving = serve(listener, Arc::clone(&app), bounds, cancel.clone());
+        let app = Arc::new(App::new(config, reload, bounds.patience, cancel.clone()));
+        let door = Door { router: routes::router(Arc::clone(&app)), guard: None };
+        let socket = serve(listener, door, bounds, cancel.clone());
+        let beside = tcp::listen(Arc::clone(&app), bounds, cancel.clone());
+        let serving = async { tokio::join!(socket, beside) };
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();
@@ -146,8 +160,45 @@ fn listen(socket: &Path) -> io::Result<Listener> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, app: Arc<App>, bounds: Bounds, cancel: CancellationToken) {
-    let router = routes::router(app);
+/// What connections come in by.
+pub(super) trait Listen {
+    /// One of them.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next one.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listen for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+/// What a request comes to, and who may come in.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) router: Router,
+    /// None where the system itself keeps others out.
+    pub(super) guard: Option<Arc<Guard>>,
+}
+
+pub(super) async fn serve(
+    listener: impl Listen,
+    door: Door,
+    bounds: Bounds,
+    cancel: CancellationToken,
+) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(bounds.connections));
     loop {
@@ -157,10 +208,10 @@ async fn serve(listener: UnixListener, app: Arc<App>, bounds: Bounds, cancel: Ca
         };
         match accepted {
             Ok((stream, place)) => {
-                let (router, cancel) = (router.clone(), cancel.clone());
+                let (door, cancel) = (door.clone(), cancel.clone());
                 tasks.spawn(async move {
                     let _place = place;
-                    connection(stream, router, bounds, cancel).await;
+                    connection(stream, door, bounds, cancel).await;
                 });
             }
             Err(error) => {
@@ -174,23 +225,32 @@ async fn serve(listener: UnixListener, app: Arc<App>, bounds: Bounds, cancel: Ca
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(
-    listener: &UnixListener,
+async fn accept<L: Listen>(
+    listener: &L,
     places: &Arc<Semaphore>,
-) -> io::Result<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(L::Stream, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let stream = listener.next().await?;
     Ok((stream, place))
 }
 
 /// Serves one request.
-async fn connection(stream: UnixStream, router: Router, bounds: Bounds, cancel: CancellationToken) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    door: Door,
+    bounds: Bounds,
+    cancel: CancellationToken,
+) {
     let answered = Arc::new(Notify::new());
     let told = Arc::clone(&answered);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let (router, told) = (router.clone(), Arc::clone(&told));
+        let (Door { router, guard }, told) = (door.clone(), Arc::clone(&told));
         async move {
-            let response = router.oneshot(request.map(Body::new)).await;
+            let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request));
+            let response = match admitted {
+                Ok(()) => router.oneshot(request.map(Body::new)).await,
+                Err(refusal) => Ok(tcp::kept_out(&refusal)),
+            };
             let endless = |response: &axum::response::Response| {
                 response.extensions().get::<Endless>().is_some()
             };

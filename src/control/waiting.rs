@@ -68,7 +68,10 @@ pub(super) async fn wait(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
     })
     .await?;
     loop {
-        let ids = folders.clone();
+        // One that is watched no more has nobody to wait for.
+        let watched = app.view().await?.folders;
+        let ids = folders.clone().into_iter();
+        let ids: Vec<_> = ids.filter(|id| watched.iter().any(|now| now.id == *id)).collect();
         let noted = blocking(&app, move |app| match read_ledger(app)? {
             Some(ledger) => ledger.noted(&ids, upto).map_err(unreadable),
             None => Ok(Noted::default()),

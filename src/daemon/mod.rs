@@ -70,7 +70,7 @@ pub enum Message {
     View(tokio::sync::oneshot::Sender<View>),
     /// The configuration is another; answered when it holds, or why it does not. If the run ends
     /// before that, the reply is dropped.
-    Reload(Box<Reload>, tokio::sync::oneshot::Sender<Result<(), SetupError>>),
+    Reload(Box<Reload>, Sender<Result<(), SetupError>>),
     /// A person, or the system, wants the run to end.
     Stop,
 }

@@ -6,8 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use tokio::sync::oneshot;
+use std::sync::mpsc::Sender;
 
 use super::eyes::Eyes;
 use super::setup::{Setup, SetupError, setup};
@@ -29,9 +28,9 @@ pub struct Reload {
 }
 
 /// A reload that is asked for, and who is told of its end.
-pub(super) type Asked = (Reload, oneshot::Sender<Result<(), SetupError>>);
+pub(super) type Asked = (Reload, Sender<Result<(), SetupError>>);
 /// Who is told what, once the step is on disk.
-type Told = (oneshot::Sender<Result<(), SetupError>>, Result<(), SetupError>);
+type Told = (Sender<Result<(), SetupError>>, Result<(), SetupError>);
 
 impl Session {
     /// Takes over what is asked for, one after the other. Gives what the engine is to hear of it.

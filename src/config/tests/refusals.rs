@@ -179,17 +179,6 @@ fn a_wrong_value_is_named_with_what_would_do() {
 }
 
 #[test]
-fn what_this_version_does_not_have_is_refused_and_not_ignored() {
-    let file = "$/home/.config/taxiway/config.toml";
-    let table = [("[control]", "listen = \"127.0.0.1:7447\"")];
-    for (head, line) in table {
-        let key = line.split(" = ").next().unwrap();
-        let said = format!("`{key}` is not available in this version");
-        refused_in(head, line, &said, &format!("remove line 2 of {file}"));
-    }
-}
-
-#[test]
 fn a_table_of_the_wrong_shape_is_refused() {
     let file = "$/home/.config/taxiway/config.toml";
     refused(

@@ -18,7 +18,7 @@ send = ["width", "height"]   # media facts sent with an upload; "duration" may b
 ca_file = "/etc/ssl/own.pem" # e.g.
 
 [control]
-listen = "127.0.0.1:7447"    # e.g. not yet
+listen = "127.0.0.1:7447"    # e.g.
 
 [[folder]]                   # one or more
 path = "~/Runway"

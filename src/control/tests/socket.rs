@@ -66,13 +66,18 @@ impl House {
         Place::of(&self.config.state_dir, None)
     }
 
+    fn configs(&self) -> tokio::sync::watch::Receiver<std::sync::Arc<Config>> {
+        tokio::sync::watch::channel(std::sync::Arc::new(self.config.clone())).1
+    }
+
     fn open(&mut self) {
         let bounds = Bounds {
             connections: 4,
             patience: Duration::from_millis(300),
             grace: Duration::from_millis(100),
         };
-        self.server = Some(Server::bounded(&self.config, self.place(), bounds).unwrap());
+        self.server =
+            Some(Server::bounded(self.configs(), no_reload(), self.place(), bounds).unwrap());
     }
 
     fn ledger(&self) -> Ledger {
@@ -109,6 +114,10 @@ impl House {
         let ledger = Ledger::read(&path_of).unwrap().unwrap();
         ledger.row_of(Path::new(path), true).unwrap().unwrap().state
     }
+}
+
+fn no_reload() -> Reload {
+    Box::new(|| Ok(Vec::new()))
 }
 
 impl Drop for House {
@@ -224,7 +233,7 @@ fn nobody_but_us_reaches_it_and_it_goes_with_the_server() {
     assert_eq!(house.get("/v1/nothing").0, 404);
     house.server = None;
     std::fs::write(&socket, "mine").unwrap();
-    let error = Server::start(&house.config, house.place()).unwrap_err();
+    let error = Server::start(house.configs(), no_reload(), house.place()).unwrap_err();
     assert!(error.to_string().ends_with("control.sock is in the way"), "{error}");
     assert_eq!(std::fs::read(&socket).unwrap(), b"mine");
 }
