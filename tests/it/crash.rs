@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Server, Taxiway, eventually, picture, write};
+use crate::support::{Server, Taxiway, eventually, picture, section, write};
 use crate::torture::{Place, Tally, agree, files_below, finish, quiet, scene};
 
 /// A place where the program dies, by its name in the source, and the passages it dies at.
@@ -37,6 +37,9 @@ const PLACES: &[(&str, &[u64])] = &[
     // A list was read, and not judged.
     ("listed", &[1, 2, 4]),
 ];
+
+/// Another configuration is proved, and its folders are in the ledger; it does not hold yet.
+const RELOAD: &str = "reload";
 
 /// Deaths one after the other, each at the same passage of its own run.
 const DEATHS: usize = 2;
@@ -156,6 +159,28 @@ fn killed_between_a_whole_body_and_its_answer_it_finds_what_was_stored() {
 }
 
 #[test]
+fn killed_while_it_takes_over_another_configuration_it_begins_with_the_new_one() {
+    let (server, mut taxiway, place) = world();
+    fill(&place);
+    let mut text = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
+    taxiway.set("TAXIWAY_TEST_DIE_AT", format!("{RELOAD}:1"));
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    daemon.event("uploading");
+    let second = taxiway.folder("second");
+    write(&second.join("0.gif"), &picture(0, 2_000));
+    text += &format!("{}settle = \"50ms\"\n", section(&second));
+    taxiway.configure(&text);
+    taxiway.run(&["reload"]).exits(75).prints("");
+    assert_eq!(daemon.ends(), 137);
+    taxiway.unset("TAXIWAY_TEST_DIE_AT");
+    quiet(&server);
+    taxiway.once().exits(0);
+    assert_eq!(server.assets().len() as u64, CONTENTS);
+    assert_eq!(taxiway.state(&second.join("0.gif")), "uploaded");
+    server.nothing_twice();
+}
+
+#[test]
 fn each_place_that_the_source_names_is_died_at() {
     let mut named = BTreeSet::new();
     for file in files_below("src".as_ref()) {
@@ -168,6 +193,7 @@ fn each_place_that_the_source_names_is_died_at() {
         }
     }
     let places = PLACES.iter().map(|(name, _)| name).chain(crate::errands::PLACES);
+    let places = places.chain([&RELOAD]);
     let died_at: BTreeSet<String> = places.map(|name| (*name).to_owned()).collect();
     assert_eq!(named, died_at);
 }

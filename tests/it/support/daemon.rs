@@ -91,7 +91,6 @@ impl Daemon {
     }
 
     /// Waits for a line of stderr.
-    #[cfg(target_os = "linux")]
     #[track_caller]
     pub fn until_told(&mut self, text: &str) {
         let until = Instant::now() + PATIENCE;
@@ -217,6 +216,7 @@ impl Drop for Daemon {
 pub fn signal(pid: u32, name: &str) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
     let signal = match name {
+        "HUP" => rustix::process::Signal::HUP,
         "INT" => rustix::process::Signal::INT,
         "TERM" => rustix::process::Signal::TERM,
         "KILL" => rustix::process::Signal::KILL,
