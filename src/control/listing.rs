@@ -51,7 +51,7 @@ impl Question {
                     let email = email.map_err(|why| senseless(&format!("email: {why}")))?;
                     asked.filter.email = Some(email.as_str().to_owned());
                 }
-                "under" => asked.filter.under = Some(path(value)),
+                "under" => asked.filter.under = Some(directory(value)?),
                 "after" => asked.after = Some(path(value)),
                 "q" => asked.filter.text = Some(text().to_lowercase()),
                 _ => {
@@ -89,6 +89,16 @@ impl Question {
         })?;
         Ok(lines)
     }
+}
+
+/// As it is in the ledger: with all links resolved.
+fn directory(bytes: Vec<u8>) -> Result<PathBuf, Refusal> {
+    let directory = path(bytes);
+    if directory.is_absolute() {
+        return Ok(crate::config::resolve(&directory));
+    }
+    let shown = directory.to_string_lossy();
+    Err(senseless(&format!("{shown:?} is not an absolute path")))
 }
 
 fn path(bytes: Vec<u8>) -> PathBuf {

@@ -54,7 +54,7 @@ pub(super) enum No {
     /// It is meant for another host, or comes from a page of another site.
     Foreign,
     /// The control token is missing or wrong.
-    NoToken,
+    Stranger,
 }
 
 impl Refusal {
@@ -73,7 +73,7 @@ impl Refusal {
             No::OtherState => (409, 1),
             No::Unconfirmed => (428, 2),
             No::Foreign => (403, 2),
-            No::NoToken => (401, 2),
+            No::Stranger => (401, 2),
         };
         Refusal { schema: 1, error: error.into(), hint: hint.into(), exit, status }
     }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{RawQuery, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -217,7 +218,18 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             refused(&Refusal::new(No::OtherMethod, "this path takes another method", HINT))
         })
+        .layer(from_fn(bodies_only))
         .with_state(app)
+}
+
+/// What is to be done stands in the body: one who says it behind the path is not heard by halves.
+async fn bodies_only(request: Request, next: Next) -> Response {
+    let query = request.uri().query().is_some_and(|query| !query.is_empty());
+    if query && request.method() == Method::POST {
+        let words = "a POST takes a body, and no parameters";
+        return refused(&Refusal::new(No::Senseless, words, HINT));
+    }
+    next.run(request).await
 }
 
 /// Something to do that needs no words.

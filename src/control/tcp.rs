@@ -153,7 +153,7 @@ impl Guard {
             "curl -H \"Authorization: Bearer $(cat {})\" {here}/v1/status",
             shell_word(&self.file)
         );
-        Err(Refusal::new(No::NoToken, "the control token is missing or wrong", hint))
+        Err(Refusal::new(No::Stranger, "the control token is missing or wrong", hint))
     }
 
     /// `localhost` or a loopback address, and our port.

@@ -64,7 +64,7 @@ fn settled(server: &Server) -> Taxiway {
 #[test]
 fn without_a_daemon_there_is_nobody_to_ask() {
     let taxiway = Taxiway::alone();
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["status"],
         &["status", "--watch"],
         &["wait"],
@@ -72,6 +72,7 @@ fn without_a_daemon_there_is_nobody_to_ask() {
         &["pause", "--for", "1h"],
         &["resume"],
         &["rescan"],
+        &["reload"],
     ];
     let error = "no daemon runs with this configuration";
     for command in commands {
@@ -339,7 +340,7 @@ fn the_ledger_is_listed_by_page_and_filter() {
     };
     assert_eq!(paths(get("state=ignored")), ["notes.txt"]);
     assert_eq!(paths(get("state=failed")), [""; 0]);
-    let deep = encoded(&taxiway.path("folder/deep"));
+    let deep = encoded(&taxiway.path("folder/deep/../deep/"));
     assert_eq!(paths(get(&format!("under={deep}"))), ["deep/e.gif"]);
     assert_eq!(paths(get("email=ME@example.com")).len(), 5);
     assert_eq!(paths(get("email=you@example.com")), [""; 0]);
@@ -353,6 +354,7 @@ fn the_ledger_is_listed_by_page_and_filter() {
         ("email=x", "email: it is not NAME@HOST"),
         ("limit=1&limit=2", "limit comes more than once"),
         ("q=%zz", "q is not percent-encoded"),
+        ("under=folder", "\"folder\" is not an absolute path"),
         ("after=/nowhere", "after: that path is not in the ledger"),
         ("sort=name", "unknown parameter \"sort\": there is state, under, email, q, after, limit"),
     ] {
@@ -372,6 +374,19 @@ fn health_is_a_loop_that_turns_and_strictly_also_nothing_for_a_person() {
         assert_eq!(ask(&taxiway, path, "").is(200).text, healthy);
     }
     assert_eq!(ask(&taxiway, "GET /healthz?loose", "").is(400).object()["exit"], 2);
+    // Who means something by a parameter or a field is not to wait for what it does not do.
+    for (request, body) in [
+        ("GET /v1/status?strict", ""),
+        ("GET /v1/events?state=failed", ""),
+        ("POST /v1/pause?for=1h", ""),
+        ("POST /v1/reload?force", "{}"),
+        ("POST /v1/rescan", "{\"under\":\"/x\"}"),
+        ("POST /v1/resume", "{\"for\":\"1h\"}"),
+        ("POST /v1/reload", "{\"force\":true}"),
+        ("POST /v1/reload", "[]"),
+    ] {
+        assert_eq!(ask(&taxiway, request, body).is(400).object()["exit"], 2, "{request}");
+    }
     daemon.stop();
     write(&taxiway.path("folder/large.gif"), &picture(1, 50_000));
     server.faults(&["max-size=40KB"]);

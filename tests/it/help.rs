@@ -26,6 +26,7 @@ fn help_names_the_commands_that_work_and_no_others() {
         "pause",
         "resume",
         "rescan",
+        "reload",
         "retry",
         "resolve",
         "forget",

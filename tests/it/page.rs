@@ -2,10 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Server, Taxiway, ask, have, picture, section, write};
+use crate::support::{Server, Taxiway, ask, eventually, have, picture, section, write};
+
+/// The address that the page listens on.
+const SHOWN: &str = "127.0.0.1:7447";
+
+/// One that nobody listens on.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
+    listener.local_addr().expect("an address")
+}
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/control.md")
@@ -19,10 +29,11 @@ fn named() -> BTreeSet<String> {
 }
 
 /// A daemon over a folder with one uploaded file, and a file beside it.
-fn house(server: &Server) -> Taxiway {
+fn house(server: &Server, address: SocketAddr) -> Taxiway {
     let taxiway = Taxiway::with(server);
     let folder = taxiway.folder("Runway");
-    taxiway.configure(&format!("{}settle = \"50ms\"\n", section(&folder)));
+    let listen = format!("[control]\nlisten = \"{address}\"\n");
+    taxiway.configure(&format!("{listen}{}settle = \"50ms\"\n", section(&folder)));
     write(&folder.join("cat.gif"), &picture(1, 1_000));
     write(&taxiway.path("dog.gif"), &picture(2, 1_000));
     taxiway.once().exits(0);
@@ -42,7 +53,7 @@ fn the_page_names_the_paths_of_the_router_and_no_others() {
     let paths = named.iter().filter_map(|request| Some(request.split_once(' ')?.1.to_owned()));
     assert_eq!(paths.collect::<BTreeSet<String>>(), routed);
     let server = Server::start();
-    let taxiway = house(&server);
+    let taxiway = house(&server, free());
     let daemon = taxiway.daemon();
     for request in named.iter().filter(|request| *request != "GET /v1/events") {
         // No body means nothing to some, and is refused by others; but it is their path and method.
@@ -102,10 +113,13 @@ fn each_example_of_the_page_is_what_the_program_says() {
         return;
     }
     let server = Server::start();
-    let taxiway = house(&server);
+    let address = free();
+    let taxiway = house(&server, address);
     let daemon = taxiway.daemon();
     let page = fs::read_to_string(page()).expect("the page");
-    let socket = taxiway.state_dir().join("control.sock");
+    let (state, config) = (taxiway.state_dir(), taxiway.config_file());
+    let socket = state.join("control.sock");
+    eventually("it listens", || TcpStream::connect(address).ok());
     let mut real = String::new();
     let mut inside = false;
     for line in page.lines() {
@@ -120,12 +134,15 @@ fn each_example_of_the_page_is_what_the_program_says() {
             }
             continue;
         };
-        let script = format!("socket='{}'\n{command}", socket.display());
+        let (socket, state, config) = (socket.display(), state.display(), config.display());
+        let command = command.replace(SHOWN, &address.to_string());
+        let script = format!("socket='{socket}'\nstate='{state}'\nconfig='{config}'\n{command}");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(&taxiway.root).stdin(Stdio::null());
         shell.stdout(Stdio::piped()).stderr(Stdio::piped());
         let said = taxiway.finish(shell, b"");
-        real += &format!("{line}\n{}", steady(&server, &taxiway, &said.out).trim_end());
+        let out = said.out.replace(&address.to_string(), SHOWN);
+        real += &format!("{line}\n{}", steady(&server, &taxiway, &out).trim_end());
         real.push('\n');
     }
     daemon.stop();

@@ -241,10 +241,6 @@ fn what_is_not_sound_changes_nothing_and_says_what_to_do() {
             ),
         ),
         (
-            config("ca_file = \"none.pem\"\n", ""),
-            "error: cannot read the certificates in \"~/config/taxiway/none.pem\": ".to_owned(),
-        ),
-        (
             config("token_file = \"none\"\n", ""),
             "error: no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
              credential taxiway-token, and ~/config/taxiway/none does not exist\n"
@@ -481,4 +477,22 @@ fn the_folders_of_the_command_line_stay() {
     assert_eq!(folders(&status(&taxiway)), [a.to_string_lossy()]);
     daemon.stop();
     assert_eq!(server.uploads(), 1);
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_refused() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::with(&server);
+    // Nothing is asked of it.
+    taxiway.set("TAXIWAY_BASE_URL", "https://127.0.0.1:9/v1");
+    let folder = taxiway.folder("folder");
+    taxiway.configure(&quick(&folder, ""));
+    let daemon = taxiway.daemon();
+    taxiway.configure(&format!("[api]\nca_file = \"none.pem\"\n{}", quick(&folder, "")));
+    let said = taxiway.run(&["reload"]).exits(78).prints("");
+    let words = "error: cannot read the certificates in \"~/config/taxiway/none.pem\": ";
+    assert!(said.told().starts_with(words), "{}", said.told());
+    taxiway.configure(&format!("[api]\nconnect_timeout = \"3s\"\n{}", quick(&folder, "")));
+    taxiway.run(&["reload"]).exits(0).prints("[api]: connect_timeout = \"3s\"\n");
+    daemon.stop();
 }

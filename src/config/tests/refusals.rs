@@ -170,12 +170,18 @@ fn a_wrong_value_is_named_with_what_would_do() {
             &format!("for example: {key} = {example}"),
         );
     }
-    refused_in(
-        "[control]",
-        "listen = \"0.0.0.0:80\"",
-        "`listen` is \"0.0.0.0:80\"; expected a loopback address with a port, such as \"127.0.0.1:7447\"",
-        "for example: listen = \"127.0.0.1:7447\"",
-    );
+    for address in ["0.0.0.0:80", "127.0.0.1:0", "192.168.0.1:7447", "localhost:7447", "127.0.0.1"]
+    {
+        refused_in(
+            "[control]",
+            &format!("listen = \"{address}\""),
+            &format!(
+                "`listen` is \"{address}\"; expected a loopback address with a port, such as \
+                 \"127.0.0.1:7447\""
+            ),
+            "for example: listen = \"127.0.0.1:7447\"",
+        );
+    }
 }
 
 #[test]
