@@ -84,7 +84,7 @@ pub enum Command {
     Resume,
     /// Have the running daemon scan its folders now
     Rescan,
-    /// Have the running daemon read its configuration again; the old one is kept if it is not sound
+    /// Have the running daemon read its configuration again
     Reload,
     /// Try failed files again
     Retry(RetryArgs),

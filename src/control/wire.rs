@@ -210,6 +210,10 @@ pub(super) fn duration(text: &str) -> Result<std::time::Duration, Refusal> {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // A list of values would be taken for the fields in their order.
+    if body.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
+        return Err(senseless("the body is not a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| senseless(&format!("the body: {error}")))
 }
 
@@ -319,6 +323,7 @@ mod tests {
     fn a_body_that_says_something_else_is_refused() {
         for (call, body, words) in [
             (Call::Retry, "", "the body: EOF while parsing a value at line 1 column 0"),
+            (Call::Retry, "[[], [], true]", "the body is not a JSON object"),
             (Call::Retry, "{}", "either paths are named, or all is true"),
             (
                 Call::Retry,
