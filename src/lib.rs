@@ -36,8 +36,9 @@
 //!   read of it), `readings` (whose turn it is to be read), `folders` (scans, and what is away),
 //!   `missed` (what events did not tell), `uploads` (one content on one account), `doubt` (was it
 //!   stored), `retry` (when again, and what stops everyone), `pause` and `commands` (what a person
-//!   asks for), `errands` (what is done for a file after its upload), `pairing` (which asset is
-//!   which content), `filter` (names that are never ours), `types` and `message` (the nouns).
+//!   asks for), `configured` (another configuration, while all goes on), `errands` (what is done
+//!   for a file after its upload), `pairing` (which asset is which content), `filter` (names that
+//!   are never ours), `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
 //! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes` and `errands`
 //!   write; `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
@@ -52,9 +53,10 @@
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
 //!   history of one; how things stand, and waiting for it; and the socket over which a running
-//!   daemon is asked.
+//!   daemon is asked, or TCP beside it.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
-//!   `errands`: hooks, sidecars, and files that are moved away.
+//!   `errands`: hooks, sidecars, and files that are moved away; `reload`, which gives it another
+//!   configuration.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
 //! - [`secret`]: where the token is found, and how it is kept out of every text.

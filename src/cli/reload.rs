@@ -16,7 +16,7 @@ use crate::daemon::{Message, Reload, SetupError, client};
 use crate::ledger::LedgerError;
 
 use super::args::Common;
-use super::session::{Key, Keyring};
+use super::session::{Key, Keyring, sandbox_accounts};
 use super::{Exit, Failure, load_from, output, run};
 
 /// How long a session that is about to begin is waited for.
@@ -29,6 +29,8 @@ pub struct Reloader {
     sources: Sources,
     /// Of the server in use.
     base_url: String,
+    /// What a sandbox inside this process has, if that is the server.
+    accounts: Option<Vec<String>>,
     ring: Keyring,
     config: watch::Sender<Arc<Config>>,
     session: Mutex<Option<Sender<Message>>>,
@@ -49,6 +51,7 @@ impl Reloader {
             common: common.clone(),
             sources,
             base_url: base_url.to_owned(),
+            accounts: common.sandbox.then(|| sandbox_accounts(&config)),
             ring: Keyring::of(key),
             config: watch::Sender::new(Arc::new(config)),
             session: Mutex::default(),
@@ -90,6 +93,7 @@ impl Reloader {
         if !sandbox && remembered != asked {
             return Err(LedgerError::OtherServer { remembered, asked }.into());
         }
+        self.refuse_stranger(&config)?;
         let key = Key::find(&config, &self.sources.environment, sandbox)?;
         let other = is_another_way(&before, &config);
         let client = other.then(|| client(&config, &self.base_url)).transpose();
@@ -125,6 +129,19 @@ impl Reloader {
             }
         })?;
         Ok(())
+    }
+
+    /// A sandbox has the accounts that it began with.
+    fn refuse_stranger(&self, config: &Config) -> Result<(), Failure> {
+        let Some(known) = &self.accounts else { return Ok(()) };
+        let mut emails = config.folders.iter().filter_map(|folder| folder.email.as_ref());
+        match emails.find(|email| !known.iter().any(|known| known == email.as_str())) {
+            Some(email) => {
+                let words = format!("the sandbox was started without the account {email}");
+                Err(Failure::new(Exit::Config, words, "stop it, and run it again"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn hand_over(&self, reload: Reload) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use crate::daemon::TokenSource;
 use crate::engine::Engine;
 use crate::ledger::{Ledger, State};
 use crate::planner::{Cause, FolderId, Gate};
-use crate::sandbox::{Options, Sandbox};
+use crate::sandbox::{DEFAULT_ACCOUNT, Options, Sandbox};
 use crate::secret::{Found, Token};
 use crate::{secret, text};
 
@@ -54,16 +54,7 @@ impl Server {
             .enable_all()
             .build()?;
         let mut options = Options::new(config.state_dir.join("server"));
-        for folder in &config.folders {
-            let email = folder.email.as_ref().map(|email| email.as_str().to_owned());
-            options.accounts.extend(email.filter(|email| !options.accounts.contains(email)));
-        }
-        let emails: Vec<_> = config.folders.iter().filter_map(|f| f.email.clone()).collect();
-        if !emails.is_empty() {
-            options.accounts = emails.iter().map(|email| email.as_str().to_owned()).collect();
-            options.accounts.sort();
-            options.accounts.dedup();
-        }
+        options.accounts = sandbox_accounts(config);
         let sandbox = runtime.block_on(Sandbox::start(options)).map_err(|error| {
             let hint = "use another --state-dir";
             Failure::new(Exit::Later, format!("the sandbox cannot start: {error}"), hint)
@@ -81,6 +72,15 @@ impl Server {
             runtime.block_on(sandbox.stop());
         }
     }
+}
+
+/// The accounts of a sandbox inside this process: those of the folders, or one.
+pub fn sandbox_accounts(config: &Config) -> Vec<String> {
+    let emails = config.folders.iter().filter_map(|folder| folder.email.as_ref());
+    let mut accounts: Vec<String> = emails.map(|email| email.as_str().to_owned()).collect();
+    accounts.sort();
+    accounts.dedup();
+    if accounts.is_empty() { vec![DEFAULT_ACCOUNT.to_owned()] } else { accounts }
 }
 
 /// The token, and where it came from.

@@ -496,3 +496,24 @@ fn certificates_that_cannot_be_used_are_refused() {
     taxiway.run(&["reload"]).exits(0).prints("[api]: connect_timeout = \"3s\"\n");
     daemon.stop();
 }
+
+#[test]
+fn a_sandbox_has_the_accounts_that_it_began_with() {
+    let taxiway = Taxiway::alone();
+    let folder = taxiway.folder("folder");
+    let config =
+        |email: &str, settings: &str| quick(&folder, &format!("email = \"{email}\"\n{settings}"));
+    taxiway.configure(&config("a@example.com", ""));
+    let mut daemon = taxiway.spawn(&["run", "--sandbox", "--json"]);
+    daemon.event("idle");
+    taxiway.configure(&config("b@example.com", ""));
+    taxiway.run(&["reload", "--sandbox"]).exits(78).prints("").tells(
+        "error: the sandbox was started without the account b@example.com\n\
+         hint: stop it, and run it again\n",
+    );
+    taxiway.configure(&config("a@example.com", "hidden = true\n"));
+    let said = taxiway.run(&["reload", "--sandbox", "--json"]).exits(0).tells("");
+    said.prints("{\"schema\":1,\"changed\":[\"folder ~/folder: hidden = true\"]}\n");
+    uploads(&mut daemon, &folder.join(".a.gif"), 1);
+    daemon.stop();
+}
