@@ -4,8 +4,8 @@
 //! - a [`Config`] is complete and sound: paths are absolute, times and sizes within their bounds,
 //!   patterns compile, no two folders have one root;
 //! - defaults < file < environment < flags, and every value knows which of them gave it;
-//! - nothing in the file is passed over: a key that is unknown, wrong or not available in this
-//!   version is an error that names its line;
+//! - nothing in the file is passed over: a key that is unknown or wrong is an error that names its
+//!   line;
 //! - the token is not part of it (see [`crate::secret`]).
 
 mod changes;

@@ -98,14 +98,6 @@ pub enum ConfigError {
         /// The folder.
         root: PathBuf,
     },
-    /// A key of a feature that this version does not have.
-    #[error("{at}: `{key}` is not available in this version")]
-    NotYet {
-        /// File and line.
-        at: Origin,
-        /// The key.
-        key: &'static str,
-    },
 }
 
 /// A value of the wrong type or out of its range.
@@ -157,10 +149,6 @@ impl ConfigError {
             ConfigError::MovesIntoFolder { .. } => {
                 r#"name a directory beside it: after_upload = "move:~/uploaded""#.to_owned()
             }
-            ConfigError::NotYet { at, .. } => match at {
-                Origin::File { path, line } => format!("remove line {line} of {}", shown(path)),
-                other => format!("take {other} away"),
-            },
         }
     }
 

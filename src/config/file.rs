@@ -161,7 +161,7 @@ impl Source {
 
 impl Entries<'_> {
     /// Reads one key into `slot`, which holds its default; `slot` stays if the key is not there.
-    pub(super) fn set<T: PartialEq>(
+    pub(super) fn set<T>(
         &self,
         slot: &mut T,
         key: &'static str,
@@ -172,12 +172,7 @@ impl Entries<'_> {
         let Some((_, at, value)) = self.entries.iter().find(|(name, _, _)| *name == key) else {
             return Ok(());
         };
-        let read = read(self.table, key, kind, base, at, value)?;
-        if read != *slot && keys::is_not_yet(self.table, key) {
-            let at = at.clone();
-            return Err(ConfigError::NotYet { at, key });
-        }
-        *slot = read;
+        *slot = read(self.table, key, kind, base, at, value)?;
         origins.set(key, at.clone());
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The keys of the configuration: their names, how each is written, which are not available yet.
+//! The keys of the configuration: their names, and how each is written.
 //!
 //! Owns: a key is known if and only if it stands here.
 
@@ -85,16 +85,6 @@ const FOLDER: &[(&str, &str)] = &[
     ("on_failed", r#"["notify-send", "failed"]"#),
 ];
 
-/// Keys that are read and checked but do nothing in this version. Any value but the default is an
-/// error: a setting that is ignored in silence would be believed. A version that brings a feature
-/// takes its line out.
-const NOT_YET: &[(Table, &str)] = &[];
-
-/// Whether anything but the default of a key is refused in this version.
-pub(super) fn is_not_yet(table: Table, key: &str) -> bool {
-    NOT_YET.contains(&(table, key))
-}
-
 /// What to do about an unknown key of a table (`None`: outside of all tables).
 pub(super) fn hint_for_unknown(table: Option<Table>, key: &str) -> String {
     let own: Vec<&str> = match table {
@@ -161,13 +151,6 @@ mod tests {
         for (one, other, expected) in table {
             assert_eq!(distance(one, other), expected, "{one} {other}");
             assert_eq!(distance(other, one), expected, "{other} {one}");
-        }
-    }
-
-    #[test]
-    fn every_key_that_is_not_available_yet_is_known() {
-        for (table, key) in NOT_YET {
-            assert!(table.keys().iter().any(|(name, _)| name == key), "{key}");
         }
     }
 }

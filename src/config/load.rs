@@ -221,7 +221,7 @@ impl<'a> Setter<'a> {
         Setter { entries, base, origins: Origins::default() }
     }
 
-    fn set<T: PartialEq>(
+    fn set<T>(
         &mut self,
         slot: &mut T,
         key: &'static str,

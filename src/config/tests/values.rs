@@ -38,8 +38,8 @@ name = "{file_name}"         # {file_name} {stem} {ext} {relative_path} {hash8}
 on_change = "upload"         # a changed file: upload (a new asset) | ignore
 after_upload = "keep"        # keep | move:DIR | trash
 sidecar = false              # write FILE.asset.json beside the file
-on_uploaded = ["notify-send", "uploaded", "{asset_id}"]   # e.g. not yet
-on_failed = ["…"]            # e.g. not yet
+on_uploaded = ["notify-send", "uploaded", "{asset_id}"]   # e.g.
+on_failed = ["…"]            # e.g.
 "#;
 
 fn documented(keep: impl Fn(&str) -> bool) -> String {
@@ -62,8 +62,7 @@ fn the_documented_defaults_are_the_defaults() {
 
 #[test]
 fn every_documented_key_is_read() {
-    let text = documented(|line| !line.contains("not yet"));
-    let config = World::with(&text).load().config;
+    let config = World::with(&documented(|_| true)).load().config;
     assert_eq!(config.api.email, "me@example.com".parse().ok());
     assert_eq!(config.api.rate_limit_bytes, NonZeroU64::new(8_000_000));
     assert_eq!(config.api.max_file_size_bytes, NonZeroU64::new(2_000_000_000));
@@ -179,25 +178,24 @@ fn an_email_is_one_value_in_all_its_spellings() {
     }
 }
 
-/// The text of the example with its keys uncommented: those that this version takes, or all.
-fn example(not_yet_too: bool) -> String {
+/// The text of the example with its keys uncommented.
+fn example() -> String {
     let example = include_str!("../../../packaging/config.example.toml");
     let uncommented = example.lines().filter_map(|line| line.strip_prefix('#'));
     let keys = uncommented.filter(|line| !line.is_empty() && !line.starts_with(' '));
-    let taken = keys.filter(|line| not_yet_too || !line.contains("# not yet"));
-    taken.map(|line| format!("{line}\n")).collect()
+    keys.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
 fn the_example_is_a_configuration() {
-    let config = World::with(&example(false)).load().config;
+    let config = World::with(&example()).load().config;
     assert_eq!(config.folders.len(), 1);
     assert_eq!(config.api.rate_limit_bytes.map(|limit| limit.get()), Some(8_000_000));
 }
 
 #[test]
 fn the_example_shows_defaults_unless_it_says_otherwise() {
-    let lines = example(false);
+    let lines = example();
     let kept = lines.lines().filter(|line| !line.ends_with("e.g."));
     let text: String = kept.map(|line| format!("{line}\n")).collect();
     let world = World::with(&text);
@@ -207,8 +205,8 @@ fn the_example_shows_defaults_unless_it_says_otherwise() {
 }
 
 #[test]
-fn the_example_has_every_key_once_and_marks_those_that_are_refused() {
-    let text = example(true);
+fn the_example_has_every_key_once() {
+    let text = example();
     let mut table = None;
     let mut found = Vec::new();
     for line in text.lines() {
@@ -216,8 +214,6 @@ fn the_example_has_every_key_once_and_marks_those_that_are_refused() {
             table = Table::ALL.into_iter().find(|table| table.to_string() == line);
         } else {
             let (key, _) = line.split_once(" = ").unwrap();
-            let refused = super::super::keys::is_not_yet(table.unwrap(), key);
-            assert_eq!(refused, line.contains("# not yet"), "{line}");
             found.push((table.unwrap(), key));
         }
     }
