@@ -51,11 +51,11 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return dry_run(common, &config);
     }
-    let (reload, reloads) = sync_channel(1);
-    let stop = Stop::listen(reload)?;
     let environment = sources.environment.clone();
     let key = Key::find(&config, &environment, common.sandbox)?;
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
+    let (reload, reloads) = sync_channel(1);
+    let stop = Stop::listen(reload)?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
     let reloader = Reloader::new(common, sources, config, key, &server.base_url);

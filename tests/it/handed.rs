@@ -214,7 +214,9 @@ fn a_refused_token_or_the_daemons_end_is_told_at_once() {
 
     server.set_token(crate::support::TOKEN);
     server.faults(&["slow-answer=20s"]);
-    let daemon = taxiway.spawn(&["run", "--json"]);
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    // One that comes before the daemon has the ledger does it alone.
+    daemon.event("started");
     let mut push = taxiway.spawn(&["push", "a.gif"]);
     eventually("the file is stored", || (server.assets().len() == 2).then_some(()));
     daemon.signal("INT");

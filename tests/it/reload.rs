@@ -517,3 +517,33 @@ fn a_sandbox_has_the_accounts_that_it_began_with() {
     uploads(&mut daemon, &folder.join(".a.gif"), 1);
     daemon.stop();
 }
+
+#[test]
+fn what_is_done_for_an_uploaded_file_and_its_name_are_read_anew() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    let folder = taxiway.folder("folder");
+    taxiway.configure(&quick(&folder, ""));
+    let mut daemon = taxiway.daemon();
+    uploads(&mut daemon, &folder.join("a.gif"), 1);
+    let settings =
+        "name = \"{stem}-{hash8}.{ext}\"\nsidecar = true\nafter_upload = \"move:../done\"\n";
+    let said = reload(&taxiway, &quick(&folder, settings));
+    assert!(said.starts_with("folder ~/folder: name = \"{stem}-{hash8}.{ext}\", "), "{said}");
+    assert!(said.contains("sidecar = true"), "{said}");
+    uploads(&mut daemon, &folder.join("b.gif"), 2);
+    let done = taxiway.path("config/done/b.gif");
+    eventually("it is moved away, with its sidecar", || {
+        (done.exists() && done.with_file_name("b.gif.asset.json").exists()).then_some(())
+    });
+    let named = server.assets().iter().find(|asset| asset.name.starts_with("b-")).cloned();
+    assert!(named.is_some(), "{:#?}", server.assets());
+    // What was uploaded before is not owed what is wanted now.
+    assert!(folder.join("a.gif").exists());
+    let said = reload(&taxiway, &quick(&folder, ""));
+    assert!(said.contains("sidecar = false"), "{said}");
+    uploads(&mut daemon, &folder.join("c.gif"), 3);
+    daemon.event("idle");
+    assert!(folder.join("c.gif").exists() && !folder.join("c.gif.asset.json").exists());
+    daemon.stop();
+}
