@@ -40,8 +40,8 @@
 //!   for a file after its upload), `pairing` (which asset is which content), `filter` (names that
 //!   are never ours), `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
-//! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes` and `errands`
-//!   write; `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
+//! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes`, `errands`
+//!   and `folder` write; `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
 //!   `salvage` are its upkeep.
 //!
 //! Hands: what is done.
