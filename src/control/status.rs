@@ -14,7 +14,7 @@ use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause, FolderId};
 use crate::row::{time, time_of_day};
-use crate::text::{count_of_bytes, escaped};
+use crate::text::{about, count_of_bytes, escaped};
 
 /// How a reason begins that says until when is waited.
 const NEXT_TRY: &str = "next try ";
@@ -311,16 +311,6 @@ fn accounts(view: &View, emails: &BTreeMap<AccountId, Option<String>>) -> Vec<Ac
 
 fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A time as one says it: "30 s", "12 min", "3 h".
-fn about(seconds: u64) -> String {
-    match seconds {
-        0..=1 => "1 s".to_owned(),
-        2..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3_600)),
-    }
 }
 
 #[cfg(test)]
