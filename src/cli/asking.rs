@@ -46,6 +46,11 @@ impl<'a> Daemon<'a> {
         Ok(Daemon { common, config: loaded.config, environment })
     }
 
+    /// Where it listens.
+    pub(super) fn place(&self) -> Place {
+        Place::of(&self.config.state_dir, self.environment.runtime_dir.as_deref())
+    }
+
     /// Asks it. One that has just begun is waited for.
     pub(super) fn ask(
         &self,
@@ -64,7 +69,7 @@ impl<'a> Daemon<'a> {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<String, Failure> {
-        let place = Place::of(&self.config.state_dir, self.environment.runtime_dir.as_deref());
+        let place = self.place();
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {
             let body = body.map(Value::to_string);

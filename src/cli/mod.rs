@@ -16,11 +16,13 @@ mod ledger;
 mod list;
 mod output;
 mod proof;
+mod progress;
 mod push;
 mod run;
 mod sandbox;
 mod session;
 mod shell;
+mod terminal;
 mod why;
 mod wishes;
 

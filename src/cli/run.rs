@@ -18,9 +18,10 @@ use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
+use super::progress::{Bars, Folders, Stay};
 use super::row::RowFields;
 use super::session::{self, Key, verdict};
-use super::{Exit, Failure, events, load, output};
+use super::{Exit, Failure, events, load, output, terminal};
 
 /// First pause after the ledger could not be written; doubled up to the last.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
@@ -129,7 +130,7 @@ fn live(
         if let Some(control) = control {
             control.tell(out.clone());
         }
-        stop.tell(out);
+        stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, config, server);
         }
@@ -147,7 +148,13 @@ fn live(
             speak(said, engine, now);
         };
         announce(common, control, &clock, "started");
+        let bars = Bars::wanted(common).then(|| {
+            let gauge = session.gauge();
+            let mut figures = Folders::new(lock.ledger_path(), folders.clone(), gauge.clone(), out);
+            Bars::start(gauge, Stay::Go, move || figures.now())
+        });
         let (ended, engine) = session.run(task, &mut say);
+        drop(bars);
         match (ended, engine) {
             (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
             (Ended::Ledger(error), _) => {
@@ -413,6 +420,7 @@ impl Stop {
                 let _ = out.send(Message::Stop);
             }
             next();
+            terminal::clear_at_once();
             std::process::exit(130);
         })?;
         Ok(stop)

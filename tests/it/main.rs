@@ -25,6 +25,7 @@ mod listening;
 mod ls;
 mod memory;
 mod page;
+mod progress;
 mod push;
 mod rebuild;
 mod run;
