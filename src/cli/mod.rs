@@ -274,3 +274,6 @@ fn load(common: &Common, flags: Flags) -> Result<(Loaded, Environment), Failure>
     }
     Ok((loaded, sources.environment))
 }
+
+#[cfg(test)]
+mod tests;
