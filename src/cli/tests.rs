@@ -282,18 +282,17 @@ fn page() -> String {
         ("The way to the server", of_the_way_to_the_server()),
         ("What stops uploads", of_what_stops_uploads()),
     ] {
-        _ = writeln!(page, "\n## {title}\n");
+        _ = write!(page, "\n## {title}\n");
         for Failure { message, hint, exit } in failures {
             sound(&message, &hint);
-            _ = writeln!(
+            _ = write!(
                 page,
-                "```text\nerror: {message}\nhint: {hint}\n```\n\nExit {}.\n",
+                "\n```text\nerror: {message}\nhint: {hint}\n```\n\nExit {}.\n",
                 exit as u8
             );
         }
     }
-    page.truncate(page.trim_end().len());
-    page + "\n"
+    page
 }
 
 /// One line each, the first in lower case; and commands of ours that the hint names exist.

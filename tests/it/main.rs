@@ -28,6 +28,7 @@ mod page;
 mod progress;
 mod push;
 mod rebuild;
+mod recipes;
 mod run;
 mod samples;
 mod shell;

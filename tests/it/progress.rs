@@ -81,7 +81,11 @@ fn ids_on_the_same_terminal_stand_alone() {
     let (a, b) = (server.asset_named("a.wav").asset_id(), server.asset_named("b.gif").asset_id());
     assert_eq!(screen.screen(), format!("{a}\n{b}\n{a}"));
     let before = screen.screens.iter().filter(|screen| screen.contains("user:"));
-    assert!(before.clone().all(|screen| !screen.contains("total")), "{:?}", before.clone().next_back());
+    assert!(
+        before.clone().all(|screen| !screen.contains("total")),
+        "{:?}",
+        before.clone().next_back()
+    );
     assert!(screen.screens.iter().any(|screen| screen.contains("of 2 files, ")));
 }
 
