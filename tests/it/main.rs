@@ -6,6 +6,7 @@
 mod accounts;
 mod adopt;
 mod asking;
+mod citizen;
 mod control;
 mod corpus;
 mod crash;
