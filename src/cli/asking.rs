@@ -15,7 +15,7 @@ use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
 use crate::planner::Command;
-use crate::row::{parsed, time_of_day};
+use crate::row::{parsed, when};
 use crate::text::{count_of_bytes, escaped};
 
 use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
@@ -168,8 +168,8 @@ fn tell(status: &Status) {
     ));
     for folder in &status.folders {
         let scanned = folder.last_scan_at.as_deref().and_then(parsed);
-        let scanned = scanned
-            .map_or("not scanned yet".to_owned(), |at| format!("scanned {}", time_of_day(at)));
+        let scanned =
+            scanned.map_or("not scanned yet".to_owned(), |at| format!("scanned {}", when(at)));
         let missed = match folder.missed_by_events {
             0 => String::new(),
             missed => format!(", {missed} missed by events"),
@@ -185,7 +185,7 @@ fn tell(status: &Status) {
     for account in &status.accounts {
         let email = account.email.as_deref().unwrap_or("learnt from the first upload");
         let until = account.until.as_deref().and_then(parsed);
-        let until = until.map(|at| format!(", next try {}", time_of_day(at)));
+        let until = until.map(|at| format!(", next try {}", when(at)));
         let why = account.reason.as_deref().map(|why| format!(": {}", escaped(why)));
         output::line(&format!(
             "account   {email}  {}{}{}",
