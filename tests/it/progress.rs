@@ -1,6 +1,8 @@
 //! Progress on a real terminal: the exact screens, whatever the terminal is and whatever happens.
 
-use crate::support::{Server, TOKEN, Taxiway, Terminal, picture, section, sparse_wav, write};
+use crate::support::{
+    PATIENCE, Server, TOKEN, Taxiway, Terminal, picture, section, sparse_wav, write,
+};
 
 /// A server, and a folder whose files go out slowly.
 fn house(rate: &str) -> (Server, Taxiway) {
@@ -92,13 +94,15 @@ fn ids_on_the_same_terminal_stand_alone() {
 #[test]
 fn a_single_run_tells_above_its_bars_and_counts_duplicates_and_failures_as_done() {
     let (server, taxiway) = house("1GB/s");
-    sparse_wav(&taxiway.path("folder/long.wav"), 24_000_000);
+    // Longer than what is told: what is drawn would show behind it.
+    let long = format!("long{}.wav", "-".repeat(120));
+    sparse_wav(&taxiway.path("folder").join(&long), 24_000_000);
     for name in ["one.gif", "same.gif"] {
         write(&taxiway.path("folder").join(name), &picture(1, 300_000));
     }
     write(&taxiway.path("folder/bad.gif"), &picture(2, 1_000));
     server.faults(&["status=415,name=bad", "bandwidth=8MB/s,name=long"]);
-    let mut screen = Terminal::start(taxiway.command(&["run", "--once"]), 150, 40);
+    let mut screen = Terminal::start(taxiway.command(&["run", "--once"]), 300, 40);
     assert_eq!(screen.ends().0, 1);
     let shown = timeless(&taxiway, &screen.screen());
     let mut lines: Vec<&str> = shown.lines().collect();
@@ -114,7 +118,7 @@ fn a_single_run_tells_above_its_bars_and_counts_duplicates_and_failures_as_done(
     );
     let named = |name: &str| server.asset_named(name).asset_id();
     let known = [
-        format!("TIME uploaded  ~/folder/long.wav → {}", named("long.wav")),
+        format!("TIME uploaded  ~/folder/{long} → {}", named(&long)),
         "TIME failed    ~/folder/bad.gif: 415: Unsupported Media Type".to_owned(),
     ];
     for line in &known {
@@ -305,7 +309,9 @@ fn an_idle_run_draws_nothing_and_wakes_nobody() {
     // It goes to sleep, and stays so for as long as many redraws would take.
     let mut last = switches();
     let mut rests = 0;
+    let until = std::time::Instant::now() + PATIENCE;
     while rests < 10 {
+        assert!(std::time::Instant::now() < until, "it does not rest: {last:?}");
         std::thread::sleep(std::time::Duration::from_millis(100));
         let now = switches();
         rests = if now == last { rests + 1 } else { 0 };
