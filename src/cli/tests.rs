@@ -103,6 +103,13 @@ fn of_the_configuration() -> Vec<Failure> {
                 root: "/home/me/Runway".into(),
             },
         ],
+        ConfigError::MovesIntoFolder { .. } => [
+            ConfigError::MovesIntoFolder {
+                at: line(10),
+                target: "/home/me/Runway/done".into(),
+                root: "/home/me/Runway".into(),
+            },
+        ],
         ConfigError::NotYet { .. } => [ConfigError::NotYet { at: line(8), key: "a_key" }],
     })
 }

@@ -237,7 +237,7 @@ const FOLDER: &[Key] = &[
         example: r#"["notify-send", "uploaded", "{asset_id}"]"#,
         meaning: "A program, and its arguments, to run for each path that becomes `uploaded`, by an \
                   upload or because its content was known. No shell reads it; the event comes as \
-                  JSON on its stdin. It has limited time, is tried again when it fails, also after \
+                  JSON on its stdin. It has 5 minutes, is tried again when it fails, also after \
                   a restart, and so may run more than once for one file. The token is not in its \
                   environment.",
     },
