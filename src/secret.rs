@@ -247,8 +247,8 @@ impl TokenError {
                 "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration".to_owned()
             }
             TokenError::Exposed { path, .. } => format!("chmod 600 {}", shell_word(path)),
-            // A directory, or what no token is: writing over it would not do.
-            TokenError::NotTokenFile { from: TokenSource::File(path), .. } => {
+            // What is no file is not to be written over.
+            TokenError::NotTokenFile { from: TokenSource::File(path), .. } if !path.is_file() => {
                 format!("ls -ld {}", shell_word(path))
             }
             TokenError::Malformed { from, .. } | TokenError::NotTokenFile { from, .. } => {
