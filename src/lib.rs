@@ -78,9 +78,9 @@
 //!
 //! An outside crate that does I/O has one door: notify in `watch`, ignore in `rules`, rusqlite in
 //! `ledger`, reqwest in `api`, axum in `sandbox` and `control`, clap in `cli`, trash in
-//! `daemon::errands`. The first line of
-//! the table is checked by `.ci/run`, which compiles the planner alone; the others by whoever reads
-//! a change.
+//! `daemon::errands`. What is drawn on a terminal goes through `cli::terminal`. The first line of the
+//! table is checked by `.ci/run`, which compiles the planner alone; the others by whoever reads a
+//! change.
 //!
 //! # What always holds
 //!

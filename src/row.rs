@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::ledger::Row;
@@ -162,6 +163,25 @@ pub fn time_of_day(wall: Wall) -> String {
     local(wall, "%H:%M:%S")
 }
 
+/// A time before or after this moment as a person here says it: the day only if it is not today.
+pub fn when(wall: Wall) -> String {
+    when_said(wall, Timestamp::now(), TimeZone::system())
+}
+
+fn when_said(wall: Wall, now: Timestamp, zone: TimeZone) -> String {
+    let Ok(at) = Timestamp::from_millisecond(wall.0) else { return String::new() };
+    let at = at.to_zoned_datetime(zone.clone());
+    let today = now.to_zoned_datetime(zone).date();
+    let is = |day: Result<jiff::civil::Date, jiff::Error>| day.is_ok_and(|day| day == at.date());
+    let day = match () {
+        () if at.date() == today => "",
+        () if is(today.tomorrow()) => "tomorrow ",
+        () if is(today.yesterday()) => "yesterday ",
+        () => "%Y-%m-%d ",
+    };
+    at.strftime(&format!("{day}%H:%M:%S")).to_string()
+}
+
 /// A day and its time as a person here reads it.
 pub fn day_and_time(wall: Wall) -> String {
     local(wall, "%Y-%m-%d %H:%M:%S")
@@ -169,9 +189,7 @@ pub fn day_and_time(wall: Wall) -> String {
 
 fn local(wall: Wall, format: &str) -> String {
     match Timestamp::from_millisecond(wall.0) {
-        Ok(time) => {
-            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime(format).to_string()
-        }
+        Ok(time) => time.to_zoned_datetime(TimeZone::system()).strftime(format).to_string(),
         Err(_) => String::new(),
     }
 }
@@ -208,6 +226,26 @@ mod tests {
     #[test]
     fn times_have_milliseconds_and_a_z() {
         assert_eq!(time(Wall(1_700_000_000_005)), "2023-11-14T22:13:20.005Z");
+    }
+
+    #[test]
+    fn a_time_of_another_day_says_which() {
+        let now: Timestamp = "2026-11-28T23:30:00Z".parse().expect("a time");
+        for (at, said) in [
+            ("2026-11-28T23:40:00.500Z", "23:40:00"),
+            ("2026-11-28T00:00:00Z", "00:00:00"),
+            ("2026-11-29T00:30:00Z", "tomorrow 00:30:00"),
+            ("2026-11-27T23:59:59Z", "yesterday 23:59:59"),
+            ("2026-11-30T00:00:00Z", "2026-11-30 00:00:00"),
+            ("2025-11-28T12:00:00Z", "2025-11-28 12:00:00"),
+        ] {
+            let at = parsed(at).expect("a time");
+            assert_eq!(when_said(at, now, TimeZone::UTC), said);
+        }
+        // It is tomorrow already further east.
+        let east = TimeZone::fixed(jiff::tz::offset(2));
+        let at = parsed("2026-11-29T00:30:00Z").expect("a time");
+        assert_eq!(when_said(at, now, east), "02:30:00");
     }
 
     #[test]

@@ -247,6 +247,10 @@ impl TokenError {
                 "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration".to_owned()
             }
             TokenError::Exposed { path, .. } => format!("chmod 600 {}", shell_word(path)),
+            // What is no file is not to be written over.
+            TokenError::NotTokenFile { from: TokenSource::File(path), .. } if !path.is_file() => {
+                format!("ls -ld {}", shell_word(path))
+            }
             TokenError::Malformed { from, .. } | TokenError::NotTokenFile { from, .. } => {
                 from.how_to_replace()
             }

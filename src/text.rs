@@ -43,6 +43,16 @@ pub fn count_of_bytes(count: u64) -> String {
     }
 }
 
+/// A number of seconds as one says it: "30 s", "12 min", "3 h".
+pub fn about(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "1 s".to_owned(),
+        2..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3_600)),
+    }
+}
+
 /// Whether a character moves what stands around it instead of showing: a control; a separator of
 /// lines or paragraphs; a mark, embedding, override or isolate of the bidirectional algorithm
 /// (UAX #9), with which `gpj.exe` reads `exe.jpg`. Letters that are written from right to left

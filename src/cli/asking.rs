@@ -5,7 +5,7 @@
 //!   type;
 //! - a pause that outlived its daemon can be ended without one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
 use crate::planner::Command;
-use crate::row::{parsed, time_of_day};
+use crate::row::{parsed, when};
 use crate::text::{count_of_bytes, escaped};
 
 use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
@@ -59,6 +59,16 @@ impl<'a> Daemon<'a> {
         Ok(Daemon { common, state_dir, environment: sources.environment })
     }
 
+    /// Where its ledger is.
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Where it listens.
+    pub(super) fn place(&self) -> Place {
+        Place::of(&self.state_dir, self.environment.runtime_dir.as_deref())
+    }
+
     /// Asks it. One that has just begun is waited for.
     pub(super) fn ask(
         &self,
@@ -77,7 +87,7 @@ impl<'a> Daemon<'a> {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<String, Failure> {
-        let place = Place::of(&self.state_dir, self.environment.runtime_dir.as_deref());
+        let place = self.place();
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {
             let body = body.map(Value::to_string);
@@ -176,8 +186,8 @@ fn tell(status: &Status) {
     ));
     for folder in &status.folders {
         let scanned = folder.last_scan_at.as_deref().and_then(parsed);
-        let scanned = scanned
-            .map_or("not scanned yet".to_owned(), |at| format!("scanned {}", time_of_day(at)));
+        let scanned =
+            scanned.map_or("not scanned yet".to_owned(), |at| format!("scanned {}", when(at)));
         let missed = match folder.missed_by_events {
             0 => String::new(),
             missed => format!(", {missed} missed by events"),
@@ -193,7 +203,7 @@ fn tell(status: &Status) {
     for account in &status.accounts {
         let email = account.email.as_deref().unwrap_or("learnt from the first upload");
         let until = account.until.as_deref().and_then(parsed);
-        let until = until.map(|at| format!(", next try {}", time_of_day(at)));
+        let until = until.map(|at| format!(", next try {}", when(at)));
         let why = account.reason.as_deref().map(|why| format!(": {}", escaped(why)));
         output::line(&format!(
             "account   {email}  {}{}{}",

@@ -7,6 +7,7 @@ use crate::daemon::keyed;
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::ledger::{Ledger, Row};
 use crate::planner::ContentHash;
+use crate::row::path_hex;
 use crate::text;
 
 pub use crate::daemon::{known_or_read, resolved};
@@ -20,14 +21,19 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
     let config = &loaded.config;
     let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
     let running = is_held(&config.state_dir);
-    let mut exit = Exit::Well;
+    let mut without = 0;
     for file in &args.files {
         let hash = match known_or_read(ledger.as_ref(), file) {
             Ok(hash) => hash,
             Err(error) => {
-                output::tell(&format!("{}: {}", text::shown(file), text::reason(&error)));
-                output::line("");
-                exit = exit.worst(Exit::Some);
+                let why = text::reason(&error);
+                if common.json {
+                    output::line(&object(file, None, None, Some(&why)));
+                } else {
+                    output::tell(&format!("{}: {why}", text::shown(file)));
+                    output::line("");
+                }
+                without += 1;
                 continue;
             }
         };
@@ -40,27 +46,54 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
         for email in &accounts {
             asset_id = asset_id.or(asset_of(ledger.as_ref(), hash, email.as_deref())?);
         }
-        if asset_id.is_none() {
-            exit = exit.worst(Exit::Some);
-            if common.quiet == 0 && !common.json {
-                let why = why_not(ledger.as_ref(), hash, &accounts, row, running)?;
+        let why = match asset_id {
+            Some(_) => None,
+            None => Some(why_not(ledger.as_ref(), hash, &accounts, row, running)?),
+        };
+        without += usize::from(why.is_some());
+        if common.json {
+            output::line(&object(file, Some(hash), asset_id.as_deref(), why.as_deref()));
+        } else {
+            if let Some(why) = why.filter(|_| common.quiet == 0) {
                 output::tell(&format!("{}: {why}", text::shown(file)));
             }
-        }
-        if common.json {
-            let object = serde_json::json!({
-                "schema": 1,
-                "path": file.to_string_lossy(),
-                "hash": hash.to_string(),
-                "asset_id": asset_id,
-            });
-            output::line(&object.to_string());
-        } else {
             output::line(asset_id.as_deref().unwrap_or_default());
         }
     }
     output::flush();
-    Ok(exit)
+    match (without, args.files.len()) {
+        (0, _) => Ok(Exit::Well),
+        // Every line has said why.
+        (_, _) if !common.json => Ok(Exit::Some),
+        (1, 1) => Err(none("the file has no assetId".to_owned())),
+        (without, all) => Err(none(format!("{without} of {all} files have no assetId"))),
+    }
+}
+
+fn none(message: String) -> Failure {
+    Failure::new(Exit::Some, message, "taxiway ls")
+}
+
+/// What is known of one file, as an object.
+fn object(
+    file: &Path,
+    hash: Option<ContentHash>,
+    asset_id: Option<&str>,
+    reason: Option<&str>,
+) -> String {
+    let absolute = keyed(file).or_else(|_| std::path::absolute(file));
+    let path = absolute.as_deref().unwrap_or(file);
+    let mut object = serde_json::json!({
+        "schema": 1,
+        "path": path.to_string_lossy(),
+        "hash": hash.map(|hash| hash.to_string()),
+        "asset_id": asset_id,
+        "reason": reason,
+    });
+    if let Some(hex) = path_hex(path) {
+        object["path_hex"] = hex.into();
+    }
+    object.to_string()
 }
 
 /// The row of the file, if it is there and the ledger has one.

@@ -15,6 +15,7 @@ mod init;
 mod ledger;
 mod list;
 mod output;
+mod progress;
 mod proof;
 mod push;
 mod reload;
@@ -22,6 +23,7 @@ mod run;
 mod sandbox;
 mod session;
 mod shell;
+mod terminal;
 mod why;
 mod wishes;
 
@@ -218,12 +220,13 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
         output::help(error);
         return Exit::Usage as u8;
     }
-    output::failure(&wrong_usage(&error.to_string(), error.kind()), json);
+    output::failure(&wrong_usage(error), json);
     Exit::Usage as u8
 }
 
 /// What clap says in paragraphs, as an error and a hint.
-fn wrong_usage(text: &str, kind: clap::error::ErrorKind) -> Failure {
+fn wrong_usage(error: &clap::Error) -> Failure {
+    let (text, kind) = (error.to_string(), error.kind());
     let mut paragraphs = text.split("\n\n").map(|paragraph| {
         let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
         lines.join(" ")
@@ -239,8 +242,25 @@ fn wrong_usage(text: &str, kind: clap::error::ErrorKind) -> Failure {
     let tip = rest.iter().find_map(|paragraph| paragraph.strip_prefix("tip: "));
     let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("taxiway");
     let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
-    let help = format!("{} --help", words.collect::<Vec<_>>().join(" "));
-    Failure::new(Exit::Usage, message, tip.map_or(help, str::to_owned))
+    let command = words.collect::<Vec<_>>().join(" ");
+    let hint = match nearest(error, &command) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => tip.map_or(format!("{command} --help"), str::to_owned),
+    };
+    Failure::new(Exit::Usage, message, hint)
+}
+
+/// What was probably meant by a command or flag that there is not.
+fn nearest(error: &clap::Error, command: &str) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue};
+    let known = |kind| match error.get(kind)? {
+        ContextValue::String(word) => Some(word.clone()),
+        // The best one is the last.
+        ContextValue::Strings(words) => words.last().cloned(),
+        _ => None,
+    };
+    let below = known(ContextKind::SuggestedSubcommand).map(|name| format!("{command} {name}"));
+    below.or_else(|| known(ContextKind::SuggestedArg))
 }
 
 /// A hint that begins with a command which knows nothing of the flags of this one.
@@ -281,3 +301,6 @@ fn load_from(sources: &Sources, sandbox: bool) -> Result<Loaded, Failure> {
     }
     Ok(loaded)
 }
+
+#[cfg(test)]
+mod tests;

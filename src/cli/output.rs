@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::args::{Color, Common};
+use super::terminal;
 
 /// Prints a line of data.
 pub fn line(text: &str) {
@@ -42,7 +43,7 @@ pub fn fresh_screen() {
 /// Tells a person something.
 pub fn tell(text: &str) {
     // Whom to tell that stderr is closed?
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = terminal::tell(&format!("{text}\n"));
 }
 
 /// Tells of an error.
@@ -95,7 +96,7 @@ pub fn start_log(common: &Common) {
     };
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
     let log = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(|| terminal::Above)
         .with_ansi(colored(common))
         .with_env_filter(filter);
     // Tests start several commands in one process: the first log stays.
@@ -104,8 +105,10 @@ pub fn start_log(common: &Common) {
 
 fn closed(error: &io::Error) {
     if error.kind() == io::ErrorKind::BrokenPipe {
+        terminal::clear();
         std::process::exit(0);
     }
     tell(&format!("error: cannot write to stdout: {error}"));
+    terminal::clear();
     std::process::exit(1);
 }

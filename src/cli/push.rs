@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Config, Email, Flags};
 use crate::control::{PushBody, email_for, known_emails};
 use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
-use crate::daemon::{Clock, Ended, Said, Session, SetupError, Task, limits, means};
+use crate::daemon::{Clock, Ended, Gauge, Said, Session, SetupError, Task, limits, means};
 use crate::engine::Engine;
 use crate::ledger::Ledger;
 use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, UploadState};
@@ -19,6 +19,7 @@ use crate::text::{self, shown};
 use super::args::{Common, PushArgs};
 use super::asking::Daemon;
 use super::ids::{asset_of, known_or_read, resolved};
+use super::progress::{Bars, Handed, Pushed, Stay};
 use super::row::RowFields;
 use super::session::{Key, Server, refuse_unpaired, verdict};
 use super::{Exit, Failure, load, output};
@@ -155,6 +156,15 @@ fn hand_over(
     wanted: &mut [Wanted],
 ) -> Result<(Exit, Option<Failure>), Failure> {
     let daemon = Daemon::of(common)?;
+    let _bars = Bars::wanted(common).then(|| {
+        let paths = |over| {
+            let files = wanted.iter().filter(move |file| file.over == over);
+            files.filter_map(|file| file.path.as_deref())
+        };
+        let ledger = ledger_path(daemon.state_dir());
+        let mut figures = Handed::new(daemon.place(), ledger, paths(false), paths(true));
+        Bars::start(Gauge::default(), Stay::ToTheEnd, move || figures.now())
+    });
     let until = args.timeout.map(|timeout| Instant::now() + timeout);
     let (mut exit, mut told) = (Exit::Well, None);
     let mut open: Vec<&mut Wanted> = wanted.iter_mut().filter(|file| !file.over).collect();
@@ -250,11 +260,22 @@ fn send(
     let (token, changed) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
     let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
-    let (session, _out) = Session::start(engine, Vec::new(), means, clock, changed)?;
+    let (session, out) = Session::start(engine, Vec::new(), means, clock, changed)?;
     let task = Task { once: true, timeout: args.timeout, pushes };
     let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
     let mut wrong: BTreeMap<SharedPath, String> = BTreeMap::new();
-    let (ended, engine) = session.run(&task, &mut |said, _| hear(said, &mut keys, &mut wrong));
+    let figures = Pushed::new(task.pushes.iter().map(|(path, _)| path.clone()));
+    let bars = Bars::wanted(common).then(|| {
+        let gauge = session.gauge();
+        Bars::start(gauge.clone(), Stay::ToTheEnd, figures.watch(gauge, out))
+    });
+    let (ended, engine) = session.run(&task, &mut |said, _| {
+        if let Said::Notice(notice) = said {
+            figures.hear(notice);
+        }
+        hear(said, &mut keys, &mut wrong);
+    });
+    drop(bars);
     let engine = match (ended, engine) {
         (Ended::Ledger(error), _) => return Err(error.into()),
         (_, Some(engine)) => engine,

@@ -18,10 +18,11 @@ use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
+use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
 use super::session::{self, Key, Keyring, verdict};
-use super::{Exit, Failure, events, load_from, output};
+use super::{Exit, Failure, events, load_from, output, terminal};
 
 /// First pause after the ledger could not be written; doubled up to the last.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
@@ -137,6 +138,8 @@ fn live(
             }
             Err(error) => return Err(error.into()),
         };
+        let folders: Vec<FolderId> =
+            engine.planner().folder_views().map(|view| view.folder).collect();
         let (token, changed) = ring.watch();
         let means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
         let (session, out) = Session::start(engine, sights, means, clock, changed)?;
@@ -144,7 +147,7 @@ fn live(
         if let Some(control) = control {
             control.tell(out.clone());
         }
-        stop.tell(out);
+        stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, &config, server);
         }
@@ -162,7 +165,13 @@ fn live(
             speak(said, engine, now);
         };
         announce(common, control, &clock, "started");
+        let bars = Bars::wanted(common).then(|| {
+            let gauge = session.gauge();
+            let mut figures = Folders::new(lock.ledger_path(), folders, gauge.clone(), out);
+            Bars::start(gauge, Stay::Go, move || figures.now())
+        });
         let (ended, engine) = session.run(task, &mut say);
+        drop(bars);
         match (ended, engine) {
             (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
             (Ended::Ledger(error), _) => {
@@ -437,6 +446,7 @@ impl Stop {
                 let _ = out.send(Message::Stop);
             }
             next();
+            terminal::clear_at_once();
             std::process::exit(130);
         })?;
         Ok(stop)

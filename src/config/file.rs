@@ -145,7 +145,7 @@ impl Source {
         let mut entries = Vec::with_capacity(values.len());
         for (key, at, value) in in_order(values) {
             let line = self.origin(at);
-            if !table.keys().iter().any(|(known, _)| *known == key) {
+            if !table.keys().iter().any(|known| known.name == key) {
                 return Err(unknown_or_token(line, table, key, &self.path));
             }
             entries.push((key, line, value.get_ref()));
@@ -188,8 +188,8 @@ pub(super) fn read<T>(
     value: &DeValue<'_>,
 ) -> Result<T, ConfigError> {
     (kind.read)(value, base).map_err(|wrong| {
-        let known = table.keys().iter().find(|(name, _)| *name == key);
-        let example = known.map_or("", |(_, example)| *example);
+        let known = table.keys().iter().find(|known| known.name == key);
+        let example = known.map_or("", |known| known.example);
         let wrong = WrongValue {
             at: at.clone(),
             key,

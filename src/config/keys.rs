@@ -25,6 +25,17 @@ impl fmt::Display for Table {
     }
 }
 
+/// A key of a table.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// As it is written.
+    pub(super) name: &'static str,
+    /// A value to show in hints and in the reference.
+    pub(super) example: &'static str,
+    /// What it does, for the reference: `docs/configuration.md` is made from it.
+    pub(super) meaning: &'static str,
+}
+
 impl Table {
     pub(super) const ALL: [Table; 3] = [Table::Api, Table::Control, Table::Folder];
 
@@ -37,8 +48,8 @@ impl Table {
         }
     }
 
-    /// The keys of the table, each with a value to show in a hint.
-    pub(super) fn keys(self) -> &'static [(&'static str, &'static str)] {
+    /// The keys of the table.
+    pub(super) fn keys(self) -> &'static [Key] {
         match self {
             Table::Api => API,
             Table::Control => CONTROL,
@@ -47,48 +58,200 @@ impl Table {
     }
 }
 
-const API: &[(&str, &str)] = &[
-    ("base_url", r#""https://api.useapi.net/v1/runwayml""#),
-    ("email", r#""me@example.com""#),
-    ("token_file", r#""token""#),
-    ("concurrency", "4"),
-    ("rate_limit", r#""8MB/s""#),
-    ("connect_timeout", r#""10s""#),
-    ("stall_timeout", r#""60s""#),
-    ("answer_timeout", r#""10min""#),
-    ("max_file_size", r#""2GB""#),
-    ("send", r#"["width", "height"]"#),
-    ("ca_file", r#""/etc/ssl/own.pem""#),
+const API: &[Key] = &[
+    Key {
+        name: "base_url",
+        example: r#""https://api.useapi.net/v1/runwayml""#,
+        meaning: "Where the API is. `http://` goes to a loopback address only, for a sandbox. A \
+                  ledger remembers it and refuses another (78): give experiments a `--state-dir` of \
+                  their own. The variable `TAXIWAY_BASE_URL` wins over it.",
+    },
+    Key {
+        name: "email",
+        example: r#""me@example.com""#,
+        meaning: "The Runway account of folders and pushes that name none. It has to be said where \
+                  several are set up at useapi.net; with one, it is learnt from the first upload.",
+    },
+    Key {
+        name: "token_file",
+        example: r#""token""#,
+        meaning: "The file that holds the token, beside the configuration unless it says otherwise. \
+                  It is refused when others can read it. `TAXIWAY_TOKEN`, `USEAPI_TOKEN` and the \
+                  systemd credential `taxiway-token` are looked for before it. What is written into \
+                  it applies within 5 s, without reload or start.",
+    },
+    Key { name: "concurrency", example: "4", meaning: "How many uploads go out at once, at most." },
+    Key {
+        name: "rate_limit",
+        example: r#""8MB/s""#,
+        meaning: "How fast all uploads together may be. Without it there is no limit.",
+    },
+    Key {
+        name: "connect_timeout",
+        example: r#""10s""#,
+        meaning: "How long a connection may take to come about.",
+    },
+    Key {
+        name: "stall_timeout",
+        example: r#""60s""#,
+        meaning: "For how long no byte may move while a file goes out. Nothing was stored then, and \
+                  it is tried again.",
+    },
+    Key {
+        name: "answer_timeout",
+        example: r#""10min""#,
+        meaning: "How long the answer may take after the last byte. When it is over, the upload is \
+                  `unknown`, and is looked up before anything is sent again.",
+    },
+    Key {
+        name: "max_file_size",
+        example: r#""2GB""#,
+        meaning: "Larger files are `ignored`. Without it there is no limit.",
+    },
+    Key {
+        name: "send",
+        example: r#"["width", "height"]"#,
+        meaning: "What is told of pictures and films with an upload; some ways of generating want \
+                  it. `\"duration\"` may be added.",
+    },
+    Key {
+        name: "ca_file",
+        example: r#""/etc/ssl/own.pem""#,
+        meaning: "Certificate authorities to trust beside the system's, in PEM form.",
+    },
 ];
 
-const CONTROL: &[(&str, &str)] = &[("listen", r#""127.0.0.1:7447""#)];
+const CONTROL: &[Key] = &[Key {
+    name: "listen",
+    example: r#""127.0.0.1:7447""#,
+    meaning: "A loopback address on which the daemon answers beside its socket, see \
+              [control.md](control.md). Requests need the bearer token that lies in a file of the \
+              state directory (0600), and the right `Host`. Without it there is only the socket.",
+}];
 
-const FOLDER: &[(&str, &str)] = &[
-    ("path", r#""~/Runway""#),
-    ("email", r#""me@example.com""#),
-    ("recursive", "true"),
-    ("include", r#"["*.png"]"#),
-    ("exclude", r#"["drafts/"]"#),
-    ("hidden", "false"),
-    ("follow_symlinks", "false"),
-    ("existing", r#""upload""#),
-    ("settle", r#""2s""#),
-    ("incomplete", r#""10min""#),
-    ("mode", r#""auto""#),
-    ("poll_interval", r#""30s""#),
-    ("rescan_interval", r#""15min""#),
-    ("name", r#""{file_name}""#),
-    ("on_change", r#""upload""#),
-    ("after_upload", r#""keep""#),
-    ("sidecar", "false"),
-    ("on_uploaded", r#"["notify-send", "uploaded", "{asset_id}"]"#),
-    ("on_failed", r#"["notify-send", "failed"]"#),
+const FOLDER: &[Key] = &[
+    Key {
+        name: "path",
+        example: r#""~/Runway""#,
+        meaning: "The directory; the only key that a folder must have. Where it is missing, as on a \
+                  disk that is not mounted, it is `away` and awaited: nothing counts as deleted.",
+    },
+    Key {
+        name: "email",
+        example: r#""me@example.com""#,
+        meaning: "The Runway account that its files go to; without it, that of `[api]`. After a \
+                  change everything in the folder is wanted on the new account.",
+    },
+    Key {
+        name: "recursive",
+        example: "true",
+        meaning: "Whether the directories below belong to it. A path belongs to the deepest folder \
+                  that contains it.",
+    },
+    Key {
+        name: "include",
+        example: r#"["*.png"]"#,
+        meaning: "Only what fits one of these patterns, which are written as in a `.gitignore`; \
+                  empty: all media that are supported.",
+    },
+    Key {
+        name: "exclude",
+        example: r#"["drafts/"]"#,
+        meaning: "Nothing that fits one of these patterns. A `.taxiwayignore` in any watched \
+                  directory says the same from there on.",
+    },
+    Key {
+        name: "hidden",
+        example: "false",
+        meaning: "Whether names that begin with a dot are ours.",
+    },
+    Key {
+        name: "follow_symlinks",
+        example: "false",
+        meaning: "Whether symbolic links to files and directories are followed.",
+    },
+    Key {
+        name: "existing",
+        example: r#""upload""#,
+        meaning: "What becomes of files that lie in the folder when it is seen for the first time: \
+                  `\"upload\"`, or `\"ignore\"`, so that only what comes later is uploaded.",
+    },
+    Key {
+        name: "settle",
+        example: r#""2s""#,
+        meaning: "A file that looks the same for so long is at rest, where the system cannot prove \
+                  that nobody writes to it (on macOS, on network disks, for files of others). \
+                  Where it can, a fraction of a second is enough.",
+    },
+    Key {
+        name: "incomplete",
+        example: r#""10min""#,
+        meaning: "A file that is at rest, and whose end is missing for so long, has `failed`, with \
+                  the reason. `\"send\"`: it is uploaded then, as it is.",
+    },
+    Key {
+        name: "mode",
+        example: r#""auto""#,
+        meaning: "How changes are noticed: `\"events\"` of the system; `\"poll\"`, a scan every \
+                  `poll_interval`; `\"auto\"`, events unless they do not come, as on NFS.",
+    },
+    Key {
+        name: "poll_interval",
+        example: r#""30s""#,
+        meaning: "The time between two scans of a folder that is polled.",
+    },
+    Key {
+        name: "rescan_interval",
+        example: r#""15min""#,
+        meaning: "The time between two scans of a folder that is watched, to be sure.",
+    },
+    Key {
+        name: "name",
+        example: r#""{stem}-{hash8}.{ext}""#,
+        meaning: "The name that an asset gets: `{file_name}`, `{stem}` (without extension), `{ext}`, \
+                  `{relative_path}` (within the folder), `{hash8}` (of the content, 8 digits). An \
+                  asset that is there is never renamed.",
+    },
+    Key {
+        name: "on_change",
+        example: r#""upload""#,
+        meaning: "What becomes of an uploaded file that is changed: `\"upload\"`, as a new asset, or \
+                  `\"ignore\"`.",
+    },
+    Key {
+        name: "after_upload",
+        example: r#""move:~/Uploaded""#,
+        meaning: "What becomes of a file that is uploaded, or was known already: `\"keep\"`; \
+                  `\"trash\"`; `\"move:DIR\"`, into a directory that is never watched, where nothing \
+                  is overwritten (` (2)` is added to the name). A file that changed meanwhile stays \
+                  where it is.",
+    },
+    Key {
+        name: "sidecar",
+        example: "true",
+        meaning: "Whether `FILE.asset.json`, with the assetId in it, is written beside each file that \
+                  is uploaded, or was known already.",
+    },
+    Key {
+        name: "on_uploaded",
+        example: r#"["notify-send", "uploaded", "{asset_id}"]"#,
+        meaning: "A program, and its arguments, to run for each path that becomes `uploaded`, by an \
+                  upload or because its content was known. No shell reads it; the event comes as \
+                  JSON on its stdin. It has 5 minutes, is tried again when it fails, also after \
+                  a restart, and so may run more than once for one file. The token is not in its \
+                  environment.",
+    },
+    Key {
+        name: "on_failed",
+        example: r#"["notify-send", "failed"]"#,
+        meaning: "The same for each path that becomes `failed`.",
+    },
 ];
 
 /// What to do about an unknown key of a table (`None`: outside of all tables).
 pub(super) fn hint_for_unknown(table: Option<Table>, key: &str) -> String {
     let own: Vec<&str> = match table {
-        Some(table) => table.keys().iter().map(|(name, _)| *name).collect(),
+        Some(table) => table.keys().iter().map(|key| key.name).collect(),
         None => Table::ALL.iter().map(|table| table.name()).collect(),
     };
     if let Some(near) = nearest(key, &own) {
@@ -101,7 +264,7 @@ pub(super) fn hint_for_unknown(table: Option<Table>, key: &str) -> String {
         };
     }
     let elsewhere =
-        Table::ALL.iter().find(|other| other.keys().iter().any(|(name, _)| *name == key));
+        Table::ALL.iter().find(|other| other.keys().iter().any(|known| known.name == key));
     match (elsewhere, table) {
         (Some(other), _) => format!("put `{key}` under {other}"),
         (None, Some(table)) => format!("the keys of {table} are {}", own.join(", ")),

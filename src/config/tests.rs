@@ -1,6 +1,7 @@
 //! Configurations in, values and exact texts out; no test looks at the real home directory.
 
 mod layers;
+mod page;
 mod refusals;
 mod show;
 mod values;

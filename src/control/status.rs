@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause, FolderId};
-use crate::row::{time, time_of_day};
-use crate::text::{count_of_bytes, escaped};
+use crate::row::{time, time_of_day, when};
+use crate::text::{about, count_of_bytes, escaped};
 
 /// How a reason begins that says until when is waited.
 const NEXT_TRY: &str = "next try ";
@@ -219,7 +219,7 @@ impl Status {
         let away = self.folders.iter().find(|folder| folder.mode == "away");
         self.reason = match (view.paused, person.or(stop).or(view.stops.first()), away) {
             (Some(None), _, _) => Some("paused until somebody says: taxiway resume".into()),
-            (Some(Some(until)), _, _) => Some(format!("paused until {}", time_of_day(until))),
+            (Some(Some(until)), _, _) => Some(format!("paused until {}", when(until))),
             (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
                 Some(format!("{}: {}", stop.cause.words(), escaped(&stop.reason)))
             }
@@ -236,7 +236,7 @@ impl Status {
             && person.is_none()
         {
             let why = self.reason.take().map(|why| format!(": {why}")).unwrap_or_default();
-            self.reason = Some(format!("{NEXT_TRY}{}{why}", time_of_day(at)));
+            self.reason = Some(format!("{NEXT_TRY}{}{why}", when(at)));
         }
         self.done &= self.reason.is_none() || self.counts.open() == 0 && away.is_none();
     }
@@ -311,16 +311,6 @@ fn accounts(view: &View, emails: &BTreeMap<AccountId, Option<String>>) -> Vec<Ac
 
 fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A time as one says it: "30 s", "12 min", "3 h".
-fn about(seconds: u64) -> String {
-    match seconds {
-        0..=1 => "1 s".to_owned(),
-        2..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3_600)),
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::{crash, scan};
 
 use super::errands::{Deeds, Job};
 use super::eyes::within_size;
+use super::gauge::Gauge;
 use super::identify::identify;
 use super::naming::Names;
 use super::{Clock, Message};
@@ -69,6 +70,7 @@ pub(super) struct Reach {
     largest: Option<u64>,
     names: Arc<Names>,
     deeds: Deeds,
+    gauge: Gauge,
 }
 
 /// An upload that was begun.
@@ -120,6 +122,7 @@ impl Hands {
             largest: means.largest,
             names: Arc::new(means.names),
             deeds: means.deeds,
+            gauge: Gauge::default(),
         };
         Ok(Hands {
             runtime: Some(runtime),
@@ -178,9 +181,15 @@ impl Hands {
         self.block(move || {
             let now = || reach.clock.now().wall;
             let stop = || cancelled.load(Ordering::Acquire);
-            let read = || identify(&path, expected, reading, now, stop);
+            let count = Arc::new(AtomicU64::new(0));
+            let counted = |bytes: usize| {
+                count.fetch_add(bytes as u64, Ordering::Relaxed);
+            };
+            let held = reach.gauge.reading(Arc::clone(&path), expected.size, Arc::clone(&count));
+            let read = || identify(&path, expected, reading, now, (&stop, &counted));
             // Parsers meet whatever bytes people have; one that fails is about that file only.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+            drop(held);
             let mut result = result.unwrap_or_else(|_| {
                 let reason = "reading it failed inside taxiway; please report this file".into();
                 Some(Identity::Unreadable { stat: None, reason })
@@ -259,6 +268,11 @@ impl Hands {
         flights.iter().map(|(id, flight)| (*id, flight.sent.load(Ordering::Relaxed))).collect()
     }
 
+    /// What is in hand, to be watched.
+    pub fn gauge(&self) -> Gauge {
+        self.reach.gauge.clone()
+    }
+
     /// How fast all uploads together went over the last seconds.
     pub fn bytes_per_second(&self) -> u64 {
         self.reach.rate.measured()
@@ -320,6 +334,8 @@ impl Reach {
             let reason = "the token cannot be read any more".to_owned();
             return Outcome::NotSent(NotSent::Offline(Trouble { reason, refusal: None }));
         };
+        let size = send.content.size;
+        let _held = self.gauge.sending(Arc::clone(&send.path), size, Arc::clone(&flight.sent));
         let control = SendControl {
             withdraw: flight.withdraw,
             abort,

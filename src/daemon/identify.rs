@@ -20,6 +20,9 @@ use crate::{evidence, scan, text};
 
 use super::naming::sent_name;
 
+/// Whether to read no further, asked before each chunk; and who is told how many bytes were read.
+pub type Reins<'a> = (&'a dyn Fn() -> bool, &'a dyn Fn(usize));
+
 /// Reads a file. `now` is asked for the time at which reading begins. None if the reading was
 /// cancelled: then nothing is known of the file, not even that it changed.
 pub fn identify(
@@ -27,7 +30,7 @@ pub fn identify(
     expected: Fingerprint,
     reading: Reading,
     now: impl Fn() -> Wall,
-    cancelled: impl Fn() -> bool,
+    reins: Reins<'_>,
 ) -> Option<Identity> {
     let mut file = match open(path) {
         Ok(file) => file,
@@ -37,7 +40,7 @@ pub fn identify(
             return Some(Identity::Unreadable { stat: None, reason: text::reason(&error) });
         }
     };
-    match read(&mut file, path, (expected, reading), now, cancelled) {
+    match read(&mut file, path, (expected, reading), now, reins) {
         Ok(identity) => identity,
         Err(error) => {
             let stat = scan::stat_open(&file).ok();
@@ -89,7 +92,7 @@ fn read(
     path: &Path,
     (expected, reading): (Fingerprint, Reading),
     now: impl Fn() -> Wall,
-    cancelled: impl Fn() -> bool,
+    reins: Reins<'_>,
 ) -> io::Result<Option<Identity>> {
     let stat = scan::stat_open(file)?;
     let read_at = now();
@@ -115,7 +118,7 @@ fn read(
         }
         Inspection::Empty => return seen.still(file, Identity::Empty(stat)),
     };
-    let Some((hash, completeness)) = contents(file, size, &facts, cancelled)? else {
+    let Some((hash, completeness)) = contents(file, size, &facts, reins)? else {
         return Ok(None);
     };
     let Some(hash) = hash else {
@@ -201,11 +204,13 @@ fn contents(
     file: &mut File,
     size: u64,
     facts: &Facts,
-    cancelled: impl Fn() -> bool,
+    reins: Reins<'_>,
 ) -> io::Result<Option<(Option<ContentHash>, Completeness)>> {
+    let (cancelled, read) = reins;
     let undecided = facts.completeness == Completeness::CannotTell;
     let mut walk = if undecided { Walk::new(facts.media_type) } else { None };
     let hash = hash_file(file, size, cancelled, |chunk, _| {
+        read(chunk.len());
         if let Some(walk) = &mut walk {
             walk.feed(chunk);
         }
@@ -261,24 +266,25 @@ mod tests {
         std::fs::copy("tests/media/picture.png", &path).expect("a picture");
         let file = File::open(&path).expect("the picture");
         let stat = scan::stat_open(&file).expect("its stat");
-        let identity = identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || false);
+        let identity =
+            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), (&|| false, &|_| {}));
         assert!(
             matches!(&identity, Some(Identity::Known { read_at: Wall(5), .. })),
             "{identity:?}"
         );
         let other = Fingerprint { size: 1, ..stat.fingerprint };
         assert_eq!(
-            identify(&path, other, Reading::Quiet, || Wall(5), || false),
+            identify(&path, other, Reading::Quiet, || Wall(5), (&|| false, &|_| {})),
             Some(Identity::Changed(stat))
         );
         assert_eq!(
-            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || true),
+            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), (&|| true, &|_| {})),
             None,
             "cancelled"
         );
         std::fs::remove_file(&path).expect("removed");
         assert_eq!(
-            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), || false),
+            identify(&path, stat.fingerprint, Reading::Quiet, || Wall(5), (&|| false, &|_| {})),
             Some(Identity::Gone)
         );
     }
@@ -300,7 +306,9 @@ mod tests {
                 file.set_len(whole).expect("a hole");
             }
             let stat = scan::stat_open(&File::open(&path).expect("open")).expect("its stat");
-            let read = |reading| identify(&path, stat.fingerprint, reading, || Wall(5), || false);
+            let read = |reading| {
+                identify(&path, stat.fingerprint, reading, || Wall(5), (&|| false, &|_| {}))
+            };
             let known = read(Reading::Quiet);
             let Some(Identity::Known { whole: Whole::No { reason }, .. }) = known else {
                 panic!("{sample}: {known:?}");

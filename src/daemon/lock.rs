@@ -56,7 +56,7 @@ impl Role {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else holds the lock.
-    #[error("{what} with process id {pid} has the ledger in {directory}")]
+    #[error("{what}{} has the ledger in {directory}", with_id(*.pid))]
     Held {
         /// The holder's process id; 0 if it could not be read.
         pid: u32,
@@ -75,6 +75,10 @@ pub enum LockError {
         /// In words.
         reason: String,
     },
+}
+
+fn with_id(pid: u32) -> String {
+    if pid == 0 { String::new() } else { format!(" with process id {pid}") }
 }
 
 /// The state directory, locked.

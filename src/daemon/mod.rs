@@ -9,6 +9,7 @@
 
 mod errands;
 mod eyes;
+mod gauge;
 mod hands;
 mod identify;
 pub mod lock;
@@ -35,6 +36,7 @@ use crate::{crash, text};
 
 pub use errands::Deeds;
 pub use eyes::{Life, Sightseeing};
+pub use gauge::{Gauge, InHand, Stir};
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};
 pub use identify::{content_hash, identify};
 pub use named::{keyed, known_or_read, resolved};
@@ -197,6 +199,11 @@ impl Session {
             token_changed,
         };
         Ok((session, out))
+    }
+
+    /// What its hands do, to be watched while it runs.
+    pub fn gauge(&self) -> Gauge {
+        self.hands.gauge()
     }
 
     /// Runs to an end. Gives the engine back to be asked how things stand, unless the ledger

@@ -26,6 +26,8 @@ pub struct View {
     pub folders: Vec<FolderNow>,
     /// What is going out, or about to.
     pub uploading: Vec<Uploading>,
+    /// Files that wait for their turn to be read, and their bytes.
+    pub to_read: (u64, u64),
     /// How fast all uploads together went over the last seconds.
     pub bytes_per_second: u64,
 }
@@ -95,6 +97,7 @@ impl Session {
             paused: planner.paused().map(|pause| pause.until),
             uploading: uploading.collect(),
             folders: self.folders_now(),
+            to_read: planner.to_read(),
             bytes_per_second: self.hands.bytes_per_second(),
             stops,
         }

@@ -297,25 +297,29 @@ impl Ledger {
     /// How many paths are in each state, in the order of [`State::ALL`], and how many bytes are
     /// left to send.
     pub fn counts(&self, folders: &[FolderId], running: bool) -> Result<([u64; 8], u64)> {
+        let amounts = self.amounts(folders, running)?;
+        let left = [State::Queued, State::Uploading, State::Unknown];
+        let bytes_left = left.into_iter().map(|state| amounts[state as usize].1).sum();
+        Ok((amounts.map(|(files, _)| files), bytes_left))
+    }
+
+    /// How many paths are in each state, in the order of [`State::ALL`], and their bytes.
+    pub fn amounts(&self, folders: &[FolderId], running: bool) -> Result<[(u64, u64); 8]> {
         let list = folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",");
         let state = state_sql();
         let sql = format!(
             "SELECT {state} AS state, count(*), sum(p.size) {FROM}
              WHERE p.gone_at IS NULL AND p.folder_id IN ({list}) GROUP BY state"
         );
-        let mut counts = [0; 8];
-        let mut bytes_left = 0;
+        let mut amounts = [(0, 0); 8];
         let mut found = self.db.prepare(&sql)?;
         let mut rows = found.query([running])?;
         while let Some(row) = rows.next()? {
             let word: String = row.get(0)?;
-            let state = State::parse(&word);
-            counts[state as usize] = row.get::<_, i64>(1)? as u64;
-            if matches!(state, State::Queued | State::Uploading | State::Unknown) {
-                bytes_left += row.get::<_, i64>(2)? as u64;
-            }
+            let (files, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
+            amounts[State::parse(&word) as usize] = (files.unsigned_abs(), bytes.unsigned_abs());
         }
-        Ok((counts, bytes_left))
+        Ok(amounts)
     }
 
     /// The number of the newest path of these folders; 0 if there is none.

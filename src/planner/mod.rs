@@ -428,6 +428,11 @@ impl Planner {
         self.flights.is_empty() && !self.errands.any()
     }
 
+    /// How many files wait for their turn to be read, and their bytes.
+    pub fn to_read(&self) -> (u64, u64) {
+        self.settling.to_read()
+    }
+
     /// Whether files are being read: memory will be freed without anything else happening.
     pub fn identifying(&self) -> bool {
         self.settling.identifying() > 0

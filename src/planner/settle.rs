@@ -183,6 +183,15 @@ impl Settling {
         self.readings.len()
     }
 
+    /// How many wait for their turn to be read, and their bytes.
+    pub fn to_read(&self) -> (u64, u64) {
+        let ready = self.ready.values().flatten().filter_map(|(_, path)| self.entries.get(path));
+        ready.fold((0, 0), |(files, bytes), entry| {
+            let size = entry.stat.map_or(0, |stat| stat.fingerprint.size);
+            (files + 1, bytes.saturating_add(size))
+        })
+    }
+
     /// How many are being looked at, or read, or next in turn to be read.
     pub fn moving(&self) -> usize {
         let waiting = self.due.len();
@@ -618,11 +627,13 @@ mod tests {
         put(1, "a-new", 2);
         put(2, "b", 1);
         put(0, "pushed", 0);
+        let size = stat(0, true).fingerprint.size;
+        assert_eq!(settling.to_read(), (4, 4 * size));
         let order: Vec<_> = std::iter::from_fn(|| settling.next_ready(Mono(0), 9))
             .map(|(path, _, _)| path.display().to_string())
             .collect();
         assert_eq!(order, ["pushed", "a-new", "b", "a-old"]);
-        assert_eq!(settling.identifying(), 4);
+        assert_eq!((settling.identifying(), settling.to_read()), (4, (0, 0)));
     }
 
     #[test]

@@ -239,8 +239,11 @@ fn a_directory_or_a_fifo_is_not_a_token_file() {
     let dir = tempfile::tempdir().unwrap();
     let shown = dir.path().display();
     assert_eq!(
-        refusal(dir.path()).0,
-        format!("the token from file {shown} cannot be used: it is a directory")
+        refusal(dir.path()),
+        (
+            format!("the token from file {shown} cannot be used: it is a directory"),
+            format!("ls -ld {shown}")
+        )
     );
     let fifo = dir.path().join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();

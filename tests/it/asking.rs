@@ -14,6 +14,8 @@ use crate::support::{
 /// A text in which the home is `~`, times of day are `T`, and RFC 3339 ones `T` as well.
 fn filtered(taxiway: &Taxiway, text: &str) -> String {
     let text = text.replace(&*taxiway.root.to_string_lossy(), "~");
+    // An hour before midnight it is.
+    let text = text.replace("until tomorrow ", "until ");
     let digits = |shape: &str, text: &str| {
         let mut bytes = text.bytes();
         shape.bytes().all(|wanted| match (wanted, bytes.next()) {

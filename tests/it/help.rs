@@ -61,12 +61,8 @@ fn usage_errors_are_one_line_and_a_hint() {
     let taxiway = Taxiway::alone();
     for (arguments, error, hint) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'", "taxiway --help"),
-        (&["psuh", "x"], "unrecognized subcommand 'psuh'", "a similar subcommand exists: 'push'"),
-        (
-            &["run", "--onec"],
-            "unexpected argument '--onec' found",
-            "a similar argument exists: '--once'",
-        ),
+        (&["psuh", "x"], "unrecognized subcommand 'psuh'", "did you mean `taxiway push`?"),
+        (&["run", "--onec"], "unexpected argument '--onec' found", "did you mean `--once`?"),
         (
             &["run", "--timeout", "1s"],
             "the following required arguments were not provided: --once",

@@ -6,6 +6,7 @@
 mod accounts;
 mod adopt;
 mod asking;
+mod citizen;
 mod control;
 mod corpus;
 mod crash;
@@ -25,8 +26,10 @@ mod listening;
 mod ls;
 mod memory;
 mod page;
+mod progress;
 mod push;
 mod rebuild;
+mod recipes;
 mod reload;
 mod run;
 mod samples;

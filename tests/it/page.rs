@@ -105,7 +105,11 @@ fn steady(server: &Server, taxiway: &Taxiway, text: &str) -> String {
     }
     out += rest;
     match out.split_once("paused until ") {
-        Some((before, after)) => format!("{before}paused until 13:00:00{}", &after[8..]),
+        Some((before, after)) => {
+            // An hour before midnight it is tomorrow.
+            let after = after.trim_start_matches("tomorrow ");
+            format!("{before}paused until 13:00:00{}", &after[8..])
+        }
         None => out,
     }
 }

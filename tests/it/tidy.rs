@@ -18,6 +18,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ignore", &["src/rules"]),
     ("file_format", &["src/media"]),
     ("toml", &["src/config"]),
+    ("unicode_width", &["src/cli/progress"]),
     ("blake3", &["src/hash.rs", "src/api", "src/sandbox"]),
 ];
 

@@ -160,7 +160,7 @@ impl Search<'_> {
             return Ok(());
         }
         let now = || self.clock.now().wall;
-        let read = || identify(path, stat.fingerprint, Reading::Quiet, now, || false);
+        let read = || identify(path, stat.fingerprint, Reading::Quiet, now, (&|| false, &|_| {}));
         // Parsers meet whatever bytes people have; one that fails is about that file only.
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or(None);
         let Some(planner::Identity::Known { stat, read_at, content, name, .. }) = read else {

@@ -119,7 +119,7 @@ fn a_wrong_value_is_named_with_what_would_do() {
     for (line, said) in table {
         let key = line.split(" = ").next().unwrap();
         let keys = Table::Api.keys();
-        let example = keys.iter().find(|(known, _)| *known == key).unwrap().1;
+        let example = keys.iter().find(|known| known.name == key).unwrap().example;
         refused_in(
             "[api]",
             line,
@@ -162,7 +162,7 @@ fn a_wrong_value_is_named_with_what_would_do() {
     for (line, said) in table {
         let key = line.split(" = ").next().unwrap();
         let keys = Table::Folder.keys();
-        let example = keys.iter().find(|(known, _)| *known == key).unwrap().1;
+        let example = keys.iter().find(|known| known.name == key).unwrap().example;
         refused_in(
             "[[folder]]",
             line,

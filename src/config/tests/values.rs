@@ -217,7 +217,7 @@ fn the_example_has_every_key_once() {
             found.push((table.unwrap(), key));
         }
     }
-    let keys = |table: Table| table.keys().iter().map(move |(key, _)| (table, *key));
+    let keys = |table: Table| table.keys().iter().map(move |key| (table, key.name));
     let mut known: Vec<_> = Table::ALL.into_iter().flat_map(keys).collect();
     let order = |(table, key): &(Table, &str)| (table.to_string(), key.to_string());
     known.sort_by_key(order);

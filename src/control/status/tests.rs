@@ -20,6 +20,7 @@ fn view() -> View {
             missed_by_events: 0,
         }],
         uploading: Vec::new(),
+        to_read: (0, 0),
         bytes_per_second: 0,
     }
 }
@@ -65,7 +66,7 @@ fn told(view: &View, counts: Counts) -> (String, bool, String) {
     let status = status(view, counts);
     let line = status.line(Wall(0));
     let clock = time_of_day(Wall(0));
-    (status.state.clone(), status.done, line.replace(&clock, "T"))
+    (status.state.clone(), status.done, line.replace(&when(Wall(0)), "T").replace(&clock, "T"))
 }
 
 fn is(told: (String, bool, String), state: &str, done: bool, line: &str) {

@@ -10,6 +10,7 @@ mod files;
 mod program;
 mod server;
 mod socket;
+mod terminal;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ pub use files::{corpus, media, picture, sparse_wav, write};
 pub use program::{Taxiway, section};
 pub use server::Server;
 pub use socket::{Answer, Listener, ask};
+pub use terminal::Terminal;
 
 /// Longer than anything takes that works.
 pub const PATIENCE: Duration = Duration::from_secs(30);
