@@ -426,14 +426,21 @@ impl Stop {
         };
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             let (mut interrupt, mut terminate, mut hangup) = signals;
+            // On a terminal it says that the window was closed: nobody is left to end a run by hand.
+            let of_window = std::io::IsTerminal::is_terminal(&std::io::stderr());
             let mut next = || {
                 runtime.block_on(async {
                     loop {
                         tokio::select! {
                             _ = interrupt.recv() => break,
                             _ = terminate.recv() => break,
-                            // One that waits to be heard is as good as two.
-                            _ = hangup.recv() => drop(reload.try_send(())),
+                            _ = hangup.recv() => {
+                                if of_window {
+                                    break;
+                                }
+                                // One that waits to be heard is as good as two.
+                                let _ = reload.try_send(());
+                            }
                         }
                     }
                 });

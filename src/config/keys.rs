@@ -239,12 +239,12 @@ const FOLDER: &[Key] = &[
                   upload or because its content was known. No shell reads it; the event comes as \
                   JSON on its stdin. It has 5 minutes, is tried again when it fails, also after \
                   a restart, and so may run more than once for one file. The token is not in its \
-                  environment.",
+                  environment. See [after-upload.md](after-upload.md).",
     },
     Key {
         name: "on_failed",
         example: r#"["notify-send", "failed"]"#,
-        meaning: "The same for each path that becomes `failed`.",
+        meaning: "The same for each path that becomes `failed` or `held`, and so needs you.",
     },
 ];
 

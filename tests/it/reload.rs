@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::{
-    Daemon, Listener, Server, Taxiway, ask, eventually, picture, section, sparse_wav, write,
+    Daemon, Listener, Server, Taxiway, Terminal, ask, eventually, picture, section, sparse_wav,
+    write,
 };
 
 /// A folder's section, quick to settle, with more settings.
@@ -546,4 +547,14 @@ fn what_is_done_for_an_uploaded_file_and_its_name_are_read_anew() {
     daemon.event("idle");
     assert!(folder.join("c.gif").exists() && !folder.join("c.gif.asset.json").exists());
     daemon.stop();
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_run_on_it() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    let mut screen = Terminal::start(taxiway.command(&["run"]), 80, 24);
+    screen.until("it is at rest", |screen| screen.contains("Ctrl-C ends"));
+    screen.signal("HUP");
+    assert_eq!(screen.ends().0, 0);
 }

@@ -418,8 +418,9 @@ fn tell(
         output::tell(&format!("{source} holds another token, and wins: {}", unset(&source)));
     }
     match held_by(&loaded.config.state_dir) {
-        Some(LockError::Held { pid, daemon: true, .. }) => output::tell(&format!(
-            "next: a taxiway is running and has the old configuration: kill {pid}; {next}"
+        Some(LockError::Held { daemon: true, .. }) => output::tell(&format!(
+            "next: a taxiway is running and has the old configuration: {}",
+            again(common, "reload")
         )),
         _ => output::tell(&format!("next: {next}")),
     }
