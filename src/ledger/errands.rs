@@ -239,29 +239,38 @@ impl Ledger {
                 self.next_in_turn(path)
             }
             Write::ErrandDelayed { errand, tries, next_try_at, reason } => {
-                let sql = "UPDATE errand SET tries = ?2, next_try_at = ?3, detail = ?4
+                // One before it may have been given up, and be owed again since.
+                let sql = "UPDATE errand SET tries = ?2, detail = ?4,
+                               next_try_at = CASE WHEN EXISTS (
+                                   SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                                     AND o.outcome IS NULL AND o.id < errand.id) THEN NULL ELSE ?3 END
                            WHERE id = ?1 AND outcome IS NULL";
                 self.execute(sql, params![errand.0, tries, next_try_at.0, reason])
             }
-            Write::ErrandsAgain { path } => {
-                let path = match path {
-                    Some(path) => match self.path_id(path)? {
-                        Some(id) => Some(id),
-                        None => return Ok(()),
-                    },
-                    None => None,
-                };
-                let sql = "UPDATE errand SET outcome = NULL, ended_at = NULL, tries = 0,
-                               next_try_at = 0
-                           WHERE outcome = 'failed' AND stale = 0 AND (?1 IS NULL OR path_id = ?1)";
-                self.execute(sql, [path])?;
-                let sql = "UPDATE errand SET next_try_at = 0
-                           WHERE outcome IS NULL AND next_try_at > 0
-                             AND (?1 IS NULL OR path_id = ?1)";
-                self.execute(sql, [path])
-            }
+            Write::ErrandsAgain { path: Some(path) } => match self.path_id(path)? {
+                Some(id) => self.errands_again("path_id = ?1", id),
+                None => Ok(()),
+            },
+            Write::ErrandsAgain { path: None } => self.errands_again("?1 = ?1", 0),
             other => unreachable!("no errand: {other:?}"),
         }
+    }
+
+    /// What was given up is owed again, and what waits for its time has it. The first of each path
+    /// has its turn: what came after it waits.
+    fn errands_again(&self, which: &str, id: i64) -> Result<()> {
+        let sql = format!(
+            "UPDATE errand SET outcome = NULL, ended_at = NULL, tries = 0, next_try_at = 0
+             WHERE outcome = 'failed' AND stale = 0 AND {which}"
+        );
+        self.execute(&sql, [id])?;
+        let sql = format!(
+            "UPDATE errand SET next_try_at = CASE WHEN EXISTS (
+                 SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                   AND o.outcome IS NULL AND o.id < errand.id) THEN NULL ELSE 0 END
+             WHERE outcome IS NULL AND {which}"
+        );
+        self.execute(&sql, [id])
     }
 
     /// Notes what is owed from now on.

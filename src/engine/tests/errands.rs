@@ -147,3 +147,35 @@ fn nothing_is_done_for_files_of_a_folder_that_is_away() {
     let step = engine.step(NOW, vec![Input::Event(back)]).unwrap();
     assert_eq!(errands(&step).len(), 1, "the fifth");
 }
+
+#[test]
+fn what_was_given_up_and_is_owed_again_comes_before_what_follows_it() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded, ErrandKind::AfterUpload], 1);
+    let (mut now, mut errand) = (NOW, first[0].clone());
+    // Given up: what follows begins.
+    while errand.kind == ErrandKind::OnUploaded {
+        let next = ends(&mut engine, now, &errand, failed());
+        now = Now { wall: now.wall.plus(3_600_000), mono: now.mono.plus(3_600_000) };
+        let next = next.into_iter().next();
+        errand = next
+            .unwrap_or_else(|| errands(&engine.step(now, Vec::new()).unwrap()).pop().expect("one"));
+    }
+    let retry = Command::Retry { path: errand.path.clone() };
+    let step = engine.step(now, vec![Input::Event(Event::Asked(retry))]).unwrap();
+    let again = errands(&step);
+    assert_eq!(
+        again.iter().map(|errand| errand.kind).collect::<Vec<_>>(),
+        [ErrandKind::OnUploaded]
+    );
+    assert_eq!(engine.ledger().verify().unwrap(), []);
+    // The move that is under way did not work: it waits for the other.
+    assert_eq!(ends(&mut engine, now, &errand, failed()), []);
+    assert_eq!(engine.ledger().verify().unwrap(), []);
+    let next = ends(&mut engine, now, &again[0], done());
+    assert_eq!(
+        next.iter().map(|errand| errand.kind).collect::<Vec<_>>(),
+        [ErrandKind::AfterUpload]
+    );
+    assert_eq!(ends(&mut engine, now, &next[0], done()), []);
+    assert_eq!(engine.ledger().errand_counts(&[FolderId(1)]).unwrap(), (0, 0, None));
+}
