@@ -141,6 +141,12 @@ impl Counts {
         }
     }
 
+    /// What was opened ahead and has not begun is queued, as everybody sees it.
+    fn with_ahead(self, opened: u64) -> Counts {
+        let opened = opened.min(self.uploading);
+        Counts { uploading: self.uploading - opened, queued: self.queued + opened, ..self }
+    }
+
     /// Files that are not done and need no person.
     fn open(&self) -> u64 {
         self.settling + self.queued + self.uploading + self.unknown
@@ -155,7 +161,7 @@ impl Status {
     pub(super) fn of(view: &View, ledger: &Ledger, daemon: &Daemon) -> Result<Status, LedgerError> {
         let ids: Vec<FolderId> = view.folders.iter().map(|folder| folder.id).collect();
         let (counts, bytes_left) = ledger.counts(&ids, true)?;
-        let counts = Counts::of(counts);
+        let counts = Counts::of(counts).with_ahead(view.opened_ahead);
         let emails: BTreeMap<AccountId, Option<String>> = ledger.accounts()?.into_iter().collect();
         let email = |id: AccountId| emails.get(&id).cloned().flatten();
         let mut folders = Vec::new();

@@ -76,6 +76,8 @@ pub(super) struct Reach {
 /// An upload that was begun.
 #[derive(Debug, Clone)]
 struct Flight {
+    /// It has a place: its first byte goes out.
+    begun: Arc<AtomicBool>,
     /// Bytes that the connection took.
     sent: Arc<AtomicU64>,
     withdraw: CancellationToken,
@@ -209,7 +211,11 @@ impl Hands {
     /// Sends a file, once there is a place.
     pub fn send(&self, send: Box<Send>) {
         let attempt = send.attempt;
-        let flight = Flight { sent: Arc::default(), withdraw: CancellationToken::new() };
+        let flight = Flight {
+            begun: Arc::default(),
+            sent: Arc::default(),
+            withdraw: CancellationToken::new(),
+        };
         self.flights().insert(attempt, flight.clone());
         let (reach, abort) = (self.reach.clone(), self.abort.clone());
         let flights = Arc::clone(&self.flights);
@@ -265,7 +271,8 @@ impl Hands {
     /// Bytes that the connection took of each upload that has begun.
     pub fn sent(&self) -> BTreeMap<AttemptId, u64> {
         let flights = self.flights();
-        flights.iter().map(|(id, flight)| (*id, flight.sent.load(Ordering::Relaxed))).collect()
+        let begun = flights.iter().filter(|(_, flight)| flight.begun.load(Ordering::Relaxed));
+        begun.map(|(id, flight)| (*id, flight.sent.load(Ordering::Relaxed))).collect()
     }
 
     /// What is in hand, to be watched.
@@ -325,6 +332,7 @@ impl Reach {
             place = self.places.acquire() => place,
         };
         let Ok(_place) = place else { return withdrawn };
+        flight.begun.store(true, Ordering::Relaxed);
         let Some(client) = &self.client else {
             // A dry run: what would be stored counts as stored, in memory.
             let asset_id = format!("{DRY_RUN}{}", send.attempt.0);

@@ -26,6 +26,8 @@ pub struct View {
     pub folders: Vec<FolderNow>,
     /// What is going out, or about to.
     pub uploading: Vec<Uploading>,
+    /// Uploads that are prepared and have no place yet: they wait like all others.
+    pub opened_ahead: u64,
     /// Files that wait for their turn to be read, and their bytes.
     pub to_read: (u64, u64),
     /// How fast all uploads together went over the last seconds.
@@ -87,15 +89,18 @@ impl Session {
         let sent = self.hands.sent();
         let sent_of = |attempt: AttemptId| sent.get(&attempt).copied();
         let flights = planner.in_flight_now();
-        let uploading = flights.filter_map(|(attempt, path, size)| {
-            Some(Uploading { path: path.clone(), sent: sent_of(attempt)?, size })
-        });
+        let uploading: Vec<Uploading> = flights
+            .filter_map(|(attempt, path, size)| {
+                Some(Uploading { path: path.clone(), sent: sent_of(attempt)?, size })
+            })
+            .collect();
         View {
             done: rest.done,
             scans_owed: planner.scans_owed(),
             next_try_at: next.into_iter().chain(opens).min(),
             paused: planner.paused().map(|pause| pause.until),
-            uploading: uploading.collect(),
+            opened_ahead: planner.in_flight_now().count().saturating_sub(uploading.len()) as u64,
+            uploading,
             folders: self.folders_now(),
             to_read: planner.to_read(),
             bytes_per_second: self.hands.bytes_per_second(),

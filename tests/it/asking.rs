@@ -156,6 +156,29 @@ fn what_goes_out_is_shown_and_how_far_it_is() {
 }
 
 #[test]
+fn what_was_opened_ahead_and_has_no_place_yet_is_queued() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    let folder = taxiway.folder("folder");
+    taxiway.configure(&format!(
+        "[api]\nconcurrency = 1\nrate_limit = \"200KB/s\"\n{}settle = \"50ms\"\nemail = \"me@example.com\"\n",
+        section(&folder)
+    ));
+    for number in 1..=4 {
+        write(&folder.join(format!("{number}.gif")), &picture(number, 400_000));
+    }
+    let daemon = taxiway.spawn(&["run", "--json"]);
+    eventually("one of four goes out", || {
+        let status = taxiway.run(&["status", "--json"]).out;
+        let status: serde_json::Value = serde_json::from_str(&status).ok()?;
+        let counts = &status["counts"];
+        let all = counts["queued"] == 3 && counts["uploading"] == 1;
+        (all && status["uploading"].as_array()?.len() == 1).then_some(())
+    });
+    daemon.stop();
+}
+
+#[test]
 fn the_first_line_says_what_is_waited_for() {
     let server = Server::start();
     let taxiway = Taxiway::watching(&server);

@@ -20,6 +20,7 @@ fn view() -> View {
             missed_by_events: 0,
         }],
         uploading: Vec::new(),
+        opened_ahead: 0,
         to_read: (0, 0),
         bytes_per_second: 0,
     }
