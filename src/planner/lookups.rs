@@ -93,6 +93,7 @@ impl Planner {
         facts: &Facts,
         plan: &mut Plan,
     ) {
+        let stored_at = self.stored_at;
         let Some(account) = self.accounts.get_mut(&id) else { return };
         if account.identify_at.is_none() || account.email.is_some() {
             account.identify_at = None;
@@ -110,7 +111,9 @@ impl Planner {
             None => {
                 let since = account.identify_since.unwrap_or(now.mono);
                 // What is stored is listed within this time: an empty list means an empty
-                // account, and the upload that is let through now will tell its name.
+                // account, if nothing was stored on any other, which it may be, since then. The
+                // upload that is let through now will tell its name.
+                let since = since.max(stored_at);
                 if listing.assets.is_empty() && listing.asked.mono.since(since) >= LOOKS_MS[3] {
                     account.empty_at = Some(now.mono);
                 }

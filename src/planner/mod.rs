@@ -175,6 +175,8 @@ pub struct Planner {
     /// The folder whose turn it was last.
     last_served: Option<FolderId>,
     stopping: bool,
+    /// When something may have been stored last, on any account: by this run, or just before it.
+    stored_at: Mono,
     /// When this run began.
     started: Mono,
     /// A person wants nothing to begin.
@@ -224,6 +226,7 @@ impl Planner {
             next_try: None,
             last_served: None,
             stopping: false,
+            stored_at: now.mono,
             started: now.mono,
             pause: None,
             clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
@@ -262,6 +265,9 @@ impl Planner {
                 self.identified(now, path, result, facts, &mut plan);
             }
             Event::Sent { attempt, outcome } => {
+                if !matches!(outcome, Outcome::NotSent(_)) {
+                    self.stored_at = now.mono;
+                }
                 self.sent(now, attempt, outcome, facts, &mut plan);
             }
             Event::Listed { account, listing } => {

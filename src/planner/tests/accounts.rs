@@ -182,3 +182,34 @@ fn an_account_that_turns_out_to_be_another_keeps_its_upload_in_flight() {
         ",
     );
 }
+
+/// Somebody asked for the name long before: that says nothing of what was stored since.
+#[test]
+fn an_empty_list_is_not_believed_of_what_was_stored_on_another_account_just_now() {
+    story(
+        "
+        given accounts b ?
+        given folder 1 ?
+        given folder 2 b
+        ~ arrive 2/one.png A:1
+        ~ arrive one.png A:1
+        ~ rm one.png
+        ~ scan 1
+        ~ sent 1 415 no
+        ~ +70s
+        ~ list ? nothing
+        ~ +50s
+        ~ arrive 2/two.png D:2
+        > sent 2 stored x1
+            write close 2 stored
+            write D on b is x1
+            say uploaded /2/two.png: x1
+        ~ arrive two.png D:2
+        > +15s
+            do list ?
+        > list ? nothing
+        > state two.png
+            two.png is queued on ?
+        ",
+    );
+}
