@@ -43,6 +43,8 @@ async fn serve(common: &Common, options: Options, dir: &str) -> Result<Exit, Fai
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // One that was given is known to whoever gave it.
+    let token = if options.token.is_some() { "…" } else { "user:1-sandbox" };
     let sandbox = Sandbox::start(options)
         .await
         .map_err(|error| Failure::new(Exit::Usage, error.to_string(), "taxiway sandbox --help"))?;
@@ -52,7 +54,7 @@ async fn serve(common: &Common, options: Options, dir: &str) -> Result<Exit, Fai
         output::tell(&format!("assets are kept in {dir}; Ctrl-C ends"));
         // A state directory of its own: a ledger belongs to one server for good.
         output::tell(&format!(
-            "try it: TAXIWAY_BASE_URL={} TAXIWAY_TOKEN=user:1-sandbox taxiway run DIR --state-dir {}",
+            "try it: TAXIWAY_BASE_URL={} TAXIWAY_TOKEN={token} taxiway run DIR --state-dir {}",
             sandbox.base_url(),
             crate::text::shell_word(std::env::temp_dir().join("taxiway-try"))
         ));

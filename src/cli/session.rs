@@ -209,6 +209,17 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
             exit = exit.worst(Exit::Some);
         }
     }
+    if let Ok((waiting, given_up, reason)) = engine.ledger().errand_counts(folders)
+        && waiting + given_up > 0
+    {
+        exit = exit.worst(if waiting > 0 { Exit::Later } else { Exit::Some });
+        let reason = text::escaped(&reason.unwrap_or_default());
+        let message = format!(
+            "not done after an upload: {} ({waiting} to be tried again, {given_up} given up)",
+            reason
+        );
+        told.get_or_insert(Failure::new(exit, message, "taxiway retry --all"));
+    }
     (exit, told)
 }
 

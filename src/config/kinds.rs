@@ -186,8 +186,8 @@ pub(super) const PATTERNS: Kind<Vec<String>> = Kind {
 };
 pub(super) const COMMAND: Kind<Vec<String>> = Kind {
     expected: "a program and its arguments as a list, without a shell",
-    read: |value, _| {
-        let mut words = Vec::new();
+    read: |value, base| {
+        let mut words: Vec<String> = Vec::new();
         for (word, element) in strings(value)? {
             let unknown = placeholders(word).find(|(_, name)| !HOOK_PLACEHOLDERS.contains(name));
             if let Some((_, name)) = unknown {
@@ -197,8 +197,14 @@ pub(super) const COMMAND: Kind<Vec<String>> = Kind {
             }
             words.push(word.to_owned());
         }
-        match words.first() {
-            Some(program) if !program.is_empty() => Ok(words),
+        match words.first_mut() {
+            Some(program) if !program.is_empty() => {
+                // The one word of which it is certain that it names a file.
+                if program.starts_with("~/") {
+                    *program = base.absolute(program)?.to_string_lossy().into_owned();
+                }
+                Ok(words)
+            }
             _ => Err(BadValue::new("it names no program").into()),
         }
     },

@@ -280,7 +280,14 @@ impl Status {
             (_, None, None) if self.done => format!("all done as of {}", time_of_day(at)),
             (_, None, None) => "looking for new files".to_owned(),
         };
-        format!("{said}{person}")
+        let errands = match &self.errands {
+            Some(errands) if errands.given_up > 0 => {
+                format!("; {} given up of what follows uploads", errands.given_up)
+            }
+            Some(errands) => format!("; {} still to be done after uploads", errands.waiting),
+            None => String::new(),
+        };
+        format!("{said}{person}{errands}")
     }
 
     /// "uploading 2 of 14 files, 120 MB left, 4.2 MB/s, about 30 s".

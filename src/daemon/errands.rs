@@ -88,6 +88,9 @@ impl Job {
         let Some(deed) = deeds.0.get(&self.told.root) else {
             return ErrandResult::Void { reason: "its folder is not configured any more".into() };
         };
+        if self.errand.kind.touches_file() && !self.errand.holds {
+            return self.leave().await;
+        }
         crash::point("errand");
         let result = match self.errand.kind {
             ErrandKind::Sidecar => self.write_sidecar().await,
@@ -100,6 +103,18 @@ impl Job {
         };
         crash::point("errand done");
         result
+    }
+
+    /// The path does not hold any more what this is about. A move that was broken off may be why.
+    async fn leave(&self) -> ErrandResult {
+        let errand = self.errand.clone();
+        blocking(move || match moving::put_back(&errand) {
+            Ok(()) => {
+                ErrandResult::Left { reason: "the file is not what was uploaded any more".into() }
+            }
+            Err(error) => failed("cannot put back", &errand.path, &error),
+        })
+        .await
     }
 
     async fn write_sidecar(&self) -> ErrandResult {

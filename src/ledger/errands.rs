@@ -4,7 +4,7 @@
 //! - what a folder wants is owed in the very transaction that makes the reason for it true, by
 //!   whichever write that is;
 //! - for one path and one asset everything is owed once, unless the path was gone meanwhile;
-//! - of what is owed to one path only the first is ever offered.
+//! - of what one folder owes to one path only the first is ever offered.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -111,10 +111,12 @@ impl Ledger {
         let sql = format!(
             "SELECT e.id, d.path, p.name, p.device, p.inode, p.size, p.mtime_ns, p.ctime_ns,
                     p.certain, c.hash, e.asset_id, e.tries,
-                    p.gone_at IS NULL AND p.upload_id IS e.upload_id AND e.upload_id IS NOT NULL
+                    p.gone_at IS NULL AND p.upload_id IS e.upload_id AND u.asset_id IS e.asset_id
+                        AND e.upload_id IS NOT NULL
              FROM errand e JOIN path p ON p.id = e.path_id JOIN directory d ON d.id = p.directory_id
              LEFT JOIN upload u ON u.id = e.upload_id LEFT JOIN content c ON c.id = u.content_id
              WHERE e.folder_id = ?1 AND e.kind = ?2 AND e.outcome IS NULL
+               AND e.next_try_at IS NOT NULL
                AND (e.next_try_at <= ?3 OR e.next_try_at > ?3 + {ERRAND_CAP_MS})
              ORDER BY e.next_try_at, e.id LIMIT ?4"
         );
@@ -215,58 +217,71 @@ impl Ledger {
         Ok((owed, failed, last))
     }
 
-    /// Whether something that is owed to a path was given up.
+    /// How many files wait for something that has failed, or was given up.
+    pub(super) fn files_with_failed_errands(&self) -> Result<u64> {
+        let sql = "SELECT count(DISTINCT path_id) FROM (
+                       SELECT path_id FROM errand WHERE outcome = 'failed' AND stale = 0
+                       UNION ALL
+                       SELECT path_id FROM errand WHERE outcome IS NULL AND stale = 0 AND tries > 0)";
+        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// Whether something that is owed to a path was given up, or has failed so far.
     pub fn has_failed_errands(&self, path: &std::path::Path) -> Result<bool> {
         let Some(id) = self.path_id(path)? else { return Ok(false) };
-        let sql = "SELECT EXISTS (SELECT 1 FROM errand WHERE path_id = ?1 AND outcome = 'failed'
-                                  AND stale = 0)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM errand WHERE path_id = ?1 AND stale = 0
+                                  AND (outcome = 'failed' OR (outcome IS NULL AND tries > 0)))";
         Ok(self.db.query_row(sql, [id], |row| row.get(0))?)
     }
 
     pub(super) fn apply_errand(&self, write: &Write, now: Wall) -> Result<()> {
         match write {
-            Write::ErrandEnded { errand, end, detail, gone } => {
-                let sql = "UPDATE errand SET outcome = ?2, ended_at = ?3, detail = ?4,
-                               next_try_at = NULL WHERE id = ?1 AND outcome IS NULL
-                           RETURNING path_id";
-                let mut ended = self.db.prepare_cached(sql)?;
-                let key = params![errand.0, end.as_str(), now.0, detail];
-                let path: Option<i64> = ended.query_row(key, |row| row.get(0)).optional()?;
+            Write::ErrandEnded { errand, end, detail, gone, again } => {
+                let sql = "SELECT path_id FROM errand WHERE id = ?1";
+                let mut found = self.db.prepare_cached(sql)?;
+                let path: Option<i64> = found.query_row([errand.0], |row| row.get(0)).optional()?;
                 let Some(path) = path else { return Ok(()) };
+                let sql = "UPDATE errand SET outcome = ?2, ended_at = ?3, detail = ?4,
+                               next_try_at = NULL WHERE id = ?1 AND outcome IS NULL";
+                self.execute(sql, params![errand.0, end.as_str(), now.0, detail])?;
+                // What was done is done, also if it was not wanted any more meanwhile.
                 if *gone {
                     self.moved(path, detail, now)?;
                 }
-                self.next_in_turn(path)
+                self.next_in_turn(path)?;
+                if *again { self.owe(Owed::Path(path), now) } else { Ok(()) }
             }
             Write::ErrandDelayed { errand, tries, next_try_at, reason } => {
                 // One before it may have been given up, and be owed again since.
                 let sql = "UPDATE errand SET tries = ?2, detail = ?4,
                                next_try_at = CASE WHEN EXISTS (
                                    SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                                     AND o.folder_id = errand.folder_id
                                      AND o.outcome IS NULL AND o.id < errand.id) THEN NULL ELSE ?3 END
                            WHERE id = ?1 AND outcome IS NULL";
                 self.execute(sql, params![errand.0, tries, next_try_at.0, reason])
             }
             Write::ErrandsAgain { path: Some(path) } => match self.path_id(path)? {
-                Some(id) => self.errands_again("path_id = ?1", id),
+                Some(id) => self.errands_again("INDEXED BY errand_path", "path_id = ?1", id),
                 None => Ok(()),
             },
-            Write::ErrandsAgain { path: None } => self.errands_again("?1 = ?1", 0),
+            Write::ErrandsAgain { path: None } => self.errands_again("", "?1 = ?1", 0),
             other => unreachable!("no errand: {other:?}"),
         }
     }
 
     /// What was given up is owed again, and what waits for its time has it. The first of each path
     /// has its turn: what came after it waits.
-    fn errands_again(&self, which: &str, id: i64) -> Result<()> {
+    fn errands_again(&self, index: &str, which: &str, id: i64) -> Result<()> {
         let sql = format!(
-            "UPDATE errand SET outcome = NULL, ended_at = NULL, tries = 0, next_try_at = 0
+            "UPDATE errand {index} SET outcome = NULL, ended_at = NULL, tries = 0, next_try_at = 0
              WHERE outcome = 'failed' AND stale = 0 AND {which}"
         );
         self.execute(&sql, [id])?;
         let sql = format!(
-            "UPDATE errand SET next_try_at = CASE WHEN EXISTS (
+            "UPDATE errand {index} SET next_try_at = CASE WHEN EXISTS (
                  SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                   AND o.folder_id = errand.folder_id
                    AND o.outcome IS NULL AND o.id < errand.id) THEN NULL ELSE 0 END
              WHERE outcome IS NULL AND {which}"
         );
@@ -319,8 +334,8 @@ impl Ledger {
             "UPDATE errand SET next_try_at = 0
              WHERE next_try_at IS NULL AND outcome IS NULL
                AND path_id IN (SELECT p.id FROM path p WHERE {which})
-               AND id = (SELECT min(o.id) FROM errand o
-                         WHERE o.path_id = errand.path_id AND o.outcome IS NULL)"
+               AND NOT EXISTS (SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                   AND o.folder_id = errand.folder_id AND o.outcome IS NULL AND o.id < errand.id)"
         );
         self.execute(&sql, [id])
     }
@@ -335,10 +350,27 @@ impl Ledger {
 
     /// The first of what is still owed to a path may be done.
     fn next_in_turn(&self, path: i64) -> Result<()> {
-        let sql = "UPDATE errand SET next_try_at = 0
-                   WHERE id = (SELECT min(id) FROM errand WHERE path_id = ?1 AND outcome IS NULL)
-                     AND next_try_at IS NULL";
-        self.execute(sql, [path])
+        self.first_in_turn("path_id = ?1", path)
+    }
+
+    fn first_in_turn(&self, which: &str, id: i64) -> Result<()> {
+        let sql = format!(
+            "UPDATE errand SET next_try_at = 0
+             WHERE {which} AND outcome IS NULL AND next_try_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM errand o WHERE o.path_id = errand.path_id
+                   AND o.folder_id = errand.folder_id AND o.outcome IS NULL AND o.id < errand.id)"
+        );
+        self.execute(&sql, [id])
+    }
+
+    /// What was owed for an upload that counts as never made is owed no more.
+    pub(super) fn forget_errands(&self, upload: i64, now: Wall) -> Result<()> {
+        let sql = "UPDATE errand SET outcome = 'void', ended_at = ?2, next_try_at = NULL,
+                       detail = 'forgotten, as asked'
+                   WHERE upload_id = ?1 AND outcome IS NULL";
+        self.execute(sql, params![upload, now.0])?;
+        let of_paths = "path_id IN (SELECT path_id FROM errand WHERE upload_id = ?1)";
+        self.first_in_turn(of_paths, upload)
     }
 }
 

@@ -222,12 +222,14 @@ impl Ledger {
         Ok(self.db.query_row(sql, [upload], read).optional()?)
     }
 
-    /// How many files have failed, by themselves or by their content.
+    /// How many files have failed, by themselves or by their content, or wait for what could not be
+    /// done for them.
     pub fn failed(&self) -> Result<u64> {
         let sql = "SELECT count(*) FROM path p LEFT JOIN upload u ON u.id = p.upload_id
                    WHERE p.gone_at IS NULL
                      AND ((p.status = 'failed' AND p.folder_id <> 0) OR u.failed_at IS NOT NULL)";
-        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+        let files = self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64;
+        Ok(files + self.files_with_failed_errands()?)
     }
 
     /// Whose an assetId is or was; none if it was never of this ledger.

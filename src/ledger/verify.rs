@@ -253,13 +253,14 @@ pub(super) const RULES: &[Rule] = &[
               WHERE substr(d.path, 1, length(p.path)) <> p.path",
     },
     Rule {
-        name: "of what is owed to a path, exactly the first has its turn",
+        name: "of what a folder owes to a path, exactly the first has its turn",
         since: 3,
         sql: "SELECT 'errand ' || e.id || ' has its turn, or waits, out of order' FROM errand e
               WHERE e.outcome IS NULL
                 AND (e.next_try_at IS NULL) <> EXISTS (
                     SELECT 1 FROM errand o
-                    WHERE o.path_id = e.path_id AND o.outcome IS NULL AND o.id < e.id)",
+                    WHERE o.path_id = e.path_id AND o.folder_id = e.folder_id
+                      AND o.outcome IS NULL AND o.id < e.id)",
     },
     Rule {
         name: "no time is negative",

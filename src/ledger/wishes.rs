@@ -95,6 +95,7 @@ impl Ledger {
                        pushed_at = NULL, failures = 0, doubts = 0, next_try_at = NULL,
                        reason = 'forgotten, as asked' WHERE id = ?1 AND asset_id IS NOT NULL";
         self.execute(sql, [upload])?;
+        self.forget_errands(upload, now)?;
         let sql = "UPDATE path SET upload_id = other.id
                    FROM upload u JOIN upload other
                      ON other.content_id = u.content_id AND other.pushed_at IS NOT NULL

@@ -18,7 +18,7 @@ impl Planner {
     pub(super) fn asked(&mut self, now: Now, command: Command, facts: Facts, plan: &mut Plan) {
         match command {
             Command::Retry { path } => {
-                plan.writes.push(Write::ErrandsAgain { path: Some(path.clone()) });
+                self.errands_again(Some(path.clone()), plan);
                 self.retry(now, path, facts, plan);
             }
             Command::RetryAll => self.retry_all(now, plan),
@@ -85,7 +85,7 @@ impl Planner {
 
     fn retry_all(&mut self, now: Now, plan: &mut Plan) {
         plan.writes.push(Write::TryAllAgain);
-        plan.writes.push(Write::ErrandsAgain { path: None });
+        self.errands_again(None, plan);
         self.streaks.refusals.clear();
         self.gates.probe_now(now.mono);
         for folder in self.folders.values_mut() {

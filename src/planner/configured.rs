@@ -41,7 +41,8 @@ impl Planner {
             plan.effects.push(Effect::Withdraw { attempts });
         }
         self.hungry = true;
-        self.errands.ask_again();
+        // A program that could not be run may be another now.
+        self.errands_again(None, plan);
     }
 
     /// Whether a file on its way is of no folder that is watched, and nobody asked for it by name.

@@ -3,17 +3,18 @@
 //! Owns:
 //! - what is owed is done at least once: an errand ends only with the answer that it is done, that
 //!   there is nothing to do any more, or that it was tried often enough;
-//! - what concerns the file itself is done only while the path holds what was uploaded;
+//! - one errand of a path at a time; the hands are told whether the path still holds what it is
+//!   about;
 //! - a program that fails for file after file is tried with one of them at a time, ever more slowly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Planner;
 use super::message::{
     Effect, ErrandAsk, ErrandEnd, ErrandOffer, ErrandResult, Notice, Plan, Write,
 };
 use super::sabotage::{self, Bug};
-use super::types::{ErrandId, ErrandKind, FolderId, Mono, Now, SharedPath};
+use super::types::{Errand, ErrandId, ErrandKind, FolderId, Mono, Now, SharedPath};
 
 /// Errands under way at once.
 const AT_ONCE: usize = 4;
@@ -40,13 +41,15 @@ pub(super) struct Errands {
     hungry: bool,
     /// When one that was delayed may be tried.
     next_try: Option<Mono>,
+    /// The lane whose turn it was last.
+    served: Option<Lane>,
 }
 
 /// What an earlier run left is asked for at once.
 impl Default for Errands {
     fn default() -> Errands {
         let (running, trouble) = (BTreeMap::new(), BTreeMap::new());
-        Errands { running, trouble, hungry: true, next_try: None }
+        Errands { running, trouble, hungry: true, next_try: None, served: None }
     }
 }
 
@@ -109,6 +112,11 @@ impl Errands {
         }
     }
 
+    /// For how long nothing of a lane is tried.
+    fn held_up_ms(&self, lane: Lane, now: Mono) -> i64 {
+        self.trouble.get(&lane).map_or(0, |trouble| trouble.until.since(now).max(0))
+    }
+
     fn failed(&mut self, lane: Lane, now: Mono, first_ms: i64) {
         let new = Trouble { failures: 0, until: now, over: true };
         let trouble = self.trouble.entry(lane).or_insert(new);
@@ -153,27 +161,48 @@ impl Planner {
             let wait_ms = at.since(now.wall).clamp(0, ERRAND_CAP_MS);
             now.mono.plus(wait_ms)
         });
-        for errand in offer.errands {
+        for mut errand in self.in_turn(offer.errands) {
             let lane = (errand.folder, errand.kind);
+            let busy = |running: &Running| running.path == errand.path;
             if self.errands.running.contains_key(&errand.id)
+                || self.errands.running.values().any(busy)
                 || self.errands.running.len() >= AT_ONCE
                 || !self.errands.admits(lane, now.mono)
             {
                 continue;
             }
-            if errand.kind.touches_file() && !errand.holds && !sabotage::on(Bug::DisposeOfChanged) {
-                let (errand, end) = (errand.id, ErrandEnd::Void);
-                let detail = "the file is not what was uploaded any more".to_owned();
-                plan.writes.push(Write::ErrandEnded { errand, end, detail, gone: false });
-                continue;
-            }
+            errand.holds |= sabotage::on(Bug::DisposeOfChanged);
             let running = Running { lane, path: errand.path.clone(), tries: errand.tries };
             self.errands.running.insert(errand.id, running);
+            self.errands.served = Some(lane);
             plan.effects.push(Effect::Errand(Box::new(errand)));
         }
         // Whatever comes to its end asks again.
-        self.errands.hungry = !plan.writes.is_empty();
+        self.errands.hungry = false;
         plan
+    }
+
+    /// One of each lane after the other, from behind the lane that was served last: slow programs of
+    /// one folder keep no other waiting for long.
+    fn in_turn(&self, offered: Vec<Errand>) -> Vec<Errand> {
+        let mut lanes: BTreeMap<Lane, VecDeque<Errand>> = BTreeMap::new();
+        for errand in offered {
+            lanes.entry((errand.folder, errand.kind)).or_default().push_back(errand);
+        }
+        let (first, then): (Vec<_>, Vec<_>) =
+            lanes.into_iter().partition(|(lane, _)| Some(*lane) > self.errands.served);
+        let mut lanes: Vec<_> = first.into_iter().chain(then).map(|(_, lane)| lane).collect();
+        let mut turns = Vec::new();
+        while lanes.iter().any(|lane| !lane.is_empty()) {
+            turns.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
+        }
+        turns
+    }
+
+    /// A person says that what was in the way is gone.
+    pub(super) fn errands_again(&mut self, path: Option<SharedPath>, plan: &mut Plan) {
+        self.errands.trouble.clear();
+        plan.writes.push(Write::ErrandsAgain { path });
     }
 
     pub(super) fn errand_ended(
@@ -190,7 +219,7 @@ impl Planner {
         let kind = lane.1;
         let first_ms = self.limits.errand_pause_ms;
         let mut end = |end, detail, gone| {
-            plan.writes.push(Write::ErrandEnded { errand, end, detail, gone });
+            plan.writes.push(Write::ErrandEnded { errand, end, detail, gone, again: false });
         };
         match result {
             ErrandResult::Done { detail } => {
@@ -207,6 +236,11 @@ impl Planner {
                 plan.notices.push(Notice::Moved { path, to });
             }
             ErrandResult::Void { reason } => end(ErrandEnd::Void, reason, false),
+            ErrandResult::Left { reason } => {
+                let (end, detail) = (ErrandEnd::Void, reason);
+                let (gone, again) = (false, true);
+                plan.writes.push(Write::ErrandEnded { errand, end, detail, gone, again });
+            }
             ErrandResult::Wait { reason } => {
                 let next_try_at = now.wall.plus(first_ms.saturating_mul(WAIT_PAUSES));
                 plan.writes.push(Write::ErrandDelayed { errand, tries, next_try_at, reason });
@@ -215,8 +249,10 @@ impl Planner {
                 self.errands.failed(lane, now.mono, first_ms);
                 let tries = tries.saturating_add(1);
                 let last = tries >= TRIES_MOST || sabotage::on(Bug::ForgetErrandRetries);
-                let at =
-                    (!last).then(|| now.wall.plus(pause_ms(first_ms, tries - 1, ERRAND_CAP_MS)));
+                let pause_ms = pause_ms(first_ms, tries - 1, ERRAND_CAP_MS);
+                // What holds up its lane holds it up too.
+                let pause_ms = pause_ms.max(self.errands.held_up_ms(lane, now.mono));
+                let at = (!last).then(|| now.wall.plus(pause_ms.min(ERRAND_CAP_MS)));
                 match at {
                     Some(next_try_at) => {
                         let reason = reason.clone();

@@ -222,7 +222,7 @@ fn a_sidecar_lies_beside_its_file_and_is_nobodys_upload() {
     let foreign = folder.join("dog.gif.asset.json");
     fs::write(&foreign, "{\"mine\": true}").expect("a file");
     write(&folder.join("dog.gif"), &picture(2, 2_000));
-    let said = taxiway.run(&["run", "--once"]).exits(0);
+    let said = taxiway.run(&["run", "--once"]).exits(75);
     let sidecar = folder.join("cat.gif.asset.json");
     let text = fs::read_to_string(&sidecar).expect("a sidecar");
     let fields: Value = serde_json::from_str(&text).expect("JSON");
@@ -232,11 +232,20 @@ fn a_sidecar_lies_beside_its_file_and_is_nobodys_upload() {
     assert!(said.err.contains("dog.gif.asset.json is there and not from taxiway"), "{}", said.err);
     let listed = taxiway.run(&["ls"]).out;
     assert!(!listed.contains("asset.json"), "{listed}");
+    assert!(
+        said.err.ends_with(&format!(
+            "error: not done after an upload: sidecar: {} is there and not from taxiway (1 to be \
+             tried again, 0 given up)\nhint: taxiway retry --all\n",
+            foreign.display()
+        )),
+        "{}",
+        said.err
+    );
     assert_eq!(names_in(&folder).len(), 4, "nothing is left over: {:?}", names_in(&folder));
 
     // Other content under that name is another asset, and the sidecar says so.
     write(&cat, &picture(3, 2_000));
-    taxiway.once().exits(0);
+    taxiway.once().exits(75);
     let fields: Value =
         serde_json::from_str(&fs::read_to_string(&sidecar).expect("a sidecar")).expect("JSON");
     assert_eq!(fields["asset_id"], taxiway.row(&cat)["asset_id"]);
@@ -303,7 +312,7 @@ fn nothing_is_moved_that_the_server_does_not_confirm() {
     ));
     let copy = folder.join("copy.gif");
     write(&copy, &picture(1, 2_000));
-    let said = taxiway.run(&["run", "--once"]).exits(0);
+    let said = taxiway.run(&["run", "--once"]).exits(75);
     assert!(said.err.contains("the server does not have"), "{}", said.err);
     assert!(cat.exists() && copy.exists());
     assert!(names_in(&taxiway.path("sent")).is_empty());
@@ -509,4 +518,50 @@ fn what_is_not_wanted_any_more_is_not_done() {
     taxiway.once().exits(0);
     let why = taxiway.run(&["why", "folder/cat.gif"]).out;
     assert!(why.contains("on_uploaded not needed: not configured any more"), "{why}");
+}
+
+#[test]
+fn a_foreign_file_of_a_sidecars_name_stays_when_its_file_goes() {
+    let server = Server::start();
+    let (mut taxiway, folder) = world(&server, "");
+    taxiway.set("TAXIWAY_TEST_ERRAND_PAUSE_MS", "1");
+    let sent = taxiway.path("sent");
+    taxiway.configure(&format!(
+        "{}settle = \"50ms\"\nsidecar = true\nafter_upload = \"move:{}\"\n",
+        section(&folder),
+        sent.display()
+    ));
+    fs::write(folder.join("cat.gif.asset.json"), "{\"mine\": 1}").expect("a file");
+    write(&folder.join("cat.gif"), &picture(1, 2_000));
+    // The sidecar is given up in the end, and the file goes all the same.
+    taxiway.once().exits(1);
+    assert_eq!(names_in(&sent), ["cat.gif"]);
+    assert_eq!(names_in(&folder), ["cat.gif.asset.json"]);
+}
+
+#[test]
+fn a_file_that_a_broken_move_left_aside_is_put_back() {
+    let server = Server::start();
+    let (mut taxiway, folder) = world(&server, "");
+    taxiway.set("TAXIWAY_TEST_ERRAND_PAUSE_MS", "100000");
+    let cat = folder.join("cat.gif");
+    taxiway.configure(&format!(
+        "{}settle = \"50ms\"\non_uploaded = [\"false\"]\nafter_upload = \"move:{}\"\n",
+        section(&folder),
+        taxiway.path("sent").display()
+    ));
+    write(&cat, &picture(1, 2_000));
+    taxiway.once().exits(75);
+    // As a crash between the two last steps leaves it: errand 2 is the move.
+    fs::rename(&cat, folder.join(".cat.gif.move-2.taxiway-part")).expect("renamed");
+    taxiway.configure(&format!(
+        "{}settle = \"50ms\"\nafter_upload = \"move:{}\"\n",
+        section(&folder),
+        taxiway.path("sent").display()
+    ));
+    let daemon = taxiway.spawn(&["run", "--json"]);
+    eventually("it is moved", || (names_in(&taxiway.path("sent")) == ["cat.gif"]).then_some(()));
+    daemon.stop();
+    assert!(names_in(&folder).is_empty());
+    server.nothing_twice();
 }

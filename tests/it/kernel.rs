@@ -122,6 +122,27 @@ fn a_disk_that_comes_back_with_other_files_is_taken_up_and_watched() {
     server.nothing_twice();
 }
 
+/// One directory under two mounts: a rename between them is refused, and a copy would find the file
+/// itself in the place of its copy.
+#[test]
+fn a_target_that_is_the_folder_itself_by_another_mount_loses_no_file() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    let (folder, sent) = (taxiway.folder("folder"), taxiway.folder("sent"));
+    taxiway.configure(&format!(
+        "{}settle = \"50ms\"\nafter_upload = \"move:{}\"\n",
+        section(&folder),
+        sent.display()
+    ));
+    write(&folder.join("cat.gif"), &picture(1, 1_000));
+    let mount = format!("mount --bind '{}' '{}'", folder.display(), sent.display());
+    let Some(command) = in_a_namespace(&taxiway, &mount, &["run"]) else { return };
+    let mut daemon = Daemon::start(command);
+    daemon.until_told("is the folder itself, by another way");
+    daemon.stop();
+    assert_eq!(std::fs::read(folder.join("cat.gif")).expect("the file"), picture(1, 1_000));
+}
+
 /// The directory is empty until its disk is there.
 #[test]
 fn a_disk_that_is_mounted_after_the_start_is_taken_up() {

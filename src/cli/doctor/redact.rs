@@ -222,6 +222,15 @@ impl Redactor {
     pub fn value(&mut self, key: &str, value: &Value) -> Value {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+            // What a program of the user's printed may hold anything.
+            Value::Object(fields) if key == "errands" => {
+                let mut fields = fields.clone();
+                if let Some(Value::String(reason)) = fields.get_mut("reason") {
+                    let kind = reason.split(':').next().unwrap_or_default();
+                    *reason = format!("{kind}: {NOT_SHOWN}");
+                }
+                Value::Object(fields)
+            }
             Value::Object(fields) => Value::Object(
                 fields
                     .iter()

@@ -61,22 +61,26 @@ pub(super) async fn run(argv: &[String], job: &Job, abort: &CancellationToken) -
             return ErrandResult::Failed { reason: text::escaped(&reason) };
         }
     };
+    let mut group = Group::of(&child);
     let told = tell(&mut child, &job.event);
     let words = Words::of(&mut child);
     let ended = tokio::select! {
         ended = child.wait() => ended.map(Some),
         () = tokio::time::sleep(limit()) => Ok(None),
         () = ended_early(abort) => {
-            end(&mut child).await;
+            group.end(&mut child).await;
             let reason = "it was running when taxiway ended, and is run again".into();
             return ErrandResult::Wait { reason };
         }
     };
     told.abort();
     match ended {
-        Ok(Some(status)) => verdict(status, &words.last().await),
+        Ok(Some(status)) => {
+            group.let_go();
+            verdict(status, &words.last().await)
+        }
         Ok(None) => {
-            end(&mut child).await;
+            group.end(&mut child).await;
             let reason = format!("it did not end within {} s", limit().as_secs_f64());
             ErrandResult::Failed { reason }
         }
@@ -100,19 +104,39 @@ async fn ended_early(abort: &CancellationToken) {
     tokio::time::sleep(GRACE).await;
 }
 
-/// Ends a program and all that it began: asked first, then made to.
-async fn end(child: &mut Child) {
-    let signal = |signal: Signal, child: &Child| {
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = id {
+/// A program and all that it began; made to end when this is dropped before it is let go.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// What it left in the background may go on.
+    fn let_go(&mut self) {
+        self.0 = None;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
             // What has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }
-    };
-    signal(Signal::TERM, child);
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        signal(Signal::KILL, child);
+    }
+
+    /// Ends it: asked first, then made to.
+    async fn end(&self, child: &mut Child) {
+        self.signal(Signal::TERM);
+        // The program's own end does not say that what it began has ended.
+        let _ = tokio::time::timeout(GRACE, child.wait()).await;
+        self.signal(Signal::KILL);
         let _ = child.wait().await;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
     }
 }
 

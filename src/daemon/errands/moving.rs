@@ -9,7 +9,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -22,6 +25,8 @@ use crate::{crash, evidence, scan, text};
 
 /// So many names are tried for a file: `cat.png`, `cat (2).png`, …
 const NAMES_MOST: u32 = 10_000;
+/// So many bytes of a name are in the names of what is not whole yet.
+const PARTIAL_NAME_MOST: usize = 150;
 
 /// Moves a file below `directory`, at the place that it has below `root`.
 pub(super) fn move_away(
@@ -82,12 +87,21 @@ pub(super) fn trash(errand: &Errand) -> ErrandResult {
     }
 }
 
-/// A name for what is not there whole yet: hidden, and one of those that are never uploaded.
+/// A name for what is not there whole yet: hidden, one of those that are never uploaded, and short
+/// enough wherever the name itself is.
 pub(super) fn partial(of: &Path, what: &str) -> PathBuf {
     let mut name = OsString::from(".");
-    name.push(of.file_name().unwrap_or_default());
+    let of_name = of.file_name().unwrap_or_default().as_bytes();
+    name.push(OsStr::from_bytes(&of_name[..of_name.len().min(PARTIAL_NAME_MOST)]));
     name.push(format!(".{what}{PARTIAL_ENDING}"));
     of.with_file_name(name)
+}
+
+/// The same, and nobody else's: not that of an earlier run, and not that of another try of this one.
+pub(super) fn own_partial(of: &Path, what: &str) -> PathBuf {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    partial(of, &format!("{what}-{}-{number}", std::process::id()))
 }
 
 /// Gives a file a name that nobody has. False if somebody has it.
@@ -95,18 +109,35 @@ pub(super) fn rename_into_free(from: &Path, to: &Path) -> io::Result<bool> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
-        // Not every file system can; a second name for a file is as exclusive.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::hard_link(from, to) {
-            Ok(()) => fs::remove_file(from).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-        },
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_into_free(from, to),
         Err(errno) => Err(errno.into()),
     }
 }
 
+/// A second name for a file is as exclusive. The first goes only if it is still that file's: another
+/// program may have put another file there meanwhile.
+fn link_into_free(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        linked => linked?,
+    }
+    let own = own_partial(from, "link");
+    fs::rename(from, &own)?;
+    if is_same_file(&own, to) || fs::hard_link(&own, from).is_ok() {
+        fs::remove_file(&own)?;
+    }
+    Ok(true)
+}
+
+/// Whether two names are of one file, by whatever way they lead there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 /// A try that ended between the two last steps of a move to another disk left the file aside.
-fn put_back(errand: &Errand) -> io::Result<()> {
+pub(super) fn put_back(errand: &Errand) -> io::Result<()> {
     let aside = aside(errand);
     if aside.symlink_metadata().is_ok() && errand.path.symlink_metadata().is_err() {
         rename_into_free(&aside, &errand.path)?;
@@ -115,7 +146,11 @@ fn put_back(errand: &Errand) -> io::Result<()> {
 }
 
 fn aside(errand: &Errand) -> PathBuf {
-    partial(&errand.path, &format!("move-{}", errand.id.0))
+    partial(&errand.path, &what(errand))
+}
+
+fn what(errand: &Errand) -> String {
+    format!("move-{}", errand.id.0)
 }
 
 enum Moved {
@@ -160,13 +195,19 @@ fn look(errand: &Errand) -> Result<Stat, ErrandResult> {
 
 /// The directory itself may be made, but not what it lies in: that is a disk that is not there.
 fn make_directory(directory: &Path, target: &Path) -> io::Result<()> {
+    if target.is_dir() {
+        return Ok(());
+    }
     if !directory.is_dir() {
         match fs::create_dir(directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             Ok(()) | Err(_) => {}
         }
     }
-    fs::create_dir_all(target)
+    fs::create_dir_all(target)?;
+    // A file that is only in a directory that a power cut takes away is nowhere.
+    let made = target.ancestors().take_while(|made| made.starts_with(directory));
+    made.chain(directory.parent()).try_for_each(sync_directory)
 }
 
 /// `cat.png`, `cat (2).png`, …
@@ -200,7 +241,7 @@ fn rename(errand: &Errand, stat: &Stat, target: &Path) -> io::Result<Moved> {
         }
         crash::point("moved");
         // Nobody finds it by its old name any more: what lies here now is what was moved.
-        if is_the_one(&to, stat) {
+        if is_the_one(&to, stat) && !has_writer(&to, stat) {
             return Ok(Moved::To(to));
         }
         if !rename_into_free(&to, from)? {
@@ -222,15 +263,25 @@ fn is_the_one(path: &Path, stat: &Stat) -> bool {
     crate::planner::Fingerprint { ctime_ns: was.ctime_ns, ..found } == was
 }
 
+/// Whether somebody is known to have it open for writing.
+fn has_writer(path: &Path, stat: &Stat) -> bool {
+    let open = || File::open(path).is_ok_and(|file| evidence::writers(&file) == Writers::Somebody);
+    stat.disk == Disk::Proving && open()
+}
+
 /// To another disk: a copy under a name of its own, whose bytes are proved; then the name; then the
 /// original, renamed first and looked at again.
 fn copy(errand: &Errand, stat: &Stat, target: &Path) -> io::Result<Moved> {
     let from = &*errand.path;
-    let name = from.file_name().unwrap_or_default();
-    let part = partial(&target.join(name), &format!("move-{}", errand.id.0));
+    let failed = |reason| Ok(Moved::Not(ErrandResult::Failed { reason }));
+    let wait = |reason: &str| Ok(Moved::Not(ErrandResult::Wait { reason: reason.to_owned() }));
+    remove_leftovers(errand, target);
     let mut to = None;
-    for name in names(name) {
+    for name in names(from.file_name().unwrap_or_default()) {
         let candidate = target.join(name);
+        if is_same_file(from, &candidate) {
+            return failed(format!("{} is the folder itself, by another way", text::shown(target)));
+        }
         if is_our_copy(&candidate, errand, stat) {
             // An earlier try came so far.
             to = Some(candidate);
@@ -239,47 +290,64 @@ fn copy(errand: &Errand, stat: &Stat, target: &Path) -> io::Result<Moved> {
         if candidate.symlink_metadata().is_ok() {
             continue;
         }
+        let part = own_partial(&candidate, &what(errand));
         let hash = copy_bytes(from, &part)?;
         if Some(hash) != errand.hash {
             fs::remove_file(&part)?;
-            let reason = "it holds something else than what was uploaded".to_owned();
-            return Ok(Moved::Not(ErrandResult::Wait { reason }));
+            return wait("it holds something else than what was uploaded");
         }
         crash::point("copied");
         if rename_into_free(&part, &candidate)? {
-            File::open(target)?.sync_all()?;
+            sync_directory(target)?;
             to = Some(candidate);
             break;
         }
+        fs::remove_file(&part)?;
     }
     let Some(to) = to else { return Err(no_name(target)) };
     crash::point("moved");
     let aside = aside(errand);
-    fs::rename(from, &aside)?;
-    if is_the_one(&aside, stat) {
+    if !rename_into_free(from, &aside)? {
+        return failed(format!("{} is in the way", text::shown(&aside)));
+    }
+    // The copy may be this very file, where one disk is mounted twice: then it is gone by now.
+    let copied = is_our_copy(&to, errand, stat) && !is_same_file(&to, &aside);
+    if copied && is_the_one(&aside, stat) && !has_writer(&aside, stat) {
         fs::remove_file(&aside)?;
         return Ok(Moved::To(to));
     }
     if !rename_into_free(&aside, from)? {
-        let reason = format!(
+        return failed(format!(
             "another file took its place, and what was there is {} now",
             text::shown(&aside)
-        );
-        return Ok(Moved::Not(ErrandResult::Failed { reason }));
+        ));
     }
-    fs::remove_file(&to)?;
-    let reason = "it changed while it was moved, and has stayed".to_owned();
-    Ok(Moved::Not(ErrandResult::Wait { reason }))
+    if copied {
+        fs::remove_file(&to)?;
+    }
+    wait("it changed while it was moved, and has stayed")
+}
+
+/// What tries that were broken off have left in the target.
+fn remove_leftovers(errand: &Errand, target: &Path) {
+    let what = format!(".{}-", what(errand));
+    let entries = fs::read_dir(target).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(PARTIAL_ENDING) && name.contains(&what) {
+            // One that cannot be removed is only in the way of nobody.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Copies bytes, times and rights, and puts them on the disk. Gives the hash of what was copied.
 fn copy_bytes(from: &Path, to: &Path) -> io::Result<ContentHash> {
-    match fs::remove_file(to) {
-        // Left by an earlier try.
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
     let mut source = File::open(from)?;
     let metadata = source.metadata()?;
     let mut copy = OpenOptions::new().write(true).create_new(true).open(to)?;
@@ -327,17 +395,27 @@ fn is_our_copy(path: &Path, errand: &Errand, stat: &Stat) -> bool {
     read().unwrap_or(false)
 }
 
-/// The sidecar goes where its file went. One that cannot stays, and is right all the same.
+/// The sidecar goes where its file went. One that cannot stays, and is right all the same; what is
+/// not ours is not touched.
 fn take_sidecar_along(from: &Path, to: &Path) {
     let (old, new) = (sidecar::beside(from), to.with_file_name(sidecar::named_after(to)));
-    let moved = match rename_into_free(&old, &new) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices && !new.exists() => {
-            fs::copy(&old, &new).and_then(|_| fs::remove_file(&old))
+    let moved = || -> io::Result<()> {
+        if old.symlink_metadata().is_err() || sidecar::is_foreign(&old)? {
+            return Ok(());
         }
-        Ok(_) => Ok(()),
-        Err(error) => Err(error),
+        match rename_into_free(&old, &new) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let part = own_partial(&new, "sidecar");
+                copy_bytes(&old, &part)?;
+                match rename_into_free(&part, &new)? {
+                    true => fs::remove_file(&old),
+                    false => fs::remove_file(&part),
+                }
+            }
+            renamed => renamed.map(drop),
+        }
     };
-    if let Err(error) = moved {
+    if let Err(error) = moved() {
         tracing::debug!("{} stays: {}", text::shown(&old), text::reason(&error));
     }
 }

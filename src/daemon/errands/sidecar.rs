@@ -30,14 +30,14 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 /// Writes the sidecar of a path, in place of an older one of ours.
 pub(super) fn write(path: &Path, row: &RowFields) -> ErrandResult {
     let sidecar = beside(path);
-    let partial = moving::partial(&sidecar, "sidecar");
+    let partial = moving::own_partial(&sidecar, "sidecar");
     let done = || -> io::Result<Option<ErrandResult>> {
         let text = serde_json::to_string_pretty(row).map_err(io::Error::other)?;
         if is_foreign(&sidecar)? {
             let reason = format!("{} is there and not from taxiway", text::shown(&sidecar));
             return Ok(Some(ErrandResult::Failed { reason }));
         }
-        let mut file = File::create(&partial)?;
+        let mut file = File::options().write(true).create_new(true).open(&partial)?;
         writeln!(file, "{text}")?;
         file.sync_all()?;
         if sidecar.exists() {
@@ -57,12 +57,15 @@ pub(super) fn write(path: &Path, row: &RowFields) -> ErrandResult {
     match ended {
         Ok(None) => ErrandResult::Done { detail: text::shown(&sidecar) },
         Ok(Some(result)) => result,
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+            ErrandResult::Void { reason: "its name is too long for a sidecar".into() }
+        }
         Err(error) => failed("cannot write", &sidecar, &error),
     }
 }
 
 /// Whether something lies there that is no sidecar of ours.
-fn is_foreign(sidecar: &Path) -> io::Result<bool> {
+pub(super) fn is_foreign(sidecar: &Path) -> io::Result<bool> {
     let found = match fs::symlink_metadata(sidecar) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

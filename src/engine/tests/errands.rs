@@ -19,6 +19,13 @@ fn uploaded(kinds: &[ErrandKind], files: u8) -> (Engine, Vec<Errand>) {
     engine.step(NOW, seen.collect()).unwrap();
     let read = (1..=files).map(|id| identified(&path(id), id));
     let step = engine.step(NOW, read.collect()).unwrap();
+    let step = engine.step(NOW, stored(&step)).unwrap();
+    let errands = errands(&step);
+    (engine, errands)
+}
+
+/// Every upload of a step is answered with an assetId.
+fn stored(step: &Step) -> Vec<Input> {
     let stored = step.effects.iter().filter_map(|effect| match effect {
         Effect::Send(send) => {
             let asset_id = format!("user:1-runwayml:a@x-asset:{}", send.attempt.0);
@@ -27,9 +34,7 @@ fn uploaded(kinds: &[ErrandKind], files: u8) -> (Engine, Vec<Errand>) {
         }
         _ => None,
     });
-    let step = engine.step(NOW, stored.collect()).unwrap();
-    let errands = errands(&step);
-    (engine, errands)
+    stored.collect()
 }
 
 fn errands(step: &Step) -> Vec<Errand> {
@@ -162,20 +167,55 @@ fn what_was_given_up_and_is_owed_again_comes_before_what_follows_it() {
     }
     let retry = Command::Retry { path: errand.path.clone() };
     let step = engine.step(now, vec![Input::Event(Event::Asked(retry))]).unwrap();
-    let again = errands(&step);
-    assert_eq!(
-        again.iter().map(|errand| errand.kind).collect::<Vec<_>>(),
-        [ErrandKind::OnUploaded]
-    );
+    assert_eq!(errands(&step), [], "the move of this very file is under way");
     assert_eq!(engine.ledger().verify().unwrap(), []);
-    // The move that is under way did not work: it waits for the other.
-    assert_eq!(ends(&mut engine, now, &errand, failed()), []);
+    let kinds = |errands: &[Errand]| errands.iter().map(|errand| errand.kind).collect::<Vec<_>>();
+    // It did not work, and waits for the other.
+    let again = ends(&mut engine, now, &errand, failed());
+    assert_eq!(kinds(&again), [ErrandKind::OnUploaded]);
     assert_eq!(engine.ledger().verify().unwrap(), []);
     let next = ends(&mut engine, now, &again[0], done());
-    assert_eq!(
-        next.iter().map(|errand| errand.kind).collect::<Vec<_>>(),
-        [ErrandKind::AfterUpload]
-    );
+    assert_eq!(kinds(&next), [ErrandKind::AfterUpload]);
     assert_eq!(ends(&mut engine, now, &next[0], done()), []);
     assert_eq!(engine.ledger().errand_counts(&[FolderId(1)]).unwrap(), (0, 0, None));
+}
+
+#[test]
+fn what_is_forgotten_is_not_moved_away_for_what_it_was() {
+    let (mut engine, first) = uploaded(&[ErrandKind::OnUploaded, ErrandKind::AfterUpload], 1);
+    let hash = first[0].hash.expect("a content");
+    let forget = Command::Forget { key: UploadKey { hash, account: AccountId(1) } };
+    engine.step(NOW, vec![Input::Event(Event::Asked(Command::Pause { until: None }))]).unwrap();
+    engine.step(NOW, vec![Input::Event(Event::Asked(forget))]).unwrap();
+    assert_eq!(ends(&mut engine, NOW, &first[0], done()), []);
+    assert_eq!(engine.ledger().errand_counts(&[FolderId(1)]).unwrap(), (0, 0, None));
+    assert_eq!(engine.ledger().verify().unwrap(), []);
+}
+
+#[test]
+fn slow_programs_of_one_folder_keep_no_other_waiting() {
+    let ledger = Ledger::in_memory("https://api.test", NOW.wall).unwrap();
+    let account = ledger.account(Some("a@x")).unwrap();
+    let wants = Wants::of([ErrandKind::OnUploaded]);
+    let folders = ["/d", "/e"].map(|root| {
+        let (folder, _) = ledger.folder(Path::new(root)).unwrap();
+        ledger.set_wants(folder, wants, NOW.wall).unwrap();
+        FolderPolicy { wants, ..policy(folder, account) }
+    });
+    let limits = Limits { concurrency: 100, ..Limits::default() };
+    let mut engine = Engine::new(ledger, limits, folders.into(), NOW).unwrap();
+    let files: Vec<(i64, String)> = (1..=12)
+        .map(|id| (1, format!("/d/{id:02}.png")))
+        .chain([(2, "/e/13.png".into())])
+        .collect();
+    let ids = || (1_u8..).zip(&files);
+    let seen =
+        ids().map(|(id, (folder, path))| seen(*folder, path, Look::File(stat(u64::from(id)))));
+    engine.step(NOW, seen.collect()).unwrap();
+    let read = ids().map(|(id, (_, path))| identified(path, id));
+    let step = engine.step(NOW, read.collect()).unwrap();
+    let running = errands(&engine.step(NOW, stored(&step)).unwrap());
+    assert_eq!(running.len(), 4);
+    // Twelve of one folder wait, and one of the other, which has its turn among the first.
+    assert!(running.iter().any(|errand| errand.folder == FolderId(2)), "{running:?}");
 }

@@ -161,7 +161,7 @@ fn every_rule_notices_what_breaks_it() {
         (
             "INSERT INTO errand (path_id, folder_id, kind, event, owed_at)
              VALUES (1, 1, 'sidecar', 'uploaded', 1)",
-            "of what is owed to a path, exactly the first has its turn",
+            "of what a folder owes to a path, exactly the first has its turn",
             "errand 1 has its turn, or waits, out of order".into(),
         ),
     ];

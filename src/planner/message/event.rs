@@ -113,6 +113,11 @@ pub enum ErrandResult {
         /// In words.
         reason: String,
     },
+    /// The path did not hold any more what it is about, when it was begun.
+    Left {
+        /// In words.
+        reason: String,
+    },
     /// Something else is in the way, which will pass.
     Wait {
         /// In words.

@@ -276,6 +276,8 @@ pub enum Write {
         detail: String,
         /// The path was moved away by it.
         gone: bool,
+        /// The path may hold what it is about again: then it is owed anew.
+        again: bool,
     },
     /// Something owed to a path is tried again, not before a time.
     ErrandDelayed {
