@@ -41,8 +41,8 @@
 //!   are never ours), `types` and `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
 //! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes`, `errands`
-//!   and `folder` write; `facts`, `views` and `history` read; `opening`, `verify`, `backup`, `exchange`, `adopt` and
-//!   `salvage` are its upkeep.
+//!   and `folder` write; `facts`, `views` and `history` read; `opening`, `verify`, `checkup`,
+//!   `backup`, `exchange`, `adopt` and `salvage` are its upkeep.
 //!
 //! Hands: what is done.
 //! - [`evidence`]: who has a file open for writing, as far as the kernel can prove it.

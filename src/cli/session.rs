@@ -213,11 +213,13 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
         && waiting + given_up > 0
     {
         exit = exit.worst(if waiting > 0 { Exit::Later } else { Exit::Some });
-        let reason = text::escaped(&reason.unwrap_or_default());
-        let message = format!(
-            "not done after an upload: {} ({waiting} to be tried again, {given_up} given up)",
-            reason
-        );
+        let counts = format!("{waiting} still to be done, {given_up} given up");
+        let message = match reason {
+            Some(reason) => {
+                format!("not done after an upload: {} ({counts})", text::escaped(&reason))
+            }
+            None => format!("not done after an upload: {counts}"),
+        };
         told.get_or_insert(Failure::new(exit, message, "taxiway retry --all"));
     }
     (exit, told)

@@ -234,8 +234,8 @@ fn a_sidecar_lies_beside_its_file_and_is_nobodys_upload() {
     assert!(!listed.contains("asset.json"), "{listed}");
     assert!(
         said.err.ends_with(&format!(
-            "error: not done after an upload: sidecar: {} is there and not from taxiway (1 to be \
-             tried again, 0 given up)\nhint: taxiway retry --all\n",
+            "error: not done after an upload: sidecar: {} is there and not from taxiway (1 still \
+             to be done, 0 given up)\nhint: taxiway retry --all\n",
             foreign.display()
         )),
         "{}",
