@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::ledger::Row;
 use crate::planner::Wall;
+use crate::text::about;
 
 /// The fields of a row, in the order in which they are printed.
 #[derive(Debug, Serialize)]
@@ -166,6 +167,22 @@ pub fn time_of_day(wall: Wall) -> String {
 /// A time before or after this moment as a person here says it: the day only if it is not today.
 pub fn when(wall: Wall) -> String {
     when_said(wall, Timestamp::now(), TimeZone::system())
+}
+
+/// The same, and how far from now it is: "14:03:05, in 4 min".
+pub fn when_and_how_far(wall: Wall) -> String {
+    let now = Timestamp::now();
+    when_said(wall, now, TimeZone::system()) + &how_far(wall, now)
+}
+
+/// How far a time is from now, behind it: ", in 4 min", ", 2 h ago"; nothing if it is now.
+fn how_far(wall: Wall, now: Timestamp) -> String {
+    let seconds = (wall.0 - now.as_millisecond()) / 1_000;
+    match seconds {
+        1.. => format!(", in {}", about(seconds.unsigned_abs())),
+        0 => String::new(),
+        _ => format!(", {} ago", about(seconds.unsigned_abs())),
+    }
 }
 
 fn when_said(wall: Wall, now: Timestamp, zone: TimeZone) -> String {

@@ -49,7 +49,8 @@ pub fn about(seconds: u64) -> String {
         0..=1 => "1 s".to_owned(),
         2..=99 => format!("{seconds} s"),
         100..=5_999 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3_600)),
+        6_000..=359_999 => format!("{} h", seconds.div_ceil(3_600)),
+        _ => format!("{} days", seconds.div_ceil(86_400)),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
 use crate::planner::Command;
-use crate::row::{parsed, when};
+use crate::row::{parsed, when_and_how_far};
 use crate::text::{count_of_bytes, escaped};
 
 use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
@@ -134,6 +134,13 @@ impl<'a> Daemon<'a> {
     }
 
     fn nobody(&self) -> Failure {
+        let sandbox = self.state_dir.join("sandbox");
+        if !self.common.sandbox
+            && matches!(held_by(&sandbox), Some(LockError::Held { daemon: true, .. }))
+        {
+            let message = "no daemon runs with this configuration, but one with --sandbox does";
+            return Failure::new(Exit::NoDaemon, message, again(self.common, "--sandbox status"));
+        }
         let message = "no daemon runs with this configuration";
         Failure::new(Exit::NoDaemon, message, again(self.common, "run"))
     }
@@ -154,7 +161,7 @@ pub fn status(common: &Common, args: &StatusArgs) -> Result<Exit, Failure> {
             if args.watch {
                 output::fresh_screen();
             }
-            tell(&status);
+            tell(common, &status);
         }
         output::flush();
         if !args.watch {
@@ -164,7 +171,7 @@ pub fn status(common: &Common, args: &StatusArgs) -> Result<Exit, Failure> {
     }
 }
 
-fn tell(status: &Status) {
+fn tell(common: &Common, status: &Status) {
     let now = Clock::start().now().wall;
     output::line(&status.line(now));
     let counts = &status.counts;
@@ -186,8 +193,8 @@ fn tell(status: &Status) {
     ));
     for folder in &status.folders {
         let scanned = folder.last_scan_at.as_deref().and_then(parsed);
-        let scanned =
-            scanned.map_or("not scanned yet".to_owned(), |at| format!("scanned {}", when(at)));
+        let scanned = scanned
+            .map_or("not scanned yet".to_owned(), |at| format!("scanned {}", when_and_how_far(at)));
         let missed = match folder.missed_by_events {
             0 => String::new(),
             missed => format!(", {missed} missed by events"),
@@ -203,7 +210,7 @@ fn tell(status: &Status) {
     for account in &status.accounts {
         let email = account.email.as_deref().unwrap_or("learnt from the first upload");
         let until = account.until.as_deref().and_then(parsed);
-        let until = until.map(|at| format!(", next try {}", when(at)));
+        let until = until.map(|at| format!(", next try {}", when_and_how_far(at)));
         let why = account.reason.as_deref().map(|why| format!(": {}", escaped(why)));
         output::line(&format!(
             "account   {email}  {}{}{}",
@@ -229,6 +236,26 @@ fn tell(status: &Status) {
         let size = count_of_bytes(upload.size);
         output::line(&format!("uploading {percent:>3}% of {size}  {}", escaped(&upload.path)));
     }
+    for (number, command) in (0..).zip(next(status)) {
+        let title = if number == 0 { "next" } else { "" };
+        output::line(&format!("{title:<9} {}", again(common, command)));
+    }
+}
+
+/// What a person may type, where one is needed.
+fn next(status: &Status) -> Vec<&'static str> {
+    let counts = &status.counts;
+    let given_up = status.errands.as_ref().is_some_and(|errands| errands.given_up > 0);
+    let stopped = ["auth", "subscription", "broken", "refused"];
+    let stopped = status.accounts.iter().any(|account| stopped.contains(&account.state.as_str()));
+    let wanted = [
+        (status.state == "paused", "resume"),
+        (stopped, "doctor"),
+        (counts.failed > 0, "ls --state failed"),
+        (counts.failed > 0 || given_up, "retry --all"),
+        (counts.held > 0, "ls --state held"),
+    ];
+    wanted.into_iter().filter(|(is, _)| *is).map(|(_, command)| command).collect()
 }
 
 /// Runs `taxiway wait`.

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::planner::{Notice, Wall};
 use crate::text::{shell_word, shown};
 
-use super::row::{RowFields, path_hex, time, time_of_day, when};
+use super::row::{RowFields, path_hex, time, time_of_day, when_and_how_far};
 use super::session::remedy;
 
 /// The event as a JSON object; none for what is no event.
@@ -148,7 +148,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             }
             Notice::Retry { path, at, reason } => match at {
                 Some(at) => {
-                    let at = when(*at);
+                    let at = when_and_how_far(*at);
                     format!("retry     {} at {at}: {reason}", shown(path))
                 }
                 None => format!("retry     {}: {reason}", shown(path)),
@@ -160,7 +160,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             Notice::ErrandFailed { path, kind, at, reason } => {
                 let kind = kind.as_str();
                 let next = match at {
-                    Some(at) => format!("; next try {}", time_of_day(*at)),
+                    Some(at) => format!("; next try {}", when_and_how_far(*at)),
                     None => format!("; given up\nhint: taxiway retry {}", shell_word(&**path)),
                 };
                 format!("{kind:<9} {}: {reason}{next}", shown(path))
@@ -171,7 +171,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             Notice::AccountStopped { account, cause, until, reason } => {
                 let of = account.and_then(|id| email(engine, id));
                 let of = of.map(|email| format!("{email}: ")).unwrap_or_default();
-                let next = until.map(|at| format!("; next try {}", when(at)));
+                let next = until.map(|at| format!("; next try {}", when_and_how_far(at)));
                 let (_, hint) = remedy(*cause, source);
                 format!("stopped   {of}{reason}{}\nhint: {hint}", next.unwrap_or_default())
             }
@@ -179,7 +179,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
                 "resumed   uploads go on".to_owned()
             }
             Notice::Paused { until } => match until {
-                Some(until) => format!("paused    until {}", when(*until)),
+                Some(until) => format!("paused    until {}", when_and_how_far(*until)),
                 None => "paused    until somebody says: taxiway resume".to_owned(),
             },
             Notice::Seen(_)

@@ -29,7 +29,7 @@ mod wishes;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
 use crate::daemon::SetupError;
@@ -168,7 +168,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let json = arguments.iter().any(|argument| argument == "--json");
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => return usage(&error, json),
+        Err(error) => return usage(&error, &arguments, json),
     };
     output::start_log(&args.common);
     let common = args.common.clone();
@@ -210,7 +210,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
 }
 
 /// Help and version are answers; the rest are errors of usage, in our own shape.
-fn usage(error: &clap::Error, json: bool) -> u8 {
+fn usage(error: &clap::Error, typed: &[OsString], json: bool) -> u8 {
     use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if !error.use_stderr() {
         output::help(error);
@@ -220,12 +220,12 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
         output::help(error);
         return Exit::Usage as u8;
     }
-    output::failure(&wrong_usage(error), json);
+    output::failure(&wrong_usage(error, typed), json);
     Exit::Usage as u8
 }
 
 /// What clap says in paragraphs, as an error and a hint.
-fn wrong_usage(error: &clap::Error) -> Failure {
+fn wrong_usage(error: &clap::Error, typed: &[OsString]) -> Failure {
     let (text, kind) = (error.to_string(), error.kind());
     let mut paragraphs = text.split("\n\n").map(|paragraph| {
         let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
@@ -240,14 +240,25 @@ fn wrong_usage(error: &clap::Error) -> Failure {
     };
     let rest: Vec<String> = paragraphs.collect();
     let tip = rest.iter().find_map(|paragraph| paragraph.strip_prefix("tip: "));
-    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("taxiway");
-    let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
-    let command = words.collect::<Vec<_>>().join(" ");
+    let command = command_of(typed);
     let hint = match nearest(error, &command) {
         Some(near) => format!("did you mean `{near}`?"),
         None => tip.map_or(format!("{command} --help"), str::to_owned),
     };
     Failure::new(Exit::Usage, message, hint)
+}
+
+/// The command that was typed, without its arguments.
+fn command_of(typed: &[OsString]) -> String {
+    let mut command = Args::command();
+    let mut words = command.get_name().to_owned();
+    for word in typed.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(below) = command.find_subcommand(word) {
+            words = format!("{words} {word}");
+            command = below.clone();
+        }
+    }
+    words
 }
 
 /// What was probably meant by a command or flag that there is not.

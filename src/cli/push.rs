@@ -49,7 +49,7 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
     let emails = known_emails(&config, Ledger::read(&known)?.as_ref())?;
     let mut wanted = files
         .into_iter()
-        .map(|file| want(&config, &args, &emails, file))
+        .map(|file| want(common, &config, &args, &emails, file))
         .collect::<Result<Vec<Wanted>, Failure>>()?;
     let patience = args.timeout.unwrap_or(Duration::MAX / 4);
     let lock = match Lock::take(&config.state_dir, Role::Push, patience.min(DAY)) {
@@ -81,6 +81,7 @@ fn files_from_stdin() -> Result<Vec<PathBuf>, Failure> {
 
 /// Finds the file's path and account.
 fn want(
+    common: &Common,
     config: &Config,
     args: &PushArgs,
     emails: &[Email],
@@ -91,7 +92,10 @@ fn want(
     let email = email_for(config, args.email.as_ref(), emails, at).map_err(|several| {
         let names: Vec<String> = several.iter().map(Email::to_string).collect();
         let message = format!("which account is {} for?", shown(&given));
-        let hint = format!("add --email, one of: {}", names.join(", "));
+        let first = names.first().map_or("EMAIL", String::as_str);
+        let hint = format!("push --email {first} {}", text::shell_word(&given));
+        let others = names.iter().skip(1).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let hint = format!("{} (or: {others})", super::again(common, &hint));
         Failure::new(Exit::Usage, message, hint)
     })?;
     let directory = given.is_dir().then(|| "it is a directory, and push takes files".to_owned());
@@ -317,9 +321,21 @@ fn unfinished(common: &Common, wanted: &[Wanted], exit: Exit) -> Failure {
             super::again(common, &format!("push --force {file}"))
         }
         (None, Exit::Later) => "push again; what is uploaded is not sent twice".to_owned(),
-        (None, _) => "mend what is wrong with it, then push again".to_owned(),
+        (None, _) => super::again(common, &what_to_see(&left)),
     };
     Failure::new(exit, message, hint)
+}
+
+/// The command that shows what is wrong with the first of these files.
+fn what_to_see(left: &[&Wanted]) -> String {
+    let is_there = |file: &&&Wanted| file.given.symlink_metadata().is_ok();
+    match left.iter().find(is_there) {
+        Some(file) if file.given.is_dir() => {
+            format!("run --once {}", text::shell_word(&file.given))
+        }
+        Some(file) => format!("why {}", text::shell_word(&file.given)),
+        None => "ls".to_owned(),
+    }
 }
 
 /// Learns what each pushed file is, or why it will not be.

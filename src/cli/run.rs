@@ -261,11 +261,21 @@ fn finish(
     source: &str,
 ) -> Result<Exit, Failure> {
     if !task.once {
+        if !common.json && common.quiet == 0 {
+            parting(engine, folders);
+        }
         return Ok(Exit::Well);
     }
     let (mut exit, told) = verdict(engine, folders, source);
     if matches!(ended, Ended::TimedOut | Ended::Stopped) {
         exit = exit.worst(Exit::Later);
+    }
+    let mut told = told;
+    if let (None, Ended::AtRest, Some(root)) = (&told, ended, half_seen(engine, folders)) {
+        exit = exit.worst(Exit::Some);
+        let message = format!("not all of {} could be seen", shown(&root));
+        let hint = super::again(common, "doctor");
+        told = Some(Failure::new(exit, message, hint));
     }
     if !common.json && common.quiet == 0 {
         summary(engine, folders, exit);
@@ -275,6 +285,15 @@ fn finish(
         Some(failure) => Err(Failure { exit, ..failure }),
         None => Err(unfinished(common, engine, folders, ended, exit)),
     }
+}
+
+/// A folder that is there, and that no scan of this run saw whole.
+fn half_seen(engine: &Engine, folders: &[FolderId]) -> Option<PathBuf> {
+    let mut views = engine.planner().folder_views();
+    let view = views.find(|view| {
+        folders.contains(&view.folder) && view.away.is_none() && view.last_scan_at.is_none()
+    })?;
+    engine.ledger().root_of(view.folder).ok().flatten()
 }
 
 /// What is left when nothing but files is in the way.
@@ -319,15 +338,27 @@ fn unfinished(
     Failure::new(exit, message, hint)
 }
 
+/// What a daemon leaves behind when it is told to stop.
+fn parting(engine: &Engine, folders: &[FolderId]) {
+    let Ok((counts, _)) = engine.ledger().counts(folders, true) else { return };
+    let open = [State::Settling, State::Queued, State::Uploading, State::Unknown];
+    let left: u64 = open.into_iter().map(|state| counts[state as usize]).sum();
+    let goes_on = if left > 0 { "; the next run goes on" } else { "" };
+    output::tell(&format!("stopped   {}{goes_on}", counted(&counts)));
+}
+
 /// One line: how many files stand how.
 fn summary(engine: &Engine, folders: &[FolderId], exit: Exit) {
     let Ok((counts, _)) = engine.ledger().counts(folders, true) else { return };
+    let title = if exit == Exit::Well { "done" } else { "so far" };
+    output::tell(&format!("{title:<9} {}", counted(&counts)));
+}
+
+fn counted(counts: &[u64; 8]) -> String {
     let some = State::ALL.iter().filter(|state| counts[**state as usize] > 0);
     let words: Vec<String> =
         some.map(|state| format!("{} {}", counts[*state as usize], state.as_str())).collect();
-    let words = if words.is_empty() { "no files".to_owned() } else { words.join(", ") };
-    let title = if exit == Exit::Well { "done" } else { "so far" };
-    output::tell(&format!("{title:<9} {words}"));
+    if words.is_empty() { "nothing left to do".to_owned() } else { words.join(", ") }
 }
 
 /// Goes through the motions over a copy of the ledger in memory, and prints what would happen.

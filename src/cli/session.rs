@@ -55,10 +55,8 @@ impl Server {
             .build()?;
         let mut options = Options::new(config.state_dir.join("server"));
         options.accounts = sandbox_accounts(config);
-        let sandbox = runtime.block_on(Sandbox::start(options)).map_err(|error| {
-            let hint = "use another --state-dir";
-            Failure::new(Exit::Later, format!("the sandbox cannot start: {error}"), hint)
-        })?;
+        let sandbox = runtime.block_on(Sandbox::start(options));
+        let sandbox = sandbox.map_err(|error| no_sandbox(&error.to_string()))?;
         Ok(Server {
             base_url: sandbox.base_url(),
             remembered: SANDBOX_SERVER.into(),
@@ -223,6 +221,12 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
         told.get_or_insert(Failure::new(exit, message, "taxiway retry --all"));
     }
     (exit, told)
+}
+
+/// There is no place or no port for the sandbox.
+pub fn no_sandbox(reason: &str) -> Failure {
+    let hint = "taxiway --state-dir DIR doctor";
+    Failure::new(Exit::Later, format!("the sandbox cannot start: {reason}"), hint)
 }
 
 fn stopped(gate: &Gate, source: &str) -> (Exit, Failure) {

@@ -12,14 +12,15 @@ use clap::Parser as _;
 use clap::error::ErrorKind as Wrong;
 
 use super::args::Args;
+use super::init::prove::unanswered;
 use super::session::remedy;
 use super::{Exit, Failure};
-use crate::api::ClientError;
+use crate::api::{ClientError, Unanswered};
 use crate::config::{ConfigError, Origin, Table, WrongValue};
 use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
-use crate::planner::Cause;
+use crate::planner::{Cause, Refusal, RefusalKind};
 use crate::secret::{Fault, TokenError, TokenSource};
 
 /// Failures of one kind of error, each variant with one sample or more.
@@ -274,6 +275,50 @@ fn of_what_stops_uploads() -> Vec<Failure> {
     causes.into_iter().enumerate().map(failure).collect()
 }
 
+fn of_setting_up() -> Vec<Failure> {
+    let url = "https://api.useapi.net/v1/runwayml";
+    let refused = |kind, message: &str| {
+        let status = message.split(':').next().and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_default();
+        Unanswered::Refused(Refusal { kind, status, message: message.into() })
+    };
+    let rate = RefusalKind::Rate { retry_after_ms: None };
+    let answers = rows!(Answered {
+        Answered(Unanswered::Refused(_)) => [
+            Answered(refused(RefusalKind::Subscription, "402: subscription expired")),
+            Answered(refused(rate, "429: Too many requests")),
+            Answered(refused(RefusalKind::Other, "400: email is required")),
+        ],
+        Answered(Unanswered::Failing { .. }) => [
+            Answered(Unanswered::Failing { reason: "503: Service Unavailable".into() }),
+        ],
+        Answered(Unanswered::Silent { .. }) => [
+            Answered(Unanswered::Silent { reason: "the name cannot be resolved".into() }),
+        ],
+        Answered(Unanswered::NotTheApi { .. }) => [
+            Answered(Unanswered::NotTheApi { reason: "200 with text/html".into() }),
+        ],
+    });
+    /// What the server said, while `init` asks.
+    struct Answered(Unanswered);
+    impl From<Answered> for Failure {
+        fn from(Answered(error): Answered) -> Failure {
+            unanswered("https://api.useapi.net/v1/runwayml", &error)
+        }
+    }
+    assert!(answers.iter().any(|failure| failure.message.contains(url)));
+    answers
+}
+
+fn of_the_machine() -> Vec<Failure> {
+    vec![
+        std::io::Error::from_raw_os_error(24).into(),
+        super::ledger::rebuild::cannot(&std::io::Error::from_raw_os_error(28)),
+        super::ledger::trouble::unsendable("file /home/me/.config/taxiway/token"),
+        super::session::no_sandbox("address already in use"),
+    ]
+}
+
 fn page() -> String {
     let mut page = String::from(
         "# Errors\n\n\
@@ -290,6 +335,8 @@ fn page() -> String {
         ("The state directory", of_the_state_directory()),
         ("The way to the server", of_the_way_to_the_server()),
         ("What stops uploads", of_what_stops_uploads()),
+        ("Setting up", of_setting_up()),
+        ("The machine", of_the_machine()),
     ] {
         _ = write!(page, "\n## {title}\n");
         for Failure { message, hint, exit } in failures {

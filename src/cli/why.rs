@@ -3,16 +3,14 @@
 //! Owns:
 //! - it reads and asks nobody, so it works beside a daemon and without one.
 
-use std::time::Duration;
-
-use crate::config::{Flags, duration_text};
+use crate::config::Flags;
 use crate::control::{Next, absence, decided_by, history_json, next};
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::daemon::{Clock, keyed};
 use crate::ledger::{Attempt, Decision, History, Ledger, OwedRow, Row, State};
 use crate::planner::{ErrandKind, Wall};
 use crate::row::day_and_time;
-use crate::text::{escaped, shown};
+use crate::text::{about, escaped, shown};
 
 use super::args::{Common, WhyArgs};
 use super::{Exit, Failure, load, output, wishes};
@@ -134,7 +132,7 @@ fn content(row: &Row) -> Option<String> {
 /// How far off a time is.
 fn away(at: Wall, now: Wall) -> String {
     match u64::try_from(at.since(now)) {
-        Ok(ms) if ms >= 1_000 => format!("in {}", duration_text(Duration::from_secs(ms / 1_000))),
+        Ok(ms) if ms >= 1_000 => format!("in {}", about(ms / 1_000)),
         Ok(_) | Err(_) => "which is now".to_owned(),
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Owns: nothing here keeps the daemon from running; each finding has something to type or to do.
 
+use std::ffi::OsStr;
 use std::path::Path;
+
+use rustix::fs::{Access, access};
 
 use super::environment::Environment;
 use super::load::{Loaded, resolve};
+use super::types::{AfterUpload, placeholders};
 use crate::text::{reason, shell_word, shown};
 
 /// Something a person should look at.
@@ -37,6 +41,18 @@ pub fn check(loaded: &Loaded, environment: &Environment) -> Vec<Finding> {
         findings.extend(folder_finding(&folder.path));
     }
     findings.extend(nested(loaded));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for folder in &config.folders {
+        for (key, command) in
+            [("on_uploaded", &folder.on_uploaded), ("on_failed", &folder.on_failed)]
+        {
+            let program = command.first();
+            findings.extend(program.and_then(|program| no_program(key, program, &path)));
+        }
+        if let AfterUpload::Move(target) = &folder.after_upload {
+            findings.extend(no_target(target));
+        }
+    }
     findings.extend(token(loaded, environment));
     if let Some(file) = &config.api.ca_file
         && let Err(error) = std::fs::File::open(file)
@@ -69,6 +85,46 @@ fn folder_finding(path: &Path) -> Option<Finding> {
             hint: format!("ls -ld {}", shell_word(path)),
         }),
     }
+}
+
+/// A hook's program that would not start. One whose name is filled in for each file is not known.
+fn no_program(key: &str, program: &str, path: &OsStr) -> Option<Finding> {
+    if placeholders(program).next().is_some() {
+        return None;
+    }
+    let runs = |file: &Path| file.is_file() && access(file, Access::EXEC_OK).is_ok();
+    let named = Path::new(program);
+    if program.contains('/') {
+        let hint = if named.exists() { "chmod +x" } else { "ls -l" };
+        return (!runs(named)).then(|| Finding {
+            text: format!("{key}: {program} cannot be run"),
+            hint: format!("{hint} {}", shell_word(named)),
+        });
+    }
+    let found = std::env::split_paths(path).any(|directory| runs(&directory.join(named)));
+    (!found).then(|| Finding {
+        text: format!("{key}: there is no program {program} in PATH"),
+        hint: format!("command -v {}", shell_word(named)),
+    })
+}
+
+/// A place for uploaded files where none can be put.
+fn no_target(target: &Path) -> Option<Finding> {
+    let there = target.ancestors().find(|directory| directory.symlink_metadata().is_ok())?;
+    let why = match there.metadata() {
+        Ok(found) if !found.is_dir() => "is not a directory",
+        Ok(_) if access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok() => return None,
+        Ok(_) => "cannot be written",
+        Err(_) => "cannot be looked at",
+    };
+    Some(Finding {
+        text: format!(
+            "after_upload: no file can be moved to {}: {} {why}",
+            shown(target),
+            shown(there)
+        ),
+        hint: format!("ls -ld {}", shell_word(there)),
+    })
 }
 
 /// Folders within folders, and the state within a folder: meant or not, they surprise.

@@ -86,7 +86,8 @@ pub fn email_for(
     }
 }
 
-/// The e-mails of all accounts that are known of.
+/// The e-mails of all accounts that are known of; one that took nothing and has nothing to come
+/// may be a slip of the keyboard.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -95,8 +96,7 @@ pub fn known_emails(config: &Config, ledger: Option<&Ledger>) -> Result<Vec<Emai
         config.folders.iter().filter_map(|folder| folder.email.clone()).collect();
     emails.extend(config.api.email.clone());
     if let Some(ledger) = ledger {
-        let known = ledger.accounts()?.into_iter();
-        emails.extend(known.filter_map(|(_, email)| email?.parse().ok()));
+        emails.extend(ledger.accounts_in_use()?.iter().filter_map(|email| email.parse().ok()));
     }
     emails.sort();
     emails.dedup();

@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause, FolderId};
-use crate::row::{time, time_of_day, when};
+use crate::row::{time, time_of_day, when_and_how_far};
 use crate::text::{about, count_of_bytes, escaped};
 
 /// How a reason begins that says until when is waited.
 const NEXT_TRY: &str = "next try ";
+/// How a folder's reason begins whose last scan could not see everything: there may be files.
+const UNSEEN: &str = "not all could be seen: ";
 
 /// The answer of `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,7 +175,7 @@ impl Status {
                 mode: folder.mode.to_owned(),
                 last_scan_at: folder.last_scan_at.map(time),
                 missed_by_events: folder.missed_by_events,
-                reason: folder.reason.clone(),
+                reason: folder.reason.clone().or_else(|| folder.unseen.as_deref().map(unseen)),
             });
         }
         let (waiting, given_up, reason) = ledger.errand_counts(&ids)?;
@@ -212,7 +214,9 @@ impl Status {
         let offline = stop.filter(|stop| stop.cause == Cause::Offline);
         let person = view.stops.iter().find(|stop| stop.cause.needs_person());
         let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
-        let attention = person.is_some() || self.counts.failed + self.counts.held + given_up > 0;
+        let blind = view.folders.iter().any(|folder| folder.unseen.is_some());
+        let attention =
+            person.is_some() || blind || self.counts.failed + self.counts.held + given_up > 0;
         self.state = match () {
             () if view.paused.is_some() => "paused",
             () if person.is_some() => "attention",
@@ -225,7 +229,7 @@ impl Status {
         let away = self.folders.iter().find(|folder| folder.mode == "away");
         self.reason = match (view.paused, person.or(stop).or(view.stops.first()), away) {
             (Some(None), _, _) => Some("paused until somebody says: taxiway resume".into()),
-            (Some(Some(until)), _, _) => Some(format!("paused until {}", when(until))),
+            (Some(Some(until)), _, _) => Some(format!("paused until {}", when_and_how_far(until))),
             (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
                 Some(format!("{}: {}", stop.cause.words(), escaped(&stop.reason)))
             }
@@ -242,7 +246,7 @@ impl Status {
             && person.is_none()
         {
             let why = self.reason.take().map(|why| format!(": {why}")).unwrap_or_default();
-            self.reason = Some(format!("{NEXT_TRY}{}{why}", when(at)));
+            self.reason = Some(format!("{NEXT_TRY}{}{why}", when_and_how_far(at)));
         }
         self.done &= self.reason.is_none() || self.counts.open() == 0 && away.is_none();
     }
@@ -287,7 +291,10 @@ impl Status {
             Some(errands) => format!("; {} still to be done after uploads", errands.waiting),
             None => String::new(),
         };
-        format!("{said}{person}{errands}")
+        let reasons = self.folders.iter().filter_map(|folder| folder.reason.as_deref());
+        let unseen = reasons.into_iter().find(|reason| reason.starts_with(UNSEEN));
+        let unseen = unseen.map(|unseen| format!("; {}", escaped(unseen)));
+        format!("{said}{person}{errands}{}", unseen.unwrap_or_default())
     }
 
     /// "uploading 2 of 14 files, 120 MB left, 4.2 MB/s, about 30 s".
@@ -320,6 +327,10 @@ fn accounts(view: &View, emails: &BTreeMap<AccountId, Option<String>>) -> Vec<Ac
         }
     };
     shown.map(account).collect()
+}
+
+fn unseen(reason: &str) -> String {
+    format!("{UNSEEN}{reason}")
 }
 
 fn files(count: u64) -> String {

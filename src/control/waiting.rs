@@ -22,7 +22,7 @@ use super::wish::Answer;
 use crate::daemon::{StopView, View};
 use crate::ledger::Noted;
 use crate::planner::{Command, FolderId};
-use crate::row::when;
+use crate::row::when_and_how_far;
 
 /// How often things are looked at though nothing is heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -120,7 +120,7 @@ async fn next(
 pub(super) fn paused(view: &View) -> Result<(), Refusal> {
     if let Some(until) = view.paused {
         let words = match until {
-            Some(until) => format!("uploads are paused until {}", when(until)),
+            Some(until) => format!("uploads are paused until {}", when_and_how_far(until)),
             None => "uploads are paused".to_owned(),
         };
         return Err(Refusal::new(No::Unfinished, words, "taxiway resume"));

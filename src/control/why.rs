@@ -141,7 +141,14 @@ pub fn decided_by(history: &History) -> Option<&Path> {
 pub fn absence(config: &Config, path: &Path) -> Refusal {
     let word = shell_word(path);
     let of_file = |words: &str, hint: String| Refusal::of_file(No::Unknown, path, words, hint);
+    if std::fs::symlink_metadata(path).is_err() {
+        return of_file("is not in the ledger, and not there", "taxiway ls".into());
+    }
     let Some(folder) = config.folder_of(path) else {
+        if path.is_dir() {
+            let hint = format!("taxiway ls --under {word}");
+            return of_file("is a directory, and only files have a history", hint);
+        }
         let words = "is not in the ledger, and in no configured folder";
         return of_file(words, format!("taxiway push {word}"));
     };

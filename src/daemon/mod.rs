@@ -161,6 +161,8 @@ pub struct Session {
     sleep: sleep::Sleep,
     /// Folders whose threads do not move.
     hanging: BTreeSet<FolderId>,
+    /// What the last walk of a folder could not see, in words.
+    unseen: BTreeMap<FolderId, String>,
     /// Folders whose walks wait until there is room in memory.
     crowded: Vec<FolderId>,
     /// Whether the token is another than the last time this was asked.
@@ -195,6 +197,7 @@ impl Session {
             clock,
             sleep: sleep::Sleep::new(),
             hanging: BTreeSet::new(),
+            unseen: BTreeMap::new(),
             crowded: Vec::new(),
             token_changed,
         };
@@ -280,6 +283,7 @@ impl Session {
         for notice in &step.notices {
             crash::point("notice");
             self.log(notice);
+            self.keep_unseen(notice);
             say(Said::Notice(notice), &self.engine);
         }
         for reply in replies {

@@ -4,7 +4,7 @@
 //! - a view is of one moment, between two steps.
 
 use crate::planner::{
-    AccountId, AttemptId, Cause, FolderId, Gate, Now, SharedPath, Wall, Watching,
+    AccountId, AttemptId, Cause, FolderId, Gate, Notice, Now, SharedPath, Wall, Watching,
 };
 
 use super::{PATIENCE_MS, Session};
@@ -58,6 +58,8 @@ pub struct FolderNow {
     pub mode: &'static str,
     /// Why it is polled or away, in words.
     pub reason: Option<String>,
+    /// What the last scan of it could not see, in words.
+    pub unseen: Option<String>,
     /// When a scan of it last saw everything.
     pub last_scan_at: Option<Wall>,
     /// Files of which events should have told, and only scans did.
@@ -108,6 +110,17 @@ impl Session {
         }
     }
 
+    /// Remembers what a walk could not see, until one sees all.
+    pub(super) fn keep_unseen(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Scanned { folder, incomplete: Some(reason) } => {
+                self.unseen.insert(*folder, reason.clone());
+            }
+            Notice::Scanned { folder, incomplete: None } => drop(self.unseen.remove(folder)),
+            _ => {}
+        }
+    }
+
     fn folders_now(&self) -> Vec<FolderNow> {
         let views = self.engine.planner().folder_views();
         let folder = views.map(|view| {
@@ -123,6 +136,7 @@ impl Session {
                 account: view.account,
                 mode,
                 reason,
+                unseen: self.unseen.get(&view.folder).filter(|_| view.away.is_none()).cloned(),
                 last_scan_at: view.last_scan_at,
                 missed_by_events: view.missed_by_events,
             }

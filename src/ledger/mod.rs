@@ -234,6 +234,23 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The e-mails of accounts on which something is stored, or still to be.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn accounts_in_use(&self) -> Result<Vec<String>, LedgerError> {
+        let used = "SELECT email FROM account WHERE email IS NOT NULL AND (
+            EXISTS (SELECT 1 FROM upload WHERE account_id = account.id AND asset_id IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM upload WHERE account_id = account.id AND held_at IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM queue WHERE account_id = account.id
+                       AND folder_id IN (SELECT id FROM folder))
+            OR EXISTS (SELECT 1 FROM attempt JOIN upload ON upload.id = upload_id
+                       WHERE outcome IS NULL AND account_id = account.id))";
+        let mut used = self.db.prepare_cached(used)?;
+        let rows = used.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The account of a folder without an e-mail, if it was ever asked for.
     ///
     /// # Errors

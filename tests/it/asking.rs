@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -88,7 +89,7 @@ fn without_a_daemon_there_is_nobody_to_ask() {
     assert!(!taxiway.state_dir().exists() && !taxiway.path("s").exists(), "asking leaves no trace");
     taxiway.run(&["pause", "--for", "x"]).exits(2).prints("").tells(
         "error: invalid value 'x' for '--for <TIME>': it is not a number with a unit\n\
-         hint: taxiway --help\n",
+         hint: taxiway pause --help\n",
     );
 }
 
@@ -188,7 +189,7 @@ fn the_first_line_says_what_is_waited_for() {
     write(&file, &picture(1, 1_000));
     daemon.event("account_stopped");
     let first = line(&taxiway);
-    let begins = "1 file waiting, next try T: the server asked to slow down: 429: ";
+    let begins = "1 file waiting, next try T, in 50 min: the server asked to slow down: 429: ";
     assert!(first.starts_with(begins), "{first}");
     let now = status(&taxiway);
     assert_eq!(now["accounts"][0]["state"], "rate", "{now}");
@@ -290,7 +291,7 @@ fn a_pause_for_a_while_ends_by_itself() {
     let taxiway = settled(&server);
     let mut daemon = taxiway.daemon();
     let said = taxiway.run(&["pause", "--for", "1h"]).exits(0);
-    assert_eq!(filtered(&taxiway, &said.err), "paused until T\n");
+    assert_eq!(filtered(&taxiway, &said.err), "paused until T, in 60 min\n");
     assert!(daemon.event("paused")["until"].is_string());
     // The last word counts.
     let said = taxiway.run(&["pause", "--for", "300ms"]).exits(0);
@@ -456,6 +457,35 @@ fn a_ledger_that_cannot_be_written_is_not_healthy() {
 }
 
 #[test]
+fn who_answers_nonsense_is_another_version() {
+    let server = Server::start();
+    let taxiway = settled(&server);
+    let socket = taxiway.state_dir().join("control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
+    let answers = std::thread::spawn(move || {
+        for answer in
+            ["500 Oops\r\nContent-Length: 2\r\n\r\nno", "200 OK\r\nContent-Length: 2\r\n\r\nno"]
+        {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut head = BufReader::new(stream.try_clone().expect("the same")).lines();
+            while head.next().is_some_and(|line| !line.expect("a line").is_empty()) {}
+            write!(stream, "HTTP/1.1 {answer}").expect("an answer");
+        }
+    });
+    taxiway
+        .run(&["status"])
+        .exits(75)
+        .tells("error: the daemon answers 500\nhint: taxiway status\n");
+    let said = taxiway.run(&["status"]).exits(75);
+    assert_eq!(
+        said.err,
+        "error: the daemon's answer is not understood: expected ident at line 1 column 2\n\
+         hint: restart the daemon: it may be another version\n"
+    );
+    answers.join().expect("both were asked for");
+}
+
+#[test]
 fn a_wrong_request_is_answered_with_the_error_object() {
     let server = Server::start();
     let taxiway = settled(&server);
@@ -464,6 +494,10 @@ fn a_wrong_request_is_answered_with_the_error_object() {
         ("GET /v1/none", "", 404, "there is no such path"),
         ("GET /v1/pause", "", 405, "this path takes another method"),
         ("POST /v1/status", "", 405, "this path takes another method"),
+        ("POST /v1/pause?for=1h", "", 400, "a POST takes a body, and no parameters"),
+        ("GET /healthz?strictly", "", 400, "the only parameter is strict"),
+        ("GET /v1/status?all", "", 400, "this path takes no parameters"),
+        ("GET /v1/events?all", "", 400, "this path takes no parameters"),
         ("POST /v1/pause", r#"{"for":"x"}"#, 400, "a time: it is not a number with a unit"),
         ("POST /v1/wait", r#"{"timeout":"1ms"}"#, 400, "a time: it is shorter than 10ms"),
         ("POST /v1/push", r#"{"paths":["a.gif"]}"#, 400, "\"a.gif\" is not an absolute path"),

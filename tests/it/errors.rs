@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Server, TOKEN, Taxiway, media, picture, section, sparse_wav, write};
+use crate::support::{
+    Daemon, Server, TOKEN, Taxiway, eventually, media, picture, section, sparse_wav, write,
+};
 
 /// After all: the one file of the folder is uploaded.
 #[track_caller]
@@ -121,6 +123,37 @@ fn a_configured_folder_that_is_not_there() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_read_is_not_passed_over_in_silence() {
+    let server = Server::start();
+    let taxiway = with_a_file(&server);
+    let closed = taxiway.folder("folder/closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("a mode");
+    let Some(command) = taxiway.unprivileged(&["run", "--once", "-q"]) else {
+        return;
+    };
+    taxiway
+        .finish(command, b"")
+        .exits(1)
+        .tells("error: not all of ~/folder could be seen\nhint: taxiway doctor\n");
+    assert_eq!(server.uploads(), 1, "what can be seen is uploaded");
+    let daemon = Daemon::start(taxiway.unprivileged(&["run", "--json"]).expect("as before"));
+    let line = eventually("a scan", || {
+        let said = taxiway.finish(taxiway.unprivileged(&["status"]).expect("as before"), b"");
+        let line = said.out.lines().next().unwrap_or_default().to_owned();
+        line.contains("not all").then_some(line)
+    });
+    assert!(line.starts_with("all done as of "), "{line}");
+    let end = format!("; not all could be seen: {}: permission denied", closed.display());
+    assert!(line.ends_with(&end), "{line}");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).expect("a mode");
+    eventually("a scan that sees all", || {
+        let said = taxiway.finish(taxiway.unprivileged(&["status"]).expect("as before"), b"");
+        (!said.out.contains("not all")).then_some(())
+    });
+    daemon.stop();
+}
+
+#[test]
 fn a_file_that_cannot_be_read() {
     let server = Server::start();
     let taxiway = with_a_file(&server);
@@ -140,7 +173,7 @@ fn a_file_that_cannot_be_read() {
     let said = run(&["push", "folder/a.gif"]).exits(1);
     said.prints("\n").tells(
         "folder/a.gif: permission denied\nerror: the file has no assetId\n\
-         hint: mend what is wrong with it, then push again\n",
+         hint: taxiway why folder/a.gif\n",
     );
     let said = run(&["id", "folder/a.gif"]).exits(1);
     said.prints("\n").tells("folder/a.gif: permission denied\n");

@@ -40,7 +40,7 @@ fn lines_come_in_the_order_of_the_arguments() {
          missing.gif: there is no such file\n\
          directory: it is a directory, and push takes files\n\
          error: 4 of 9 files have no assetId\n\
-         hint: mend what is wrong with it, then push again\n",
+         hint: taxiway why notes.txt\n",
     );
     daemon.event_of("uploaded", &taxiway.path("b.gif"));
     let before = server.requests();

@@ -57,6 +57,7 @@ fn flags_and_stdin_answer_everything_and_the_next_command_works() {
         "reading the token from stdin\n\
          written: ~/config/taxiway/token (only you can read it)\n\
          written: ~/config/taxiway/config.toml\n\
+         ~/Runway holds 1 file that can be uploaded, 1.0 kB, and 1 other: to be uploaded\n\
          next: taxiway run\n",
     );
     let file = taxiway.path("config/taxiway/token");
@@ -121,27 +122,40 @@ fn without_a_terminal_what_is_missing_is_named_and_nothing_is_written() {
     let server = Server::of(&["a@b.c", "b@c.d"]);
     let mut taxiway = fresh(&server);
     let base = server.base_url();
-    taxiway.run(&all(&base, &[])).exits(2).prints("").tells(
-        "reading the token from stdin\n\
-         error: there is no token, and nobody to be asked for it\n\
-         hint: write it into a file that only you can read: taxiway init --token-file FILE\n",
-    );
+    // Hints repeat what was answered already.
+    let tells = |taxiway: &Taxiway, more: &[&str], error: &str, hint: &str| {
+        let said = taxiway.run(&all(&base, more)).exits(2).prints("");
+        let begun = if error.starts_with("there is no token") {
+            "reading the token from stdin\n"
+        } else {
+            ""
+        };
+        let expected = format!("{begun}error: {error}\nhint: taxiway init --folder Runway{hint}\n");
+        assert_eq!(
+            said.err.replace(&*taxiway.root.to_string_lossy(), "~").replace(&base, "SERVER"),
+            expected
+        );
+    };
+    let error = "there is no token, and nobody to be asked for it";
+    tells(&taxiway, &[], error, " --base-url SERVER --token-file FILE");
     taxiway.set("TAXIWAY_TOKEN", TOKEN);
-    taxiway.run(&all(&base, &[])).exits(2).tells(
-        "error: there are several accounts: a@b.c, b@c.d\nhint: name one of them: --email EMAIL\n",
-    );
-    taxiway.run(&all(&base, &["--email", "x@y.z"])).exits(2).tells(
-        "error: x@y.z is not among the accounts of this token: a@b.c, b@c.d\n\
-         hint: name one of them: --email EMAIL\n",
-    );
-    taxiway.run(&["init", "--base-url", &base, "--email", "a@b.c"]).exits(2).tells(
+    let error = "there are several accounts: a@b.c, b@c.d";
+    tells(&taxiway, &[], error, " --base-url SERVER --email a@b.c");
+    let error = "x@y.z is not among the accounts of this token: a@b.c, b@c.d";
+    tells(&taxiway, &["--email", "x@y.z"], error, " --base-url SERVER --email a@b.c");
+    let said = taxiway.run(&["init", "--base-url", &base, "--email", "a@b.c"]).exits(2);
+    assert_eq!(
+        said.err.replace(&base, "SERVER"),
         "error: there is no folder to watch, and nobody to be asked for one\n\
-         hint: name it: taxiway init --folder DIR\n",
+         hint: taxiway init --email a@b.c --base-url SERVER --folder DIR\n"
     );
     write(&taxiway.path("Runway/a.gif"), &picture(1, 1_000));
-    taxiway.run(&all(&base, &["--email", "a@b.c", "--yes"])).exits(2).tells(
+    let said = taxiway.run(&all(&base, &["--email", "a@b.c", "--yes"])).exits(2);
+    assert_eq!(
+        said.err.replace(&base, "SERVER").replace(&*taxiway.root.to_string_lossy(), "~"),
         "error: ~/Runway holds 1 file that can be uploaded, 1.0 kB\n\
-         hint: say what becomes of it: --existing upload, or --existing ignore\n",
+         hint: taxiway init --email a@b.c --folder Runway --base-url SERVER --yes --existing \
+         upload (or: --existing ignore)\n"
     );
     let missing = ["init", "--base-url", &base, "--email", "a@b.c", "--folder", "new"];
     taxiway.run(&missing).exits(2).tells("error: ~/new is not there\nhint: mkdir -p ~/new\n");
@@ -242,7 +256,7 @@ fn what_the_server_says_is_explained_and_nothing_is_written() {
     assert!(!taxiway.path("config").join("taxiway").exists(), "nothing is written");
     taxiway.run(&["init", "--base-url", "http://example.com"]).exits(2).tells(
         "error: invalid value 'http://example.com' for '--base-url <URL>': http:// goes to a \
-         loopback address only\nhint: taxiway --help\n",
+         loopback address only\nhint: taxiway init --help\n",
     );
 }
 
@@ -259,7 +273,7 @@ fn a_configuration_that_is_there_gets_a_folder_and_nothing_else() {
     fs::set_permissions(taxiway.config_file(), fs::Permissions::from_mode(0o640)).expect("a mode");
     taxiway.run(&["init", "--folder", "Runway"]).exits(2).tells(
         "error: ~/config/taxiway/config.toml is there already, with 1 folder\n\
-         hint: to add a folder to it: taxiway init --folder Runway --yes\n",
+         hint: taxiway init --folder Runway --yes\n",
     );
     taxiway.run(&["init", "--folder", "Runway", "--yes", "--base-url", "https://x.y"]).exits(2);
     taxiway.run(&["init", "--folder", "Runway", "--yes", "--token-file", "x"]).exits(2).tells(
@@ -329,7 +343,10 @@ fn the_sandbox_is_set_up_without_a_token() {
             "c.toml",
         ])
         .exits(0);
-    said.tells("written: ~/c.toml\nnext: taxiway --config c.toml --sandbox run\n");
+    said.tells(
+        "written: ~/c.toml\n~/pics holds 1 file that can be uploaded, 1.0 kB: to be uploaded\n\
+         next: taxiway --config c.toml --sandbox run\n",
+    );
     let text = fs::read_to_string(taxiway.path("c.toml")).expect("a configuration");
     let table = folder_table("~/pics", "upload").replace("me@example.com", "sandbox@taxiway.local");
     assert_eq!(text, format!("{HEAD}{table}"));
@@ -502,7 +519,9 @@ fn a_person_adds_a_folder_with_the_token_that_is_there() {
     assert_eq!((session.code, config(&taxiway)), (0, before.clone()));
     let steps = [
         ("Add a folder to it? [Y/n] ", "\r"),
-        ("[~/Runway]: ", "~/two\r"),
+        // The usual one is taken.
+        ("folder to watch: ", "\r"),
+        ("folder to watch: ", "~/two\r"),
         ("Make it? [Y/n] ", "y\r"),
     ];
     let session = on_a_terminal(&taxiway, &["init"], &steps).expect("python3");

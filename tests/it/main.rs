@@ -41,6 +41,7 @@ mod tcp;
 mod thousand;
 mod tidy;
 mod torture;
+mod transcripts;
 mod waiting;
 mod watching;
 mod why;

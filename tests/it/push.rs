@@ -30,7 +30,7 @@ fn lines_come_in_the_order_of_the_arguments() {
          missing.gif: there is no such file\n\
          directory: it is a directory, and push takes files\n\
          error: 4 of 8 files have no assetId\n\
-         hint: mend what is wrong with it, then push again\n",
+         hint: taxiway why notes.txt\n",
     );
     assert_eq!(server.uploads(), 3);
     // Again: no request.

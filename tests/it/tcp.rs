@@ -94,6 +94,16 @@ fn who_shows_the_token_and_means_this_machine_is_answered() {
     }
     begins(&say(address, "GET /healthz?strict", &host), 401);
     begins(&say(address, "GET /healthz", "Host: evil.example\r\n"), 403);
+    for (headers, words) in [
+        (format!("Host: evil.example\r\n{bearer}"), "the request is meant for another host"),
+        (
+            format!("{host}{bearer}Origin: null\r\n"),
+            "the request comes from a page of another site",
+        ),
+    ] {
+        let refused = say(address, "GET /v1/status", &headers);
+        assert!(refused.contains(&format!("{{\"schema\":1,\"error\":\"{words}\",")), "{refused}");
+    }
     let refused = say(address, "GET /v1/status", &host);
     let file = taxiway.state_dir().join("control-token");
     let words = format!(

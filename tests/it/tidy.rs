@@ -183,6 +183,121 @@ fn the_text_names_no_place_of_the_machine_it_was_written_on() {
     assert_eq!(found, [""; 0]);
 }
 
+/// Words of errors that no test can have said, and why.
+const UNSAID: &[(&str, &str)] = &[
+    ("the answers ended: nothing is written", "a terminal whose input ends"),
+    ("taxiway init --help", "the same"),
+    ("has come into being meanwhile", "a race with another program"),
+    ("it would not be read as it was meant", "proof against a mistake of ours"),
+    ("a path is not UTF-8, and has no", "the path of the token, given beside a folder that is"),
+    ("choose paths with other names", "the same"),
+    ("the server takes the token, but its", "the sandbox has no such owner"),
+    ("copy it again from https://useapi.net", "a token typed at a terminal and refused"),
+    ("not all of a folder could be seen:", "the superuser may look everywhere"),
+    ("the daemon is busy, and may still do it", "a loop that hangs for a minute"),
+    ("answering failed inside taxiway", "a panic"),
+    ("its root is not there", "a folder that is away always says why"),
+    ("was pushed by name: push it again", "ten minutes of waiting for the end of a file"),
+    ("another content", "an asset whose file is long gone"),
+    ("taxiway init --existing upload", "it is said with what was answered before"),
+    ("the body does not come", "a client that stops in the middle, until it is cut off"),
+];
+
+#[test]
+fn the_words_of_every_error_are_said_in_a_test() {
+    let joined = |text: &str| {
+        let mut joined = String::new();
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            match line.strip_suffix('\\') {
+                Some(line) => {
+                    joined += line;
+                    while lines.peek().is_some_and(|next| next.trim().is_empty()) {
+                        lines.next();
+                    }
+                    if let Some(next) = lines.peek_mut() {
+                        *next = next.trim_start();
+                    }
+                }
+                None => {
+                    joined += line;
+                    joined.push('\n');
+                }
+            }
+        }
+        joined
+    };
+    let mut said = std::fs::read_to_string(root().join("docs/errors.md")).expect("the page");
+    for file in files_below(&root().join("tests/transcripts")) {
+        said += &std::fs::read_to_string(file).expect("a transcript");
+    }
+    for file in rust_files("tests/it").chain(rust_files("src")) {
+        if !file.name.ends_with("it/tidy.rs") {
+            said += &joined(&file.tests());
+        }
+    }
+    // However a test spells its quotation marks.
+    said.retain(|c| !['\\', '"', '\''].contains(&c));
+    let mut unsaid = BTreeSet::new();
+    let mut unused: BTreeSet<&str> = UNSAID.iter().map(|(words, _)| *words).collect();
+    for file in sources() {
+        if !(file.is_below("src/cli") || file.is_below("src/control")) {
+            continue;
+        }
+        let text: String = file.production().map(|(_, line)| format!("{line}\n")).collect();
+        for words in words_of_errors(&joined(&text)) {
+            if said.contains(&words.replace('\'', "")) {
+                continue;
+            }
+            match UNSAID.iter().find(|(known, _)| words.contains(known)) {
+                Some((known, _)) => drop(unused.remove(known)),
+                None => drop(unsaid.insert(format!("{}: {words}", file.name))),
+            }
+        }
+    }
+    assert_eq!(unsaid, BTreeSet::new(), "no test says these");
+    assert_eq!(unused, BTreeSet::new(), "excused without need");
+}
+
+/// The longest run of plain words in each text near where an error is made: in the call, and in the
+/// eight lines before it, where messages and hints are put together.
+fn words_of_errors(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let makes = ["Failure::new(", "Refusal::new(", "of_file(", "Refusal::of_exit("];
+    let mut near = BTreeSet::new();
+    for (at, line) in lines.iter().enumerate() {
+        if makes.iter().any(|make| line.contains(make)) {
+            let mut open = 0_i32;
+            let mut end = at;
+            for (number, line) in lines.iter().enumerate().skip(at) {
+                let count = |c| line.matches(c).count() as i32;
+                open += count('(') - count(')');
+                end = number;
+                if open <= 0 {
+                    break;
+                }
+            }
+            near.extend(at.saturating_sub(8)..=end);
+        }
+    }
+    let mut words = Vec::new();
+    for line in near.into_iter().map(|at| lines[at]).filter(|line| !is_comment(line)) {
+        for text in line.replace("\\\"", "'").split('"').skip(1).step_by(2) {
+            let plain =
+                text.split('{').map(|piece| piece.split_once('}').map_or(piece, |(_, rest)| rest));
+            let longest = plain.max_by_key(|piece| piece.len()).unwrap_or_default().trim();
+            if longest.len() >= 12 && longest.contains(' ') {
+                words.push(longest.to_owned());
+            }
+        }
+    }
+    words
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
 #[test]
 fn this_test_sees_what_it_looks_for() {
     assert!(names("use ignore::WalkBuilder;", "ignore"));
@@ -218,6 +333,15 @@ impl Source {
         });
         let end = end.unwrap_or(lines.len());
         lines.into_iter().take(end).enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    /// The module of tests that ends the file; all of a file that is nothing else.
+    fn tests(&self) -> String {
+        if self.name.starts_with("tests/") || self.name.contains("/tests") {
+            return self.text.clone();
+        }
+        let production = self.production().count();
+        self.text.lines().skip(production).map(|line| format!("{line}\n")).collect()
     }
 
     /// `src/watch` is the door of `src/watch.rs` and of `src/watch/…`.

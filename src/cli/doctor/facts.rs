@@ -287,10 +287,24 @@ pub enum LedgerFacts {
         is_checked: bool,
         /// It was rebuilt, and is not paired with the server yet.
         owes_pairing: bool,
-        /// Files of the folders and pushes that failed, and that are held; none if the folders are
-        /// not known.
-        stuck: Option<(u64, u64)>,
+        /// What is in the way of the folders' files and pushes; none if the folders are not known.
+        stuck: Option<Stuck>,
     },
+}
+
+/// What waits for a person, or for better times.
+#[derive(Debug, Clone, Default)]
+pub struct Stuck {
+    /// Files that failed.
+    pub failed: u64,
+    /// Files that are held.
+    pub held: u64,
+    /// What is still to be done after uploads.
+    pub undone: u64,
+    /// What was to be done after uploads, and was tried often enough.
+    pub given_up: u64,
+    /// What went wrong with one of these.
+    pub reason: Option<String>,
 }
 
 /// Who works with the ledger now.

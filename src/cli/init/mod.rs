@@ -8,7 +8,7 @@
 
 mod ask;
 mod holdings;
-mod prove;
+pub(super) mod prove;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +44,38 @@ struct Answers {
 
 /// Runs the command.
 pub fn init(common: &Common, args: &InitArgs) -> Result<Exit, Failure> {
+    set_up(common, args).map_err(|failure| {
+        let hint = with_answers(args, &failure.hint).unwrap_or(failure.hint);
+        Failure { hint, ..failure }
+    })
+}
+
+/// A hint to say the command again, with the answers that were given as flags and are not what is
+/// to be changed.
+fn with_answers(args: &InitArgs, hint: &str) -> Option<String> {
+    let more = hint.strip_prefix("taxiway init")?;
+    let more = if more.is_empty() { more } else { more.strip_prefix(' ')? };
+    let path = |path: &PathBuf| shell_word(path);
+    let existing = |existing: &ExistingArg| match existing {
+        ExistingArg::Upload => "upload".to_owned(),
+        ExistingArg::Ignore => "ignore".to_owned(),
+    };
+    let given = [
+        ("--token-file", args.token_file.as_ref().map(path)),
+        ("--email", args.email.as_ref().map(Email::to_string)),
+        ("--folder", args.folder.as_ref().map(path)),
+        ("--existing", args.existing.as_ref().map(existing)),
+        ("--base-url", args.base_url.as_ref().map(|url| shell_word(url.to_string()))),
+    ];
+    let kept = given.into_iter().filter(|(flag, _)| !more.contains(flag) && more != "--help");
+    let mut words = vec!["taxiway init".to_owned()];
+    words.extend(kept.filter_map(|(flag, value)| Some(format!("{flag} {}", value?))));
+    words.extend((args.yes && !more.contains("--yes") && more != "--help").then(|| "--yes".into()));
+    words.extend((!more.is_empty()).then(|| more.to_owned()));
+    Some(words.join(" "))
+}
+
+fn set_up(common: &Common, args: &InitArgs) -> Result<Exit, Failure> {
     let asker = Asker::of_process(args.yes);
     let flags = Flags {
         config: common.config.clone(),
@@ -57,7 +89,7 @@ pub fn init(common: &Common, args: &InitArgs) -> Result<Exit, Failure> {
     }
     if loaded.file.exists {
         refuse_changes(&loaded, args)?;
-        if !may_add(&asker, common, &loaded, args)? {
+        if !may_add(&asker, &loaded, args)? {
             output::tell("nothing is changed");
             return Ok(Exit::Well);
         }
@@ -92,12 +124,7 @@ fn refuse_changes(loaded: &Loaded, args: &InitArgs) -> Result<(), Failure> {
 }
 
 /// Whether a folder may be added to the configuration that is there.
-fn may_add(
-    asker: &Asker,
-    common: &Common,
-    loaded: &Loaded,
-    args: &InitArgs,
-) -> Result<bool, Failure> {
+fn may_add(asker: &Asker, loaded: &Loaded, args: &InitArgs) -> Result<bool, Failure> {
     let file = shown(&loaded.file.path);
     let folders = match loaded.config.folders.len() {
         0 => "no folder".to_owned(),
@@ -107,8 +134,7 @@ fn may_add(
     if !asker.is_there && !args.yes {
         let folder = args.folder.as_deref().unwrap_or(Path::new("DIR"));
         let message = format!("{file} is there already, with {folders}");
-        let hint = format!("init --folder {} --yes", shell_word(folder));
-        let hint = format!("to add a folder to it: {}", again(common, &hint));
+        let hint = format!("taxiway init --folder {} --yes", shell_word(folder));
         return Err(Failure::new(Exit::Usage, message, hint));
     }
     asker.agrees(&format!("{file} is there already, with {folders}. Add a folder to it?"))
@@ -154,7 +180,7 @@ fn folder(
     loop {
         let path = match named.take() {
             Some(path) => path,
-            None => typed(asker, environment)?,
+            None => typed(asker, config, environment)?,
         };
         match usable(asker, config, &std::path::absolute(path)?) {
             Ok(Some(folder)) => return Ok(folder),
@@ -168,17 +194,26 @@ fn folder(
     }
 }
 
-fn typed(asker: &Asker, environment: &Environment) -> Result<PathBuf, Failure> {
-    let answer = asker.line("folder to watch [~/Runway]: ", || {
-        let message = "there is no folder to watch, and nobody to be asked for one";
-        Failure::new(Exit::Usage, message, "name it: taxiway init --folder DIR")
-    })?;
-    let answer = if answer.is_empty() { "~/Runway" } else { &answer };
-    // There is no shell between the keyboard and here.
-    let below = answer.strip_prefix("~/").or((answer == "~").then_some(""));
-    match (below, &environment.home) {
-        (Some(below), Some(home)) => Ok(home.join(below)),
-        (Some(_) | None, _) => Ok(PathBuf::from(answer)),
+fn typed(asker: &Asker, config: &Config, environment: &Environment) -> Result<PathBuf, Failure> {
+    let usual = environment.home.as_ref().map(|home| crate::config::resolve(&home.join("Runway")));
+    let is_watched = config.folders.iter().any(|folder| Some(&folder.root) == usual.as_ref());
+    let question = if is_watched { "folder to watch: " } else { "folder to watch [~/Runway]: " };
+    loop {
+        let answer = asker.line(question, || {
+            let message = "there is no folder to watch, and nobody to be asked for one";
+            Failure::new(Exit::Usage, message, "taxiway init --folder DIR")
+        })?;
+        let answer = match answer.as_str() {
+            "" if is_watched => continue,
+            "" => "~/Runway",
+            answer => answer,
+        };
+        // There is no shell between the keyboard and here.
+        let below = answer.strip_prefix("~/").or((answer == "~").then_some(""));
+        return match (below, &environment.home) {
+            (Some(below), Some(home)) => Ok(home.join(below)),
+            (Some(_) | None, _) => Ok(PathBuf::from(answer)),
+        };
     }
 }
 
@@ -249,7 +284,7 @@ fn existing(
         let question = "upload what is there, or ignore it? [upload/ignore] ";
         let answer = asker.line(question, || {
             let message = format!("{} holds {}", shown(folder), holdings.words());
-            let hint = "say what becomes of it: --existing upload, or --existing ignore";
+            let hint = "taxiway init --existing upload (or: --existing ignore)";
             Failure::new(Exit::Usage, message, hint)
         })?;
         match answer.to_lowercase().as_str() {
@@ -411,6 +446,14 @@ fn tell(
         output::tell(&format!("written: {} (only you can read it)", shown(file)));
     }
     output::tell(&format!("written: {}", shown(&written.config)));
+    if !Asker::of_process(false).is_there && answers.holdings.files > 0 {
+        let becomes = match answers.existing {
+            Existing::Upload => "to be uploaded",
+            Existing::Ignore => "left alone until it changes",
+        };
+        let (folder, holds) = (shown(&answers.folder), answers.holdings.words());
+        output::tell(&format!("{folder} holds {holds}: {becomes}"));
+    }
     let wins = environment.token(None).ok().map(|found| found.source);
     if let (Some(source), Some(token)) = (wins, &answers.proven.token)
         && environment.token(None).is_ok_and(|found| found.token != *token)

@@ -105,8 +105,7 @@ fn ask(asker: &Asker) -> Result<Token, Failure> {
 fn piped() -> Result<Token, Failure> {
     let none = || {
         let message = "there is no token, and nobody to be asked for it";
-        let hint = "write it into a file that only you can read: taxiway init --token-file FILE";
-        Failure::new(Exit::Usage, message, hint)
+        Failure::new(Exit::Usage, message, "taxiway init --token-file FILE")
     };
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         return Err(none());
@@ -169,7 +168,7 @@ fn again(asker: &Asker, failure: Failure) -> Result<(), Failure> {
 }
 
 /// What no answer means.
-fn unanswered(base_url: &str, error: &Unanswered) -> Failure {
+pub(in crate::cli) fn unanswered(base_url: &str, error: &Unanswered) -> Failure {
     let url = escaped(base_url);
     match error {
         Unanswered::Refused(refusal) => match refusal.kind {
@@ -180,8 +179,8 @@ fn unanswered(base_url: &str, error: &Unanswered) -> Failure {
             ),
             RefusalKind::Rate { .. } => Failure::new(
                 Exit::Later,
-                format!("the server asks to slow down: {}", refusal.message),
-                "wait a minute, then say it again",
+                format!("the server asks to slow down, wait a minute: {}", refusal.message),
+                "taxiway init",
             ),
             RefusalKind::Token | RefusalKind::Account | RefusalKind::File | RefusalKind::Other => {
                 Failure::new(
@@ -194,7 +193,7 @@ fn unanswered(base_url: &str, error: &Unanswered) -> Failure {
         Unanswered::Failing { reason } => Failure::new(
             Exit::Later,
             format!("{url} is in trouble: {}", escaped(reason)),
-            "say it again later",
+            "taxiway init",
         ),
         Unanswered::Silent { reason } => Failure::new(
             Exit::Later,
@@ -204,7 +203,7 @@ fn unanswered(base_url: &str, error: &Unanswered) -> Failure {
         Unanswered::NotTheApi { reason } => Failure::new(
             Exit::Config,
             format!("the API is not at {url}: {}", escaped(reason)),
-            "name its address: --base-url URL",
+            "taxiway init --base-url URL",
         ),
     }
 }
@@ -258,10 +257,10 @@ fn choose(
             output::tell(&format!("{wanted} is not among the accounts of this token: {list}"));
             Ok(None)
         }
-        (Some(wanted), _) => Err(Failure::new(
+        (Some(wanted), [first, ..]) => Err(Failure::new(
             Exit::Usage,
             format!("{wanted} is not among the accounts of this token: {list}"),
-            "name one of them: --email EMAIL",
+            format!("taxiway init --email {first}"),
         )),
         (None, [only]) => {
             if asker.is_there {
@@ -269,7 +268,7 @@ fn choose(
             }
             Ok(Some(only.clone()))
         }
-        (None, emails) => {
+        (None, [first, ..]) => {
             if asker.is_there {
                 output::tell("accounts:");
                 for (number, account) in (1..).zip(accounts) {
@@ -281,7 +280,7 @@ fn choose(
             }
             let answer = asker.line("upload to which one? [1] ", || {
                 let message = format!("there are several accounts: {list}");
-                Failure::new(Exit::Usage, message, "name one of them: --email EMAIL")
+                Failure::new(Exit::Usage, message, format!("taxiway init --email {first}"))
             })?;
             let number = if answer.is_empty() { Some(1) } else { answer.parse::<usize>().ok() };
             let by_number = number.and_then(|number| emails.get(number.checked_sub(1)?));

@@ -7,11 +7,11 @@ mod compare;
 mod export;
 mod import;
 mod local;
-mod rebuild;
+pub(super) mod rebuild;
 mod records;
 mod server;
 mod told;
-mod trouble;
+pub(super) mod trouble;
 mod verify;
 
 use crate::daemon::lock;

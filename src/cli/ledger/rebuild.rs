@@ -171,9 +171,10 @@ fn sound(common: &Common) -> Failure {
     Failure::new(Exit::Usage, "the ledger is sound: there is nothing to rebuild", hint)
 }
 
-fn cannot(error: &std::io::Error) -> Failure {
+/// The disk does not take the new ledger.
+pub(in crate::cli) fn cannot(error: &std::io::Error) -> Failure {
     let reason = crate::text::reason(error);
-    let hint = "check that the disk is not full, and writable: df -h";
+    let hint = "df -h";
     Failure::new(Exit::Ledger, format!("the ledger cannot be rebuilt: {reason}"), hint)
 }
 

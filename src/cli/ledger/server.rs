@@ -89,8 +89,7 @@ fn ask_after_all(
     let (token, _changed) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
     let (Some(client), Some(token)) = (means.client, (means.token)()) else {
-        let hint = format!("put a token where this one came from: {source}");
-        return Err(Failure::new(Exit::Config, "the token cannot be sent", hint));
+        return Err(trouble::unsendable(&source));
     };
     let after = match &check.after {
         None => 0,

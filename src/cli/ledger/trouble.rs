@@ -24,6 +24,12 @@ pub fn failure(trouble: &Trouble, source: &str) -> Failure {
     Failure::new(exit, format!("the server cannot be asked: {reason}"), hint)
 }
 
+/// There is a token, and no header can hold it. `source` is where it came from.
+pub fn unsendable(source: &str) -> Failure {
+    let hint = format!("put a token where this one came from: {source}");
+    Failure::new(Exit::Config, "the token cannot be sent", hint)
+}
+
 /// Whether other accounts may fare better.
 pub fn of_one_account(trouble: &Trouble) -> bool {
     let kind = trouble.refusal.as_ref().map(|refusal| refusal.kind);

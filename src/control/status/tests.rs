@@ -16,6 +16,7 @@ fn view() -> View {
             account: AccountId(1),
             mode: "events",
             reason: None,
+            unseen: None,
             last_scan_at: None,
             missed_by_events: 0,
         }],
@@ -47,7 +48,7 @@ fn status(view: &View, counts: Counts) -> Status {
                 mode: folder.mode.into(),
                 last_scan_at: None,
                 missed_by_events: 0,
-                reason: folder.reason.clone(),
+                reason: folder.reason.clone().or_else(|| folder.unseen.as_deref().map(unseen)),
             })
             .collect(),
         accounts: Vec::new(),
@@ -67,7 +68,11 @@ fn told(view: &View, counts: Counts) -> (String, bool, String) {
     let status = status(view, counts);
     let line = status.line(Wall(0));
     let clock = time_of_day(Wall(0));
-    (status.state.clone(), status.done, line.replace(&when(Wall(0)), "T").replace(&clock, "T"))
+    (
+        status.state.clone(),
+        status.done,
+        line.replace(&when_and_how_far(Wall(0)), "T").replace(&clock, "T"),
+    )
 }
 
 fn is(told: (String, bool, String), state: &str, done: bool, line: &str) {
@@ -79,6 +84,14 @@ fn all_done_is_said_with_its_time_and_failures_do_not_take_it_back() {
     is(told(&view(), Counts::default()), "idle", true, "all done as of T");
     let counts = Counts { failed: 1, held: 2, ..Counts::default() };
     is(told(&view(), counts), "attention", true, "all done as of T; 1 file failed, 2 held");
+}
+
+#[test]
+fn what_no_scan_could_see_is_said_with_all_that_is_done() {
+    let mut blind = view();
+    blind.folders[0].unseen = Some("/d/closed: permission denied".into());
+    let line = "all done as of T; not all could be seen: /d/closed: permission denied";
+    is(told(&blind, Counts::default()), "attention", true, line);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
-use crate::cli::doctor::facts::{DaemonFacts, LedgerFacts, Said};
+use crate::cli::doctor::facts::{DaemonFacts, LedgerFacts, Said, Stuck};
 use crate::cli::session::SANDBOX_SERVER;
 use crate::control::{ClientError, Place, Status, request};
 use crate::daemon::Clock;
@@ -47,7 +47,9 @@ fn looked_through(patient: &Patient, directory: &Path) -> Result<LedgerFacts, Le
             folders.extend(ledger.folder_of_root(&folder.root)?);
         }
         let (counts, _) = ledger.counts(&folders, is_held(directory))?;
-        stuck = Some((counts[State::Failed as usize], counts[State::Held as usize]));
+        let (undone, given_up, reason) = ledger.errand_counts(&folders)?;
+        let (failed, held) = (counts[State::Failed as usize], counts[State::Held as usize]);
+        stuck = Some(Stuck { failed, held, undone, given_up, reason });
     }
     Ok(LedgerFacts::There {
         schema,

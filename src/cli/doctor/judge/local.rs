@@ -2,7 +2,7 @@
 
 use crate::cli::Exit;
 use crate::cli::doctor::facts::{
-    Configuration, DaemonFacts, LedgerFacts, Said, ServiceFacts, Unit,
+    Configuration, DaemonFacts, LedgerFacts, Said, ServiceFacts, Stuck, Unit,
 };
 use crate::cli::doctor::report::Check;
 use crate::text::{count_of_bytes, escaped, shown};
@@ -12,6 +12,7 @@ use super::count;
 const CONFIGURATION: &str = "configuration";
 const LEDGER: &str = "ledger";
 const FILES: &str = "files";
+const ERRANDS: &str = "errands";
 const DAEMON: &str = "daemon";
 const SERVICE: &str = "service";
 
@@ -53,7 +54,7 @@ pub(super) fn ledger(found: &LedgerFacts) -> Vec<Check> {
             is_checked,
             owes_pairing,
             stuck,
-        } => (*uploaded, *schema, *newest, *size_bytes, *is_checked, *owes_pairing, *stuck),
+        } => (*uploaded, *schema, *newest, *size_bytes, *is_checked, *owes_pairing, stuck),
     };
     let mut checks = Vec::new();
     if owes_pairing {
@@ -73,8 +74,28 @@ pub(super) fn ledger(found: &LedgerFacts) -> Vec<Check> {
         let size = count_of_bytes(size);
         checks.push(Check::ok(LEDGER, format!("{sound}: {uploads}, {schema}, {size}")));
     }
-    checks.extend(stuck.map(|(failed, held)| files(failed, held)));
+    if let Some(stuck) = stuck {
+        checks.push(files(stuck.failed, stuck.held));
+        checks.extend(errands(stuck));
+    }
     checks
+}
+
+/// What follows uploads, if something of it goes wrong.
+fn errands(stuck: &Stuck) -> Option<Check> {
+    let why = stuck.reason.as_deref().map(|why| format!(": {}", escaped(why)));
+    let why = why.unwrap_or_default();
+    match (stuck.given_up, stuck.undone) {
+        (1.., _) => {
+            let text = format!("{} given up of what follows uploads{why}", stuck.given_up);
+            Some(Check::fail(ERRANDS, Exit::Some, text, "taxiway retry --all"))
+        }
+        (0, 1..) if !why.is_empty() => {
+            let text = format!("{} still to be done after uploads{why}", stuck.undone);
+            Some(Check::warn(ERRANDS, text, "taxiway status"))
+        }
+        (0, _) => None,
+    }
 }
 
 fn files(failed: u64, held: u64) -> Check {
@@ -227,7 +248,7 @@ mod tests {
             (LedgerFacts::Unusable(damaged), vec!["fail 74: damaged | taxiway ledger rebuild"]),
             (there(3, true, false, None), vec!["ok: sound: 1 upload, schema 3, 1.5 MB"]),
             (
-                there(2, false, false, Some((0, 0))),
+                there(2, false, false, Some(Stuck::default())),
                 vec![
                     "ok: no damage found in the time there was: 1 upload, schema 2, the next run \
                      makes it 3, 1.5 MB",
@@ -235,7 +256,7 @@ mod tests {
                 ],
             ),
             (
-                there(3, true, true, Some((2, 1))),
+                there(3, true, true, Some(Stuck { failed: 2, held: 1, ..Stuck::default() })),
                 vec![
                     "fail 75: it was rebuilt and is not paired with the server yet: nothing is \
                      sent until it is | taxiway ledger adopt",
@@ -252,6 +273,30 @@ mod tests {
             (0, 2, "fail 1: 2 files are held | taxiway ls --state held"),
         ] {
             assert_eq!(told(&files(failed, held)), line);
+        }
+        let stuck = |undone, given_up, reason: Option<&str>| Stuck {
+            undone,
+            given_up,
+            reason: reason.map(str::to_owned),
+            ..Stuck::default()
+        };
+        for (stuck, line) in [
+            (stuck(3, 0, None), None),
+            (
+                stuck(3, 0, Some("a.gif: sidecar: no room")),
+                Some(
+                    "warn: 3 still to be done after uploads: a.gif: sidecar: no room | taxiway status",
+                ),
+            ),
+            (
+                stuck(3, 2, Some("a.gif: sidecar: no room")),
+                Some(
+                    "fail 1: 2 given up of what follows uploads: a.gif: sidecar: no room | taxiway \
+                     retry --all",
+                ),
+            ),
+        ] {
+            assert_eq!(errands(&stuck).as_ref().map(told).as_deref(), line);
         }
     }
 
