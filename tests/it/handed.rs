@@ -146,7 +146,7 @@ fn each_file_goes_to_its_account_and_a_stopped_one_holds_up_no_other() {
     write(&taxiway.path("b.gif"), &picture(2, 1_000));
     taxiway.run(&["push", "b.gif"]).exits(2).prints("").tells(
         "error: which account is b.gif for?\n\
-         hint: add --email, one of: one@example.com, two@example.com\n",
+         hint: taxiway push --email one@example.com b.gif (or: two@example.com)\n",
     );
     let body = format!("{{\"paths\":[{:?}]}}", taxiway.path("b.gif"));
     let answer = ask(&taxiway, "POST /v1/push", &body).is(400).object();

@@ -71,7 +71,7 @@ fn usage_errors_are_one_line_and_a_hint() {
         (
             &["run", "--once", "--timeout", "soon"],
             "invalid value 'soon' for '--timeout <TIME>': it is not a number with a unit",
-            "taxiway --help",
+            "taxiway run --help",
         ),
         (
             &["id"],
@@ -81,7 +81,7 @@ fn usage_errors_are_one_line_and_a_hint() {
         (
             &["push", "--email", "nobody", "x"],
             "invalid value 'nobody' for '--email <EMAIL>': it is not NAME@HOST",
-            "taxiway --help",
+            "taxiway push --help",
         ),
     ] {
         let said = taxiway.run(arguments).exits(2).prints("");

@@ -58,7 +58,7 @@ fn rows_are_chosen_by_state_account_and_directory() {
     assert_eq!(named(&["--under", "one", "--state", "uploaded"]), "good.gif");
     taxiway.run(&["ls", "--state", "odd"]).exits(2).tells(
         "error: invalid value 'odd' for '--state <STATE>': states are settling, queued, uploading, \
-         unknown, uploaded, failed, held, ignored\nhint: taxiway --help\n",
+         unknown, uploaded, failed, held, ignored\nhint: taxiway ls --help\n",
     );
 }
 

@@ -259,7 +259,10 @@ fn the_first_ctrl_c_and_an_error_leave_a_clean_screen() {
     screen.until("a bar", |screen| screen.contains("sending "));
     screen.signal("INT");
     assert_eq!(screen.ends().0, 0);
-    assert_eq!(timeless(&taxiway, &screen.screen()), "watching  ~/folder\n");
+    assert_eq!(
+        timeless(&taxiway, &screen.screen()),
+        "watching  ~/folder\nstopped   1 queued; the next run goes on\n"
+    );
     let mut screen =
         Terminal::start(taxiway.command(&["run", "--once", "--timeout", "1s"]), 80, 24);
     screen.until("a bar", |screen| screen.contains("sending "));
@@ -320,7 +323,8 @@ fn an_idle_run_draws_nothing_and_wakes_nobody() {
     screen.signal("TERM");
     assert_eq!(screen.ends().0, 0);
     let lines = timeless(&taxiway, &screen.screen());
-    assert!(lines.ends_with("see it uploaded; Ctrl-C ends\n"), "{lines}");
+    let end = "see it uploaded; Ctrl-C ends\nstopped   1 uploaded\n";
+    assert!(lines.ends_with(end), "{lines}");
 }
 
 #[test]

@@ -186,7 +186,6 @@ fn the_text_names_no_place_of_the_machine_it_was_written_on() {
 /// Words of errors that no test can have said, and why.
 const UNSAID: &[(&str, &str)] = &[
     ("the answers ended: nothing is written", "a terminal whose input ends"),
-    ("taxiway init --help", "the same"),
     ("has come into being meanwhile", "a race with another program"),
     ("it would not be read as it was meant", "proof against a mistake of ours"),
     ("a path is not UTF-8, and has no", "the path of the token, given beside a folder that is"),
@@ -200,6 +199,8 @@ const UNSAID: &[(&str, &str)] = &[
     ("was pushed by name: push it again", "ten minutes of waiting for the end of a file"),
     ("another content", "an asset whose file is long gone"),
     ("taxiway init --existing upload", "it is said with what was answered before"),
+    ("taxiway init --folder DIR", "the same"),
+    ("taxiway init --token-file FILE", "the same"),
     ("the body does not come", "a client that stops in the middle, until it is cut off"),
 ];
 

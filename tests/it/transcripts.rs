@@ -158,7 +158,10 @@ impl Scene {
     /// The text without what is another in each run.
     fn masked(&self, text: &str) -> String {
         let mut text = text.replace(&*self.taxiway.root.to_string_lossy(), "~");
-        for (number, asset) in (1..).zip(self.server.assets()) {
+        // Which of two was stored first is another in each run, too.
+        let mut assets = self.server.assets();
+        assets.sort_by_key(|asset| (asset.account.clone(), asset.name.clone()));
+        for (number, asset) in (1..).zip(assets) {
             text = text.replace(&asset.id.to_string(), &format!("ID{number}"));
         }
         for (id, word) in &self.deleted {

@@ -213,7 +213,7 @@ fn an_asset_of_another_file_or_account_is_refused() {
     );
     resolve("0f-1").exits(2).tells(
         "error: invalid value '0f-1' for '--uploaded <ASSETID>': an assetId has the form \
-         user:…-runwayml:EMAIL-asset:…\nhint: taxiway --help\n",
+         user:…-runwayml:EMAIL-asset:…\nhint: taxiway resolve --help\n",
     );
     assert_eq!(taxiway.state(&file), "held");
 }
