@@ -4,8 +4,8 @@
 //! - a wish is judged by what the ledger says, granted in one step of the engine, and answered
 //!   after that step is on disk, whoever grants it;
 //! - what cannot be granted says why, and changes nothing;
-//! - nobody but us reaches the socket, nobody without our token is heard over TCP, and nothing that
-//!   a client does hurts the daemon.
+//! - nobody but us reaches the socket (of the system service: nobody but its group), nobody without
+//!   our token is heard over TCP, and nothing that a client does hurts the daemon.
 //!
 //! ```text
 //! cli ── Wish ──▶ alone: the lock, one step ──────────────────────────▶ Answer
