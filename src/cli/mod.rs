@@ -6,6 +6,7 @@
 
 mod args;
 mod asking;
+mod closed;
 mod config;
 mod doctor;
 mod events;
@@ -21,6 +22,7 @@ mod push;
 mod reload;
 mod run;
 mod sandbox;
+mod service;
 mod session;
 mod shell;
 mod terminal;
@@ -206,6 +208,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Init(args) => init::init(&common, &args),
         Command::Doctor(args) => doctor::doctor(&common, &args),
         Command::Config { command } => config::config(&common, &command),
+        Command::Service { command } => service::service(&common, command),
     }
 }
 
