@@ -25,6 +25,7 @@ use crate::service::System;
 use crate::text::{count_of_bytes, escaped};
 
 use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
+use super::service::Refusal as Reserved;
 use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
@@ -108,7 +109,7 @@ impl<'a> Daemon<'a> {
                 Err(ClientError::Nobody(why)) => match others.take() {
                     Some(other) => (place, is_own) = (other, false),
                     None if !is_own && why.kind() == ErrorKind::PermissionDenied => {
-                        return Err(not_of_the_group());
+                        return Err(Reserved::NotOfTheGroup.into());
                     }
                     None => return Err(self.nobody()),
                 },
@@ -168,13 +169,6 @@ pub(super) fn system_place(common: &Common, environment: &Environment) -> Option
     let variables = [CONFIG_VARIABLE, STATE_DIR_VARIABLE].map(|name| environment.variable(name));
     let says_where = flags || variables.iter().any(Option::is_some);
     (!says_where).then(|| Place::of_system(&System::of_machine())).flatten()
-}
-
-/// It listens, and not to us.
-pub(super) fn not_of_the_group() -> Failure {
-    let message = "no daemon of yours runs, and the system service answers to its group only";
-    let hint = "sudo usermod -aG taxiway \"$USER\", then log in again";
-    Failure::new(Exit::NoDaemon, message, hint)
 }
 
 /// Runs `taxiway status`.

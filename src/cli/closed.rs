@@ -10,12 +10,9 @@ use rustix::io::Errno;
 
 use crate::config::{Config, Environment, HOOKS_VARIABLE, SERVICE_VARIABLE};
 use crate::service::Doors;
-use crate::text::shown;
 
-use super::{Exit, Failure};
-
-/// What opens what is closed.
-const HINT: &str = "sudo taxiway service install --system";
+use super::Failure;
+use super::service::Refusal;
 
 /// Says which door a configuration needs that is closed to this process, if one is.
 pub fn refuse_closed(environment: &Environment, config: &Config) -> Result<(), Failure> {
@@ -24,19 +21,17 @@ pub fn refuse_closed(environment: &Environment, config: &Config) -> Result<(), F
     }
     let hooks = environment.variable(HOOKS_VARIABLE).is_some_and(|hooks| hooks == "open");
     match closed(&Doors::of(config), hooks, is_read_only) {
-        Some(message) => Err(Failure::new(Exit::Config, message, HINT)),
+        Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
 }
 
-fn closed(doors: &Doors, hooks: bool, is_read_only: impl Fn(&Path) -> bool) -> Option<String> {
+fn closed(doors: &Doors, hooks: bool, is_read_only: impl Fn(&Path) -> bool) -> Option<Refusal> {
     if doors.hooks && !hooks {
-        return Some("hooks are set, and the unit of the service is not made for them".to_owned());
+        return Some(Refusal::NoHooks);
     }
     let shut: Option<&PathBuf> = doors.writable.iter().find(|directory| is_read_only(directory));
-    shut.map(|directory| {
-        format!("the unit of the service does not let it write in {}", shown(directory))
-    })
+    shut.map(|directory| Refusal::ReadOnly { directory: directory.clone() })
 }
 
 /// Whether a directory, or the one that it would be made in, is on something read-only.
@@ -68,7 +63,8 @@ mod tests {
                 Some("the unit of the service does not let it write in /data/in"),
             ),
         ] {
-            assert_eq!(closed(&doors, open, shut).as_deref(), expected);
+            let refusal = closed(&doors, open, shut).map(|refusal| refusal.to_string());
+            assert_eq!(refusal.as_deref(), expected);
         }
         assert!(!is_read_only(&std::env::temp_dir().join("there/is/none")));
     }

@@ -1,25 +1,43 @@
 //! `taxiway ls`: the ledger, a path a line.
+//!
+//! Owns: who has nothing of his own, and is of the system service's group, is shown its ledger.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::config::Flags;
+use crate::control::{ClientError, Place, request};
 use crate::daemon::lock;
 use crate::ledger::{Filter, Ledger, Row};
 use crate::text::escaped;
 
 use super::args::{Common, LsArgs};
-use super::row::RowFields;
+use super::asking::system_place;
+use super::row::{RowFields, csv_of};
+use super::service::Refusal as Reserved;
 use super::{Exit, Failure, load, output};
+
+/// Rows that the daemon is asked for at once.
+const PAGE: usize = 1_000;
+/// How long it may take to tell them.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn ls(common: &Common, args: &LsArgs) -> Result<Exit, Failure> {
-    let (loaded, _) = load(common, Flags::default())?;
+    let (loaded, environment) = load(common, Flags::default())?;
     let state_dir = &loaded.config.state_dir;
     if args.csv {
         output::line(RowFields::CSV_HEADER);
     }
     let Some(ledger) = Ledger::read(&lock::ledger_path(state_dir))? else {
+        let system = (!loaded.file.exists).then(|| system_place(common, &environment)).flatten();
+        if let Some(place) = system {
+            of_the_service(common, args, &place)?;
+        }
         output::flush();
         return Ok(Exit::Well);
     };
@@ -36,6 +54,81 @@ pub fn ls(common: &Common, args: &LsArgs) -> Result<Exit, Failure> {
     })?;
     output::flush();
     Ok(Exit::Well)
+}
+
+/// The ledger of the system service, as its daemon tells it, page by page.
+fn of_the_service(common: &Common, args: &LsArgs, place: &Place) -> Result<(), Failure> {
+    let under = args.under.as_deref().map(crate::config::resolve);
+    let filters = [
+        ("state", args.state.map(|state| state.as_str().as_bytes().to_vec())),
+        ("email", args.email.as_ref().map(|email| email.as_str().as_bytes().to_vec())),
+        ("under", under.map(|under| under.as_os_str().as_bytes().to_vec())),
+    ];
+    let filters = filters.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    let filters: String =
+        filters.map(|(key, value)| format!("&{key}={}", encoded(&value))).collect();
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/ledger?limit={PAGE}{filters}{after}");
+        let (status, text) = match request(place, &path, None, PATIENCE) {
+            Ok(answer) => answer,
+            Err(ClientError::Nobody(why)) if why.kind() == ErrorKind::PermissionDenied => {
+                return Err(Reserved::NotOfTheGroup.into());
+            }
+            // It has ended just now.
+            Err(ClientError::Nobody(_)) => return Ok(()),
+            Err(error) => {
+                return Err(Failure::new(Exit::Later, error.to_string(), "taxiway status"));
+            }
+        };
+        if status != 200 {
+            let words = format!("the daemon answers {status}");
+            return Err(Failure::new(Exit::Later, words, "taxiway status"));
+        }
+        let rows: Vec<(&str, Value)> = text
+            .lines()
+            .filter_map(|line| Some((line, serde_json::from_str(line).ok()?)))
+            .collect();
+        for (line, row) in &rows {
+            print_told(common, args, line, row);
+        }
+        match rows.last() {
+            Some((_, row)) if rows.len() == PAGE => {
+                after = format!("&after={}", encoded(&bytes_of(row)));
+            }
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+fn print_told(common: &Common, args: &LsArgs, line: &str, row: &Value) {
+    let text = |key: &str| row[key].as_str();
+    if args.print0 {
+        output::bytes(&bytes_of(row), b"\0");
+    } else if common.json {
+        output::line(line);
+    } else if args.csv {
+        output::line(&csv_of(row));
+    } else {
+        let tail = text("asset_id").or(text("reason"));
+        let tail = tail.map_or(String::new(), |tail| format!("  {}", escaped(tail)));
+        let path = escaped(text("path").unwrap_or_default());
+        output::line(&format!("{:<9}  {path}{tail}", text("state").unwrap_or_default()));
+    }
+}
+
+/// The path of a row, exactly.
+fn bytes_of(row: &Value) -> Vec<u8> {
+    let Some(hex) = row["path_hex"].as_str() else {
+        return row["path"].as_str().unwrap_or_default().as_bytes().to_vec();
+    };
+    let digits = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    digits.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+}
+
+/// Bytes as a value of a query.
+fn encoded(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn print(common: &Common, args: &LsArgs, row: &Row) {

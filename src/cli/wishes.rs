@@ -19,7 +19,8 @@ use crate::row::RowFields;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, ForgetArgs, ResolveArgs, RetryArgs};
-use super::asking::{not_of_the_group, system_place};
+use super::asking::system_place;
+use super::service::Refusal as Reserved;
 use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
@@ -138,7 +139,7 @@ fn ask(common: &Common, wish: &Wish) -> Result<Vec<Answer>, Failure> {
         match system.map(|place| control::ask(&place, wish)) {
             Some(Ok(answers)) => return Ok(answers),
             Some(Err(ClientError::Nobody(why))) if why.kind() == ErrorKind::PermissionDenied => {
-                return Err(not_of_the_group());
+                return Err(Reserved::NotOfTheGroup.into());
             }
             Some(Err(error @ ClientError::NoAnswer(_))) => {
                 let hint = again(common, "status");

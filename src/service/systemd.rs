@@ -32,8 +32,8 @@ pub fn unit(kind: Kind, program: &Path) -> Result<Option<String>, Unwritable> {
         Kind::System => SYSTEM,
         Kind::Agent => return Ok(None),
     };
-    if written(program)?.contains('$') {
-        let why = "systemd would put a variable in the place of $";
+    if written(program)?.contains(['$', '"', '\'', '\\']) {
+        let why = "systemd runs no program with a quote, $ or \\ in its path";
         return Err(Unwritable { path: program.to_owned(), why });
     }
     let program = word("", program)?;

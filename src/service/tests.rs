@@ -41,9 +41,7 @@ fn a_path_in_a_unit_means_itself_or_is_refused() {
     for (program, expected) in [
         ("/opt/100%/taxiway", "ExecStart=/opt/100%%/taxiway run"),
         ("/opt/a b/taxiway", "ExecStart=\"/opt/a b/taxiway\" run"),
-        ("/opt/\"x\"/taxiway", "ExecStart=\"/opt/\\\"x\\\"/taxiway\" run"),
-        ("/opt/back\\n/taxiway", "ExecStart=\"/opt/back\\\\n/taxiway\" run"),
-        ("/opt/it's/taxiway", "ExecStart=\"/opt/it's/taxiway\" run"),
+        ("/opt/a; b/taxiway", "ExecStart=\"/opt/a; b/taxiway\" run"),
         ("/opt/größe/taxiway", "ExecStart=/opt/größe/taxiway run"),
     ] {
         assert_eq!(line(program), expected);
@@ -59,10 +57,15 @@ fn a_path_in_a_unit_means_itself_or_is_refused() {
         refused(b"/opt/\xff/taxiway"),
         "/opt/\u{fffd}/taxiway cannot be named in a unit: it is not UTF-8"
     );
-    assert_eq!(
-        refused(b"/opt/$x/taxiway"),
-        "/opt/$x/taxiway cannot be named in a unit: systemd would put a variable in the place of $"
-    );
+    for name in ["$x", "\"x\"", "it's", "back\\x"] {
+        assert_eq!(
+            refused(format!("/opt/{name}/taxiway").as_bytes()),
+            format!(
+                "/opt/{name}/taxiway cannot be named in a unit: systemd runs no program with a \
+                 quote, $ or \\ in its path"
+            )
+        );
+    }
 }
 
 #[test]
@@ -70,14 +73,14 @@ fn a_drop_in_says_where_configuration_and_state_are() {
     assert_eq!(places_file(&[]), Ok(None));
     let places = [
         ("TAXIWAY_CONFIG", PathBuf::from("/home/me/my files/100%.toml")),
-        ("TAXIWAY_STATE_DIR", PathBuf::from("/data/$state")),
+        ("TAXIWAY_STATE_DIR", PathBuf::from("/data/$state/\"q\"\\n")),
     ];
     assert_eq!(
         places_file(&places).unwrap().unwrap(),
         "# Written by `taxiway service install`, which rewrites it.\n\
          [Service]\n\
          Environment=\"TAXIWAY_CONFIG=/home/me/my files/100%%.toml\"\n\
-         Environment=TAXIWAY_STATE_DIR=/data/$state\n"
+         Environment=\"TAXIWAY_STATE_DIR=/data/$state/\\\"q\\\"\\\\n\"\n"
     );
 }
 

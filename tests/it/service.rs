@@ -2,6 +2,7 @@
 //! they are told; and the files that it writes, judged by the tools of their formats.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -202,7 +203,7 @@ fn nothing_is_installed_that_could_not_run() {
     write(&config, section(&folder).as_bytes());
     taxiway.run(&["--sandbox", "service", "install"]).exits(2).prints("").tells(
         "error: a sandbox is no service: it ends with the command that has it\n\
-         hint: taxiway run --sandbox\n",
+         hint: taxiway --sandbox run\n",
     );
     taxiway.set("TAXIWAY_TEST_SYSTEMD", "no");
     taxiway.run(&["service", "install"]).exits(69).prints("").tells(
@@ -315,13 +316,14 @@ fn what_systemctl_says_is_told_with_what_to_type() {
     assert!(error.starts_with("error: systemctl --user show taxiway.service -p "), "{error}");
     assert!(error.ends_with(": Failed to connect to bus: No medium found"), "{error}");
     let root = rustix::process::getuid().is_root();
-    let expected = match root {
-        true => "hint: taxiway service install --system\n".to_owned(),
-        false => format!(
+    let expected = if root {
+        "hint: for the system's service, add --system\n".to_owned()
+    } else {
+        let uid = rustix::process::getuid().as_raw();
+        format!(
             "hint: log in as this user, not by su or sudo; or: export \
-             XDG_RUNTIME_DIR=/run/user/{}\n",
-            rustix::process::getuid().as_raw()
-        ),
+             XDG_RUNTIME_DIR=/run/user/{uid}\n"
+        )
     };
     assert_eq!(hint, expected);
     fs::remove_file(taxiway.path("unit/refuses")).expect("removed");
@@ -379,6 +381,7 @@ fn uninstalling_leaves_what_is_the_users_and_purging_asks_first() {
         "stopped   now\n\
          disabled  it starts at login no more\n\
          removed   ~/.config/systemd/user/taxiway.service\n\
+         removed   ~/.config/systemd/user/taxiway.service.d/places.conf\n\
          removed   ~/.config/systemd/user/taxiway.service.d\n\
          {left}{next}"
     ));
@@ -525,6 +528,7 @@ fn a_system_service_has_no_homes_and_only_root_changes_it() {
     assert_eq!(told(&taxiway), [""; 0]);
     let mut taxiway = bare();
     taxiway.unset("TAXIWAY_TEST_ROOT");
+    taxiway.set("PATH", std::env::var_os("PATH").unwrap_or_default());
     for (verb, word) in [("install", "install"), ("start", "start"), ("uninstall", "uninstall")] {
         let Some(command) = taxiway.unprivileged(&["service", verb, "--system"]) else { return };
         taxiway.finish(command, b"").exits(2).prints("").tells(&format!(
@@ -655,6 +659,11 @@ fn members_of_the_group_reach_the_system_service_without_a_flag() {
     taxiway.set("TAXIWAY_TEST_ROOT", taxiway.path("machine"));
     taxiway.set("TAXIWAY_STATE_DIR", taxiway.path("machine/var/lib/taxiway"));
     taxiway.folder("machine/run/taxiway");
+    // A quote, a comma, a byte that is no text.
+    for (number, name) in [&b"a \"b\", c.gif"[..], b"d\xff.gif"].into_iter().enumerate() {
+        let file = taxiway.path("folder").join(std::ffi::OsStr::from_bytes(name));
+        write(&file, &picture(number as u64, 1_000));
+    }
     let service = taxiway.daemon();
     let socket = taxiway.path("machine/run/taxiway/control.sock");
     let mode = fs::metadata(&socket).expect("a socket").permissions().mode();
@@ -676,6 +685,19 @@ fn members_of_the_group_reach_the_system_service_without_a_flag() {
     let aside = config.with_extension("aside");
     fs::rename(&config, &aside).expect("moved");
     taxiway.run(&["retry", "--all"]).exits(0).prints("no file has failed\n");
+    let listed = |flags: &[&str]| {
+        let arguments: Vec<&str> = ["ls"].iter().chain(flags).copied().collect();
+        taxiway.run(&arguments).exits(0).tells("").bytes
+    };
+    for format in [&["--json"][..], &["--csv"], &["--print0"], &[]] {
+        let told = listed(format);
+        let state_dir = taxiway.path("machine/var/lib/taxiway");
+        let flags = ["--state-dir", state_dir.to_str().expect("UTF-8")];
+        let own = listed(&[&flags[..], format].concat());
+        assert!(!told.is_empty());
+        assert_eq!(String::from_utf8_lossy(&told), String::from_utf8_lossy(&own), "{format:?}");
+    }
+    assert_eq!(listed(&["--print0", "--state", "failed"]), b"");
     fs::rename(&aside, &config).expect("moved");
     // Who says where does not mean the service.
     taxiway.run(&["--state-dir", "elsewhere", "status"]).exits(69);
@@ -788,7 +810,7 @@ fn systemd_takes_the_units_as_they_are_meant() {
     };
     let home = tempfile::tempdir().expect("a directory");
     // systemd itself says whether it found the program by what was written.
-    let odd = home.path().join("a b/100%/\"q\"/back\\slash/it's/taxiway");
+    let odd = home.path().join("a b/100%/c; d/taxiway");
     fs::create_dir_all(odd.parent().expect("a parent")).expect("a directory");
     symlink(program(), &odd).expect("a link");
     for kind in [Kind::User, Kind::System] {

@@ -7,10 +7,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use crate::cli::Failure;
 use crate::cli::init::write::Beside;
-use crate::cli::{Exit, Failure};
-use crate::text::{reason, shell_word, shown};
 
+use super::refusal::Refusal;
 use super::report::Report;
 
 /// What the first line of a file of ours begins with.
@@ -32,12 +32,12 @@ pub fn put(report: &mut Report, path: &Path, text: &str) -> Result<bool, Failure
         Ok(there) if !is_ours(&there) => return Err(not_ours(path)),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(unwritable(path, &error)),
+        Err(error) => return Err(unwritable(path, error)),
     }
     let wrote = directory(path.parent().unwrap_or(Path::new("/")))
         .and_then(|()| Beside::write(path, text.as_bytes(), 0o644))
         .and_then(Beside::replace);
-    wrote.map_err(|error| unwritable(path, &error))?;
+    wrote.map_err(|error| unwritable(path, error))?;
     report.changed("wrote", path);
     Ok(true)
 }
@@ -64,7 +64,7 @@ pub fn remove(report: &mut Report, path: &Path) -> Result<bool, Failure> {
         Ok(there) if !is_ours(&there) => return Err(not_ours(path)),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(unwritable(path, &error)),
+        Err(error) => return Err(unwritable(path, error)),
     }
     delete(report, path)?;
     Ok(true)
@@ -75,7 +75,7 @@ pub fn delete(report: &mut Report, path: &Path) -> Result<bool, Failure> {
     match std::fs::remove_file(path) {
         Ok(()) => report.changed("removed", path),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(unwritable(path, &error)),
+        Err(error) => return Err(unwritable(path, error)),
     }
     Ok(true)
 }
@@ -93,18 +93,14 @@ pub fn directory(path: &Path) -> io::Result<()> {
 }
 
 /// The file cannot be had as it should be.
-pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let message = format!("{} cannot be written: {}", shown(path), reason(error));
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    Failure::new(Exit::Later, message, format!("ls -ld {}", shell_word(directory)))
+pub fn unwritable(file: &Path, error: io::Error) -> Failure {
+    Refusal::File { file: file.to_owned(), error }.into()
 }
 
 fn is_ours(text: &str) -> bool {
     OURS.iter().any(|begin| text.starts_with(begin))
 }
 
-fn not_ours(path: &Path) -> Failure {
-    let message = format!("{} is not a file of taxiway's: it is left as it is", shown(path));
-    let old = path.with_extension("old");
-    Failure::new(Exit::Config, message, format!("mv {} {}", shell_word(path), shell_word(&old)))
+fn not_ours(file: &Path) -> Failure {
+    Refusal::NotOurs { file: file.to_owned() }.into()
 }

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::config::{
     BASE_URL_VARIABLE, CONFIG_VARIABLE, Config, Loaded, Origin, STATE_DIR_VARIABLE,
 };
-use crate::secret::{TokenSource, how_to_write};
-use crate::service::{Deed, Kind, Unwritable, agent, places_file, unit};
+use crate::secret::TokenSource;
+use crate::service::{Deed, Kind, agent, places_file, unit};
 use crate::text::{shell_word, shown};
 
 use crate::cli::args::Common;
 use crate::cli::{Exit, Failure, run};
 
 use super::manager::{Manager, Unit, answer};
+use super::refusal::Refusal;
 use super::report::Report;
 use super::which::Which;
 use super::{files, system};
@@ -21,12 +22,6 @@ use super::{files, system};
 /// The directories that macOS keeps from programs until somebody says otherwise.
 const KEPT_BY_MACOS: [&str; 5] =
     ["Desktop", "Documents", "Downloads", "Library/Mobile Documents", "Library/CloudStorage"];
-
-impl From<Unwritable> for Failure {
-    fn from(error: Unwritable) -> Failure {
-        Failure::new(Exit::Usage, error.to_string(), "use a path of plain letters")
-    }
-}
 
 /// Runs the command.
 pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
@@ -74,11 +69,15 @@ pub fn switch_on(
     match (before.runs(), changed) {
         (true, false) => report.say("started", "already".to_owned()),
         (true, true) => {
-            manager.start(Deed::Restart, before)?;
+            manager.afresh(before)?;
             report.did("started", "again, as its files changed");
         }
-        (false, _) => {
+        (false, false) => {
             manager.start(Deed::Start, before)?;
+            report.did("started", "now");
+        }
+        (false, true) => {
+            manager.afresh(before)?;
             report.did("started", "now");
         }
     }
@@ -130,7 +129,7 @@ fn write_agent(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<bo
     let log = which.log();
     let text = agent(&program()?, &elsewhere(which, loaded), &log)?;
     files::directory(log.parent().unwrap_or(Path::new("/")))
-        .map_err(|error| files::unwritable(&log, &error))?;
+        .map_err(|error| files::unwritable(&log, error))?;
     files::put(report, &which.file(), &text)
 }
 
@@ -161,9 +160,9 @@ fn elsewhere(which: &Which, loaded: &Loaded) -> Vec<(&'static str, PathBuf)> {
 fn demand_lasting_token(which: &Which, loaded: &Loaded) -> Result<(), Failure> {
     let token_file = &loaded.config.api.token_file;
     let found = which.sources.environment.token(Some(token_file))?;
-    if let TokenSource::Environment(name) = found.source {
-        let message = format!("the token is in {name} only, and a service does not see that");
-        return Err(Failure::new(Exit::Config, message, how_to_write(token_file)));
+    if let TokenSource::Environment(variable) = found.source {
+        let token_file = token_file.clone();
+        return Err(Refusal::TokenInVariable { variable, token_file }.into());
     }
     Ok(())
 }
@@ -180,8 +179,7 @@ pub fn program() -> Result<PathBuf, Failure> {
     let program = lasting.unwrap_or(own);
     // So it is named after it was replaced.
     if program.as_os_str().as_bytes().ends_with(b" (deleted)") {
-        let message = "this program was replaced while it runs";
-        return Err(Failure::new(Exit::Later, message, "taxiway service install"));
+        return Err(Refusal::Replaced.into());
     }
     Ok(program)
 }

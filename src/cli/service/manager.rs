@@ -5,16 +5,17 @@
 //! - no token is in their environment.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::secret;
 use crate::service::{Deed, Kind, LABEL, UNIT, launchctl, systemctl};
-use crate::text::{one_line, reason};
+use crate::text::one_line;
 
-use crate::cli::{Exit, Failure};
+use crate::cli::Failure;
 
+use super::refusal::{Refusal, logs};
 use super::which::Which;
 
 /// The manager of a service.
@@ -143,6 +144,16 @@ impl<'a> Manager<'a> {
         self.run(deed)
     }
 
+    /// Has it run with the files that were just written and read.
+    pub fn afresh(&self, before: &Unit) -> Result<(), Failure> {
+        if self.is_launchd() {
+            // It was made to forget the former file, if it had one.
+            self.run(Deed::Enable)?;
+            return self.run(Deed::Load);
+        }
+        self.run(if before.runs() { Deed::Restart } else { Deed::Start })
+    }
+
     fn argv(&self, deed: Deed) -> Vec<String> {
         match self.which.kind {
             Kind::Agent => launchctl(deed, self.uid, &self.which.file()),
@@ -155,28 +166,17 @@ impl<'a> Manager<'a> {
         let words = one_line(if said.err.trim().is_empty() { &said.out } else { &said.err });
         let code = said.code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
         let words = if words.is_empty() { code } else { words.trim_end_matches('.').to_owned() };
-        let message = format!("{}: {words}", argv.join(" "));
-        let flag = self.which.flag();
+        let (command, kind) = (argv.join(" "), self.which.kind);
         if words.contains("connect to") && words.contains("bus") {
-            let hint = match self.which.kind {
-                Kind::User if self.uid == 0 => "taxiway service install --system".to_owned(),
-                _ => format!(
-                    "log in as this user, not by su or sudo; or: export \
-                     XDG_RUNTIME_DIR=/run/user/{}",
-                    self.uid
-                ),
-            };
-            return Failure::new(Exit::NoDaemon, message, hint);
+            return Refusal::NoBus { command, words, uid: self.uid, kind }.into();
         }
         let hint = match deed {
-            Some(Deed::Start | Deed::Restart | Deed::Stop) => {
-                format!("taxiway service logs -n 20{flag}")
-            }
+            Some(Deed::Start | Deed::Restart | Deed::Stop) => logs(kind),
             Some(Deed::Load | Deed::Enable | Deed::Disable) | None => {
-                format!("taxiway service status{flag}")
+                format!("taxiway service status{}", self.which.flag())
             }
         };
-        Failure::new(Exit::Later, message, hint)
+        Refusal::Manager { command, words, hint }.into()
     }
 }
 
@@ -185,14 +185,14 @@ pub fn aid(argv: &[&str], well: &[i32]) -> Result<bool, Failure> {
     let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
     let said = match said(&argv) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        other => other.map_err(|error| unusable(&argv[0], &error))?,
+        other => other.map_err(|error| unusable(&argv[0], error))?,
     };
     if said.well || said.code.is_some_and(|code| well.contains(&code)) {
         return Ok(true);
     }
-    let words = one_line(&said.err);
-    let message = format!("{}: {}", argv.join(" "), words.trim_end_matches('.'));
-    Err(Failure::new(Exit::Later, message, argv.join(" ")))
+    let words = one_line(&said.err).trim_end_matches('.').to_owned();
+    let command = argv.join(" ");
+    Err(Refusal::Manager { hint: command.clone(), command, words }.into())
 }
 
 /// What a program answers that may not be there; empty if it does not.
@@ -202,15 +202,14 @@ pub fn answer(argv: &[&str]) -> String {
 }
 
 fn call(argv: &[String]) -> Result<Said, Failure> {
-    said(argv).map_err(|error| unusable(&argv[0], &error))
+    said(argv).map_err(|error| unusable(&argv[0], error))
 }
 
-fn unusable(program: &str, error: &std::io::Error) -> Failure {
-    let message = format!("{program} cannot be run: {}", reason(error));
-    Failure::new(Exit::NoDaemon, message, format!("command -v {program}"))
+fn unusable(program: &str, error: io::Error) -> Failure {
+    Refusal::NoProgram { program: program.to_owned(), error }.into()
 }
 
-fn said(argv: &[String]) -> std::io::Result<Said> {
+fn said(argv: &[String]) -> io::Result<Said> {
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).env("LC_ALL", "C").stdin(Stdio::null());
     for name in secret::VARIABLES {

@@ -9,6 +9,7 @@
 mod files;
 mod install;
 mod manager;
+mod refusal;
 mod report;
 mod system;
 mod uninstall;
@@ -22,14 +23,15 @@ use serde_json::json;
 
 use crate::secret;
 use crate::service::{Deed, Kind, journalctl};
-use crate::text::{escaped, reason, shown};
+use crate::text::{escaped, shown};
 
 use super::args::Common;
 use super::{Exit, Failure, output};
 
-use manager::{Manager, Unit};
+use manager::Manager;
 use which::Which;
 
+pub(in crate::cli) use refusal::Refusal;
 pub(in crate::cli) use system::refuse_hidden;
 pub(in crate::cli) use which::is_systemd_here;
 
@@ -85,8 +87,7 @@ pub struct LogsArgs {
 /// Runs `taxiway service …`.
 pub fn service(common: &Common, command: ServiceCommand) -> Result<Exit, Failure> {
     if common.sandbox {
-        let message = "a sandbox is no service: it ends with the command that has it";
-        return Err(Failure::new(Exit::Usage, message, "taxiway run --sandbox"));
+        return Err(Refusal::Sandbox.into());
     }
     match command {
         ServiceCommand::Install(args) => install::install(common, &Which::of(common, args.system)?),
@@ -139,11 +140,10 @@ fn turn(common: &Common, system: bool, deed: Deed) -> Result<Exit, Failure> {
 /// Runs `taxiway service status`.
 fn status(common: &Common, which: &Which) -> Result<Exit, Failure> {
     let unit = Manager::of(which).unit()?;
-    let (kind, program) = (which.kind, "taxiway service");
     if common.json {
         let object = json!({
             "schema": 1,
-            "service": kind.as_str(),
+            "service": which.kind.as_str(),
             "installed": unit.is_known(),
             "file": unit.file.as_deref().map(shown),
             "enabled": unit.is_enabled(),
@@ -171,36 +171,16 @@ fn status(common: &Common, which: &Which) -> Result<Exit, Failure> {
     if unit.runs() {
         return Ok(Exit::Well);
     }
-    Err(does_not_run(which, &unit, program))
-}
-
-fn does_not_run(which: &Which, unit: &Unit, program: &str) -> Failure {
-    let (flag, words) = (which.flag(), which.kind.words());
-    let (message, hint) = match unit.exit {
-        Some(exit) if unit.has_failed() => (
-            format!("the {words} has failed: exit code {exit}"),
-            format!("{program} logs -n 20{flag}"),
-        ),
-        _ if unit.has_failed() => {
-            (format!("the {words} has failed"), format!("{program} logs -n 20{flag}"))
-        }
-        _ => (
-            format!("the {words} does not run"),
-            format!("{}{program} start{flag}", which.sudo_word()),
-        ),
-    };
-    Failure::new(Exit::NoDaemon, message, hint)
+    Err(if unit.has_failed() {
+        Refusal::Failed { kind: which.kind, exit: unit.exit }.into()
+    } else {
+        Refusal::Stopped { kind: which.kind }.into()
+    })
 }
 
 /// There is nothing to be started, stopped or asked.
 fn not_installed(which: &Which) -> Failure {
-    let message = format!("there is no {}", which.kind.words());
-    let hint = if which.kind == Kind::User && which.has_system_unit() {
-        "for the system's service, add --system".to_owned()
-    } else {
-        format!("{}taxiway service install{}", which.sudo_word(), which.flag())
-    };
-    Failure::new(Exit::NoDaemon, message, hint)
+    Refusal::NotInstalled { kind: which.kind, has_system: which.has_system_unit() }.into()
 }
 
 /// Runs `taxiway service logs`: another program takes the place of this one.
@@ -210,8 +190,7 @@ fn logs(common: &Common, which: &Which, args: &LogsArgs) -> Result<Exit, Failure
         Kind::Agent => {
             let log = which.log();
             if !log.exists() {
-                let message = format!("{} is not there: nothing was logged yet", shown(&log));
-                return Err(Failure::new(Exit::NoDaemon, message, "taxiway service status"));
+                return Err(Refusal::NoLog { log }.into());
             }
             let lines = args.lines.map_or("+1".to_owned(), |lines| lines.to_string());
             let mut argv = vec!["tail".to_owned(), "-n".to_owned(), lines];
@@ -226,6 +205,6 @@ fn logs(common: &Common, which: &Which, args: &LogsArgs) -> Result<Exit, Failure
         command.env_remove(name);
     }
     let error = command.exec();
-    let message = format!("{} cannot be run: {}", argv[0], reason(&error));
-    Err(Failure::new(Exit::NoDaemon, message, format!("command -v {}", argv[0])))
+    let program = argv.into_iter().next().unwrap_or_default();
+    Err(Refusal::NoProgram { program, error }.into())
 }

@@ -5,14 +5,13 @@
 //! - it is started only once there is something to do: a configuration with a folder, and a token.
 
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::config::{AfterUpload, Config, Loaded};
 use crate::secret::how_to_write;
-use crate::service::{
-    Doors, Hidden, Kind, SYSUSERS, TMPFILES, doors_file, hidden, system_config, unit,
-};
+use crate::service::{Doors, Kind, SYSUSERS, TMPFILES, doors_file, hidden, system_config, unit};
 use crate::text::shown;
 
 use crate::cli::args::Common;
@@ -22,6 +21,7 @@ use crate::cli::{Exit, Failure};
 use super::files;
 use super::install::{enable, program, switch_on};
 use super::manager::{Manager, aid};
+use super::refusal::Refusal;
 use super::report::Report;
 use super::which::Which;
 
@@ -79,18 +79,10 @@ pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
 
 /// Refuses what the service could not see.
 pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
-    let (why, hint) = match hidden(path) {
-        None => return Ok(()),
-        Some(Hidden::Home) => (
-            "the homes are closed to the system's service, and the user's service is for them",
-            "taxiway service install, as the user whose home it is",
-        ),
-        Some(Hidden::Temporary) => (
-            "the system's service has a directory for temporary files of its own",
-            "choose another directory, such as /srv/taxiway",
-        ),
-    };
-    Err(Failure::new(Exit::Config, format!("{} cannot be seen: {why}", shown(path)), hint))
+    match hidden(path) {
+        None => Ok(()),
+        Some(why) => Err(Refusal::Hidden { path: path.to_owned(), why }.into()),
+    }
 }
 
 /// User and group, drop folder and state directory.
@@ -115,8 +107,8 @@ fn people(report: &mut Report, which: &Which) -> Result<(), Failure> {
     let (packaged, own) = (system.packaged(directories), system.installed(directories));
     files::put_unless_packaged(report, &packaged, &own, TMPFILES)?;
     if !aid(&["systemd-tmpfiles", "--create", "taxiway.conf"], &[])? {
-        let message = "systemd-tmpfiles is not there: nothing makes the drop folder";
-        return Err(Failure::new(Exit::NoDaemon, message, "command -v systemd-tmpfiles"));
+        let program = "systemd-tmpfiles".to_owned();
+        return Err(Refusal::NoProgram { program, error: ErrorKind::NotFound.into() }.into());
     }
     Ok(())
 }
@@ -132,7 +124,7 @@ fn configure(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<bool
     let wrote = files::directory(file.parent().unwrap_or(Path::new("/")))
         .and_then(|()| Beside::write(&file, system_config().as_bytes(), 0o644))
         .and_then(Beside::place);
-    wrote.map_err(|error| files::unwritable(&file, &error))?;
+    wrote.map_err(|error| files::unwritable(&file, error))?;
     report.changed("wrote", &file);
     Ok(true)
 }
@@ -152,7 +144,7 @@ fn make_targets(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<(
             .create(target)
             .and_then(|()| chown(target, Some(owner.uid()), Some(owner.gid())))
             .and_then(|()| std::fs::set_permissions(target, group));
-        made.map_err(|error| files::unwritable(target, &error))?;
+        made.map_err(|error| files::unwritable(target, error))?;
         report.changed("made", target);
     }
     Ok(())

@@ -18,6 +18,7 @@ use crate::cli::{Exit, Failure, output};
 
 use super::files;
 use super::manager::Manager;
+use super::refusal::Refusal;
 use super::report::Report;
 use super::which::Which;
 
@@ -39,6 +40,10 @@ pub fn uninstall(common: &Common, which: &Which, purge: bool, yes: bool) -> Resu
     }
     let manager = Manager::of(which);
     let unit = manager.unit()?;
+    if purge {
+        // Another taxiway than the service's own keeps what it works with.
+        drop(which.lock(&unit)?);
+    }
     let mut report = Report::of(common, which.kind);
     if which.kind == Kind::Agent {
         if unit.state != "not loaded" {
@@ -60,13 +65,13 @@ pub fn uninstall(common: &Common, which: &Which, purge: bool, yes: bool) -> Resu
     if which.kind != Kind::Agent && report.changes() > before {
         manager.run(Deed::Load)?;
     }
-    if let Some(packaged) = which.packaged().filter(|file| file.exists()) {
-        report.note(format!("{} came with a package, and goes with it", shown(&packaged)));
-    }
     if purge {
         delete_state(&mut report, &state_dir)?;
-        for file in [&config, &token] {
-            files::delete(&mut report, file)?;
+        files::delete(&mut report, &config)?;
+        if token.parent() == config.parent() {
+            files::delete(&mut report, &token)?;
+        } else if token.exists() {
+            report.say("left", format!("the token, which lies elsewhere: {}", shown(&token)));
         }
         files::remove_empty(&mut report, config.parent().unwrap_or(&config));
     } else {
@@ -74,6 +79,9 @@ pub fn uninstall(common: &Common, which: &Which, purge: bool, yes: bool) -> Resu
         for (what, path) in there.into_iter().filter(|(_, path)| path.exists()) {
             report.say("left", format!("the {what}: {}", shown(path)));
         }
+    }
+    if let Some(packaged) = which.packaged().filter(|file| file.exists()) {
+        report.note(format!("{} came with a package, and goes with it", shown(&packaged)));
     }
     if which.kind == Kind::System {
         let folder = shown(&which.system.drop_folder());
@@ -101,8 +109,8 @@ fn remove_files(report: &mut Report, which: &Which) -> Result<(), Failure> {
     for name in ["places.conf", "doors.conf"] {
         files::remove(report, &which.drop_in(name))?;
     }
-    let directory = which.drop_in("");
-    files::remove_empty(report, &directory);
+    let drop_in = which.drop_in("places.conf");
+    files::remove_empty(report, drop_in.parent().unwrap_or(&drop_in));
     if which.kind == Kind::System {
         for file in ["sysusers.d/taxiway.conf", "tmpfiles.d/taxiway.conf"] {
             files::remove(report, &which.system.installed(file))?;
@@ -116,14 +124,14 @@ fn delete_state(report: &mut Report, directory: &Path) -> Result<(), Failure> {
     if let Some(held) = held_by(directory) {
         return Err(held.into());
     }
-    if !directory.join("lock").exists() && !directory.exists() {
+    if !directory.exists() {
         return Ok(());
     }
     let lock = Lock::take(directory, Role::Upkeep, Duration::ZERO)?;
     let sandbox = directory.join("sandbox");
     if held_by(&sandbox).is_none() && sandbox.join("lock").exists() {
         // All in it was made up by a sandbox.
-        std::fs::remove_dir_all(&sandbox).map_err(|error| files::unwritable(&sandbox, &error))?;
+        std::fs::remove_dir_all(&sandbox).map_err(|error| files::unwritable(&sandbox, error))?;
         report.changed("removed", &sandbox);
     }
     for file in ledgers(directory).into_iter().chain(OF_STATE.map(|name| directory.join(name))) {
@@ -150,16 +158,14 @@ fn ledgers(directory: &Path) -> Vec<PathBuf> {
 
 /// Asks on the terminal. Only a clear yes is one.
 fn agreed(which: &Which, paths: &[&Path]) -> Result<bool, Failure> {
-    let there = paths.iter().filter(|path| path.exists()).map(|path| shown(path));
-    let there: Vec<String> = there.collect();
-    if there.is_empty() {
+    let there = paths.iter().filter(|path| path.exists());
+    let paths: Vec<PathBuf> = there.map(|path| path.to_path_buf()).collect();
+    if paths.is_empty() {
         return Ok(true);
     }
-    let words = format!("what was uploaded is forgotten with {}", there.join(", "));
+    let words = Refusal::NotSure { paths, kind: which.kind };
     if !std::io::stdin().is_terminal() {
-        let hint =
-            format!("{}taxiway service uninstall{} --purge --yes", which.sudo_word(), which.flag());
-        return Err(Failure::new(Exit::Usage, words, hint));
+        return Err(words.into());
     }
     let mut stderr = std::io::stderr().lock();
     write!(stderr, "{words}. Delete it? [y/N] ")?;

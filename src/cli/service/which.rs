@@ -9,10 +9,11 @@ use crate::config::{Environment, Flags, Sources, locate, locate_state_dir};
 use crate::daemon::lock::{Lock, LockError, Role, held_by};
 use crate::service::{Kind, LABEL, System};
 
+use crate::cli::Failure;
 use crate::cli::args::Common;
-use crate::cli::{Exit, Failure};
 
 use super::manager::Unit;
+use super::refusal::Refusal;
 
 /// Where systemd says that it runs this machine (sd_booted(3)).
 const BOOTED: &str = "/run/systemd/system";
@@ -37,12 +38,10 @@ impl Which {
         let home = environment.home.clone().unwrap_or_else(|| PathBuf::from("/"));
         if is_macos() {
             if system {
-                let message = "there is a system's service with systemd only";
-                return Err(Failure::new(Exit::Usage, message, "taxiway service install"));
+                return Err(Refusal::NoSystem.into());
             }
         } else if !is_systemd_here() {
-            let message = "there is no systemd on this machine";
-            return Err(Failure::new(Exit::NoDaemon, message, "taxiway run"));
+            return Err(Refusal::NoManager.into());
         }
         let kind = match (system, is_macos()) {
             (true, _) => Kind::System,
@@ -52,10 +51,7 @@ impl Which {
         let (config, state_dir) = (common.config.clone(), common.state_dir.clone());
         let flags = if system {
             if config.is_some() || state_dir.is_some() {
-                let message = "the system's service has its own places: --config and --state-dir \
-                               do not go with --system";
-                let hint = format!("put the configuration into {}", places.config().display());
-                return Err(Failure::new(Exit::Usage, message, hint));
+                return Err(Refusal::OwnPlaces { config: places.config() }.into());
             }
             // What root's shell has set is nothing to the service.
             environment.variables.clear();
@@ -74,20 +70,13 @@ impl Which {
         if self.kind == Kind::System { " --system" } else { "" }
     }
 
-    /// In front of a command that changes it.
-    pub fn sudo_word(&self) -> &'static str {
-        if self.kind == Kind::System { "sudo " } else { "" }
-    }
-
     /// Refuses to change the system's service for anybody but root.
-    pub fn demand_root(&self, word: &str) -> Result<(), Failure> {
+    pub fn demand_root(&self, verb: &'static str) -> Result<(), Failure> {
         let may = rustix::process::geteuid().is_root() || !self.system.is_real();
         if may || self.kind != Kind::System {
             return Ok(());
         }
-        let message = "the system's service is for root to change";
-        let hint = format!("sudo taxiway service {word} --system");
-        Err(Failure::new(Exit::Usage, message, hint))
+        Err(Refusal::NotRoot { verb }.into())
     }
 
     /// Where its configuration is, or would be.
