@@ -121,7 +121,7 @@ impl<'a> Daemon<'a> {
         };
         if status >= 400 {
             return Err(match serde_json::from_str::<Refusal>(text.trim()) {
-                Ok(refusal) => self.refused(refusal),
+                Ok(refusal) => refused(refusal),
                 Err(_) => {
                     let words = format!("the daemon answers {status}");
                     Failure::new(Exit::Later, words, again(self.common, "status"))
@@ -137,18 +137,6 @@ impl<'a> Daemon<'a> {
         matches!(held, Some(LockError::Held { daemon: true, .. }))
     }
 
-    fn refused(&self, refusal: Refusal) -> Failure {
-        let exit = match refusal.exit {
-            1 => Exit::Some,
-            2 => Exit::Usage,
-            74 => Exit::Ledger,
-            77 => Exit::Stopped,
-            78 => Exit::Config,
-            _ => Exit::Later,
-        };
-        Failure::new(exit, refusal.error, refusal.hint)
-    }
-
     fn nobody(&self) -> Failure {
         let sandbox = self.state_dir.join("sandbox");
         if !self.common.sandbox
@@ -160,6 +148,19 @@ impl<'a> Daemon<'a> {
         let message = "no daemon runs with this configuration";
         Failure::new(Exit::NoDaemon, message, again(self.common, "run"))
     }
+}
+
+/// What a daemon refuses, as a command says it.
+pub(super) fn refused(refusal: Refusal) -> Failure {
+    let exit = match refusal.exit {
+        1 => Exit::Some,
+        2 => Exit::Usage,
+        74 => Exit::Ledger,
+        77 => Exit::Stopped,
+        78 => Exit::Config,
+        _ => Exit::Later,
+    };
+    Failure::new(exit, refusal.error, refusal.hint)
 }
 
 /// Where the system service listens, if it runs, for a command that says nothing of where the

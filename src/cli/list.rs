@@ -2,29 +2,23 @@
 //!
 //! Owns: who has nothing of his own, and is of the system service's group, is shown its ledger.
 
-use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::config::Flags;
-use crate::control::{ClientError, Place, request};
 use crate::daemon::lock;
 use crate::ledger::{Filter, Ledger, Row};
 use crate::text::escaped;
 
 use super::args::{Common, LsArgs};
-use super::asking::system_place;
+use super::others::{Others, encoded};
 use super::row::{RowFields, csv_of};
-use super::service::Refusal as Reserved;
 use super::{Exit, Failure, load, output};
 
 /// Rows that the daemon is asked for at once.
 const PAGE: usize = 1_000;
-/// How long it may take to tell them.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn ls(common: &Common, args: &LsArgs) -> Result<Exit, Failure> {
@@ -34,9 +28,8 @@ pub fn ls(common: &Common, args: &LsArgs) -> Result<Exit, Failure> {
         output::line(RowFields::CSV_HEADER);
     }
     let Some(ledger) = Ledger::read(&lock::ledger_path(state_dir))? else {
-        let system = (!loaded.file.exists).then(|| system_place(common, &environment)).flatten();
-        if let Some(place) = system {
-            of_the_service(common, args, &place)?;
+        if let Some(others) = Others::of(common, &loaded, &environment) {
+            of_the_service(common, args, &others)?;
         }
         output::flush();
         return Ok(Exit::Well);
@@ -57,7 +50,7 @@ pub fn ls(common: &Common, args: &LsArgs) -> Result<Exit, Failure> {
 }
 
 /// The ledger of the system service, as its daemon tells it, page by page.
-fn of_the_service(common: &Common, args: &LsArgs, place: &Place) -> Result<(), Failure> {
+fn of_the_service(common: &Common, args: &LsArgs, others: &Others) -> Result<(), Failure> {
     let under = args.under.as_deref().map(crate::config::resolve);
     let filters = [
         ("state", args.state.map(|state| state.as_str().as_bytes().to_vec())),
@@ -70,21 +63,7 @@ fn of_the_service(common: &Common, args: &LsArgs, place: &Place) -> Result<(), F
     let mut after = String::new();
     loop {
         let path = format!("/v1/ledger?limit={PAGE}{filters}{after}");
-        let (status, text) = match request(place, &path, None, PATIENCE) {
-            Ok(answer) => answer,
-            Err(ClientError::Nobody(why)) if why.kind() == ErrorKind::PermissionDenied => {
-                return Err(Reserved::NotOfTheGroup.into());
-            }
-            // It has ended just now.
-            Err(ClientError::Nobody(_)) => return Ok(()),
-            Err(error) => {
-                return Err(Failure::new(Exit::Later, error.to_string(), "taxiway status"));
-            }
-        };
-        if status != 200 {
-            let words = format!("the daemon answers {status}");
-            return Err(Failure::new(Exit::Later, words, "taxiway status"));
-        }
+        let Some(text) = others.get(&path)? else { return Ok(()) };
         let rows: Vec<(&str, Value)> = text
             .lines()
             .filter_map(|line| Some((line, serde_json::from_str(line).ok()?)))
@@ -124,11 +103,6 @@ fn bytes_of(row: &Value) -> Vec<u8> {
     };
     let digits = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
     digits.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-}
-
-/// Bytes as a value of a query.
-fn encoded(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn print(common: &Common, args: &LsArgs, row: &Row) {

@@ -15,6 +15,7 @@ mod ids;
 mod init;
 mod ledger;
 mod list;
+mod others;
 mod output;
 mod progress;
 mod proof;

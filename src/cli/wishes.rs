@@ -4,7 +4,7 @@
 //! - the answer is the same whether a daemon grants the wish or this process does;
 //! - nothing is forgotten that nobody said yes to.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,7 @@ use crate::row::RowFields;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, ForgetArgs, ResolveArgs, RetryArgs};
-use super::asking::system_place;
-use super::service::Refusal as Reserved;
+use super::others::Others;
 use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
@@ -132,20 +131,12 @@ fn agreed(words: &str) -> Result<bool, Failure> {
 /// Has a wish granted: by the daemon that has the ledger, else here.
 fn ask(common: &Common, wish: &Wish) -> Result<Vec<Answer>, Failure> {
     let (loaded, environment) = load(common, Flags::default())?;
-    let config = loaded.config;
+    let config = loaded.config.clone();
     if !crate::ledger::salvage::is_there(&ledger_path(&config.state_dir)) {
-        // Who has nothing of his own means what the system service has.
-        let system = (!loaded.file.exists).then(|| system_place(common, &environment)).flatten();
-        match system.map(|place| control::ask(&place, wish)) {
-            Some(Ok(answers)) => return Ok(answers),
-            Some(Err(ClientError::Nobody(why))) if why.kind() == ErrorKind::PermissionDenied => {
-                return Err(Reserved::NotOfTheGroup.into());
-            }
-            Some(Err(error @ ClientError::NoAnswer(_))) => {
-                let hint = again(common, "status");
-                return Err(Failure::new(Exit::Later, error.to_string(), hint));
-            }
-            Some(Err(ClientError::Nobody(_))) | None => {}
+        if let Some(others) = Others::of(common, &loaded, &environment)
+            && let Some(answers) = others.grant(wish)?
+        {
+            return Ok(answers);
         }
         // A wish about nothing makes no ledger.
         let judged = wish.judge(None, false)?;

@@ -1,16 +1,17 @@
 //! `taxiway service`, with systemctl, launchctl and their kin replaced by scripts that note what
 //! they are told; and the files that it writes, judged by the tools of their formats.
 
+mod formats;
+mod system;
+
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::json;
-use taxiway::service::{Kind, agent, doors_file, unit};
+use taxiway::service::{Kind, agent, unit};
 
-use crate::support::{Server, Taxiway, have, picture, section, write};
+use crate::support::{Server, Taxiway, picture, section, write};
 
 const SCRIPTS: [(&str, &str); 6] = [
     ("systemctl", include_str!("service/systemctl")),
@@ -250,7 +251,7 @@ fn another_taxiway_is_not_pushed_aside_and_the_services_own_is_restarted() {
 
 #[test]
 fn a_service_is_started_stopped_and_asked_after() {
-    let taxiway = home();
+    let mut taxiway = home();
     for verb in ["start", "stop", "restart", "status"] {
         taxiway.run(&["service", verb]).exits(69).prints("").tells(
             "error: there is no user's systemd service\n\
@@ -259,6 +260,8 @@ fn a_service_is_started_stopped_and_asked_after() {
     }
     taxiway.run(&["service", "install"]).exits(0);
     told(&taxiway);
+    // Those who would be told of it refuse.
+    taxiway.set("TAXIWAY_TOKEN", "user:1-sandbox");
     for (verb, words, calls) in [
         ("start", "started already", vec![]),
         ("stop", "stopped", vec!["systemctl --user stop taxiway.service"]),
@@ -317,7 +320,7 @@ fn what_systemctl_says_is_told_with_what_to_type() {
     assert!(error.ends_with(": Failed to connect to bus: No medium found"), "{error}");
     let root = rustix::process::getuid().is_root();
     let expected = if root {
-        "hint: for the system's service, add --system\n".to_owned()
+        "hint: taxiway service status --system\n".to_owned()
     } else {
         let uid = rustix::process::getuid().as_raw();
         format!(
@@ -347,7 +350,8 @@ fn what_systemctl_says_is_told_with_what_to_type() {
 
 #[test]
 fn logs_are_those_of_the_journal() {
-    let taxiway = home();
+    let mut taxiway = home();
+    taxiway.set("USEAPI_TOKEN", "user:1-sandbox");
     for (arguments, call) in [
         (vec![], "journalctl --user -u taxiway.service"),
         (vec!["-f"], "journalctl --user -u taxiway.service -f"),
@@ -422,175 +426,6 @@ fn uninstalling_leaves_what_is_the_users_and_purging_asks_first() {
     assert!(!taxiway.path(".config/taxiway").exists());
 }
 
-/// A machine whose system's service may be changed.
-fn machine() -> Taxiway {
-    let taxiway = bare();
-    for directory in ["machine/etc", "machine/srv", "machine/var/lib"] {
-        taxiway.folder(directory);
-    }
-    taxiway
-}
-
-#[test]
-fn a_system_service_is_installed_with_user_folders_and_an_example() {
-    let taxiway = machine();
-    let install = ["service", "install", "--system"];
-    let next = "next      as root: (umask 077; printf %s 'user:…' > ~/machine/etc/taxiway/token); \
-                taxiway service start --system\n";
-    let notes = "note      it is not started: it has no token yet, or no folder\n\
-                 note      members of the group taxiway can drop files into ~/machine/srv/taxiway, \
-                 and ask it: usermod -aG taxiway NAME\n";
-    taxiway.run(&install).exits(0).tells("").prints(&format!(
-        "wrote     ~/machine/etc/sysusers.d/taxiway.conf\n\
-         wrote     ~/machine/etc/tmpfiles.d/taxiway.conf\n\
-         wrote     ~/machine/etc/systemd/system/taxiway.service\n\
-         wrote     ~/machine/etc/taxiway/config.toml\n\
-         enabled   it starts with the machine\n\
-         {notes}{next}"
-    ));
-    assert_eq!(
-        told(&taxiway),
-        [
-            "systemd-sysusers taxiway.conf",
-            "systemd-tmpfiles --create taxiway.conf",
-            "systemctl daemon-reload",
-            "systemctl enable taxiway.service",
-        ]
-    );
-    let file = taxiway.path("machine/etc/systemd/system/taxiway.service");
-    assert_eq!(read(&file), unit(Kind::System, program()).expect("a unit").expect("of systemd"));
-    let config = taxiway.path("machine/etc/taxiway/config.toml");
-    assert!(read(&config).contains("\n[[folder]]\npath = \"/srv/taxiway\""));
-    for path in [&config, &config.with_file_name("")] {
-        let mode = fs::metadata(path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o044, 0o044, "the service's user reads {}", path.display());
-    }
-    // With a token, and another folder to write in.
-    token(&taxiway.path("machine/etc/taxiway/token"));
-    taxiway.folder("machine/srv/taxiway");
-    let (data, done) = ("/var/data/in", taxiway.path("machine/srv/done"));
-    // It is below a directory for temporary files, as tests are, and the service has its own.
-    let moves = format!(
-        "[[folder]]\npath = \"{data}\"\nafter_upload = {:?}\n",
-        format!("move:{}", done.display())
-    );
-    write(&config, moves.as_bytes());
-    let said = taxiway.run(&install);
-    if done.starts_with("/tmp") {
-        let said = said.exits(78).prints("");
-        assert_eq!(
-            said.told(),
-            "error: ~/machine/srv/done cannot be seen: the system's service has a directory for \
-             temporary files of its own\n\
-             hint: choose another directory, such as /srv/taxiway\n"
-        );
-    }
-    write(&config, format!("[[folder]]\npath = \"{data}\"\nsidecar = true\n").as_bytes());
-    told(&taxiway);
-    taxiway.run(&install).exits(0).tells("").prints(
-        "kept      ~/machine/etc/sysusers.d/taxiway.conf\n\
-         kept      ~/machine/etc/tmpfiles.d/taxiway.conf\n\
-         kept      ~/machine/etc/systemd/system/taxiway.service\n\
-         wrote     ~/machine/etc/systemd/system/taxiway.service.d/doors.conf\n\
-         kept      ~/machine/etc/taxiway/config.toml\n\
-         enabled   already\n\
-         started   now\n\
-         note      members of the group taxiway can drop files into ~/machine/srv/taxiway, and ask \
-         it: usermod -aG taxiway NAME\n\
-         next      taxiway status\n",
-    );
-    let doors = taxiway.path("machine/etc/systemd/system/taxiway.service.d/doors.conf");
-    assert!(read(&doors).contains("\nReadWritePaths=-/var/data/in\n"), "{}", read(&doors));
-    // Nothing to open any more.
-    write(&config, format!("[[folder]]\npath = \"{data}\"\n").as_bytes());
-    let said = taxiway.run(&install).exits(0);
-    assert!(said.out.contains("taxiway.service.d/doors.conf\n"), "{}", said.out);
-    assert!(said.out.contains("started   again, as its files changed\n"), "{}", said.out);
-    assert!(!doors.exists());
-}
-
-#[test]
-fn a_system_service_has_no_homes_and_only_root_changes_it() {
-    let taxiway = machine();
-    let config = taxiway.path("machine/etc/taxiway/config.toml");
-    let install = ["service", "install", "--system"];
-    write(&config, b"[[folder]]\npath = \"/home/me/Runway\"\n");
-    taxiway.run(&install).exits(78).prints("").tells(
-        "error: /home/me/Runway cannot be seen: the homes are closed to the system's service, and the \
-         user's service is for them\n\
-         hint: taxiway service install, as the user whose home it is\n",
-    );
-    taxiway.run(&["--config", "x.toml", "service", "install", "--system"]).exits(2).prints("").tells(
-        "error: the system's service has its own places: --config and --state-dir do not go with \
-         --system\n\
-         hint: put the configuration into ~/machine/etc/taxiway/config.toml\n",
-    );
-    assert_eq!(told(&taxiway), [""; 0]);
-    let mut taxiway = bare();
-    taxiway.unset("TAXIWAY_TEST_ROOT");
-    taxiway.set("PATH", std::env::var_os("PATH").unwrap_or_default());
-    for (verb, word) in [("install", "install"), ("start", "start"), ("uninstall", "uninstall")] {
-        let Some(command) = taxiway.unprivileged(&["service", verb, "--system"]) else { return };
-        taxiway.finish(command, b"").exits(2).prints("").tells(&format!(
-            "error: the system's service is for root to change\n\
-             hint: sudo taxiway service {word} --system\n"
-        ));
-    }
-}
-
-#[test]
-fn what_a_package_brought_is_not_written_again() {
-    let mut taxiway = machine();
-    // The packaged unit runs the packaged program.
-    let packaged = taxiway.path("machine/usr/lib/systemd/system/taxiway.service");
-    write(&packaged, unit(Kind::System, program()).expect("a unit").expect("text").as_bytes());
-    write(
-        &taxiway.path("machine/usr/lib/sysusers.d/taxiway.conf"),
-        taxiway::service::SYSUSERS.as_bytes(),
-    );
-    write(
-        &taxiway.path("machine/usr/lib/tmpfiles.d/taxiway.conf"),
-        taxiway::service::TMPFILES.as_bytes(),
-    );
-    // Left from an installation before there was a package.
-    let stale = taxiway.path("machine/etc/systemd/system/taxiway.service");
-    write(&stale, b"# taxiway for the whole machine: an old one\n");
-    taxiway.unset("LINGER");
-    let said = taxiway.run(&["service", "install", "--system"]).exits(0).tells("");
-    let lines: Vec<String> = said
-        .out
-        .lines()
-        .take(5)
-        .map(|line| line.replace(&*taxiway.root.to_string_lossy(), "~"))
-        .collect();
-    assert_eq!(
-        lines,
-        [
-            "kept      ~/machine/usr/lib/sysusers.d/taxiway.conf",
-            "kept      ~/machine/usr/lib/tmpfiles.d/taxiway.conf",
-            "removed   ~/machine/etc/systemd/system/taxiway.service",
-            "kept      ~/machine/usr/lib/systemd/system/taxiway.service",
-            "wrote     ~/machine/etc/taxiway/config.toml",
-        ]
-    );
-    let said = taxiway.run(&["service", "uninstall", "--system"]).exits(0).tells("");
-    assert!(
-        said.out.contains("/usr/lib/systemd/system/taxiway.service came with a package"),
-        "{}",
-        said.out
-    );
-    assert!(packaged.exists());
-    let purge = ["service", "uninstall", "--system", "--purge", "--yes"];
-    taxiway.run(&purge).exits(0).tells("").prints(
-        "removed   ~/machine/etc/taxiway/config.toml\n\
-         removed   ~/machine/etc/taxiway\n\
-         note      ~/machine/usr/lib/systemd/system/taxiway.service came with a package, and goes \
-         with it\n\
-         note      user and group taxiway stay, and so does ~/machine/srv/taxiway\n\
-         next      to have it back: taxiway service install --system\n",
-    );
-}
-
 #[test]
 fn an_agent_is_loaded_by_launchd() {
     let mut taxiway = home();
@@ -649,231 +484,5 @@ fn an_agent_is_loaded_by_launchd() {
     assert!(!path.exists());
     taxiway.run(&["service", "install", "--system"]).exits(2).tells(
         "error: there is a system's service with systemd only\nhint: taxiway service install\n",
-    );
-}
-
-#[test]
-fn members_of_the_group_reach_the_system_service_without_a_flag() {
-    let server = Server::start();
-    let mut taxiway = Taxiway::watching(&server);
-    taxiway.set("TAXIWAY_TEST_ROOT", taxiway.path("machine"));
-    taxiway.set("TAXIWAY_STATE_DIR", taxiway.path("machine/var/lib/taxiway"));
-    taxiway.folder("machine/run/taxiway");
-    // A quote, a comma, a byte that is no text.
-    for (number, name) in [&b"a \"b\", c.gif"[..], b"d\xff.gif"].into_iter().enumerate() {
-        let file = taxiway.path("folder").join(std::ffi::OsStr::from_bytes(name));
-        write(&file, &picture(number as u64, 1_000));
-    }
-    let service = taxiway.daemon();
-    let socket = taxiway.path("machine/run/taxiway/control.sock");
-    let mode = fs::metadata(&socket).expect("a socket").permissions().mode();
-    assert_eq!(mode & 0o777, 0o660);
-    assert!(!taxiway.path("machine/var/lib/taxiway/control.sock").exists());
-    // By the state directory, as `ExecReload=` does.
-    taxiway.run(&["reload"]).exits(0).tells("").prints("nothing changed\n");
-    // By nothing at all, as a member of the group.
-    taxiway.unset("TAXIWAY_STATE_DIR");
-    let pid = |taxiway: &Taxiway| {
-        let said = taxiway.run(&["status", "--json"]).exits(0);
-        said.objects()[0]["pid"].as_u64().expect("a number")
-    };
-    assert_eq!(pid(&taxiway), u64::from(service.pid()));
-    taxiway.run(&["wait"]).exits(0);
-    // Who has a configuration of his own means his own ledger; who has none means the service's.
-    taxiway.run(&["retry", "--all", "--json"]).exits(0);
-    let config = taxiway.config_file();
-    let aside = config.with_extension("aside");
-    fs::rename(&config, &aside).expect("moved");
-    taxiway.run(&["retry", "--all"]).exits(0).prints("no file has failed\n");
-    let listed = |flags: &[&str]| {
-        let arguments: Vec<&str> = ["ls"].iter().chain(flags).copied().collect();
-        taxiway.run(&arguments).exits(0).tells("").bytes
-    };
-    for format in [&["--json"][..], &["--csv"], &["--print0"], &[]] {
-        let told = listed(format);
-        let state_dir = taxiway.path("machine/var/lib/taxiway");
-        let flags = ["--state-dir", state_dir.to_str().expect("UTF-8")];
-        let own = listed(&[&flags[..], format].concat());
-        assert!(!told.is_empty());
-        assert_eq!(String::from_utf8_lossy(&told), String::from_utf8_lossy(&own), "{format:?}");
-    }
-    assert_eq!(listed(&["--print0", "--state", "failed"]), b"");
-    fs::rename(&aside, &config).expect("moved");
-    // Who says where does not mean the service.
-    taxiway.run(&["--state-dir", "elsewhere", "status"]).exits(69);
-    // A daemon of one's own comes first.
-    let own = taxiway.daemon();
-    assert_eq!(pid(&taxiway), u64::from(own.pid()));
-    own.stop();
-    assert_eq!(pid(&taxiway), u64::from(service.pid()));
-    service.stop();
-    taxiway.run(&["status"]).exits(69);
-}
-
-#[test]
-fn a_reload_that_needs_a_closed_door_is_refused_with_what_opens_it() {
-    let server = Server::start();
-    let mut taxiway = Taxiway::watching(&server);
-    taxiway.set("TAXIWAY_SERVICE", "system");
-    let before = read(&taxiway.config_file());
-    let daemon = taxiway.daemon();
-    taxiway.configure(&format!("{before}on_uploaded = [\"true\"]\n"));
-    taxiway.run(&["reload"]).exits(78).prints("").tells(
-        "error: hooks are set, and the unit of the service is not made for them\n\
-         hint: sudo taxiway service install --system\n",
-    );
-    taxiway.configure(&format!("{before}{}", section(Path::new("/home/me/Runway"))));
-    taxiway.run(&["reload"]).exits(78).prints("").tells(
-        "error: /home/me/Runway cannot be seen: the homes are closed to the system's service, and the \
-         user's service is for them\n\
-         hint: taxiway service install, as the user whose home it is\n",
-    );
-    taxiway.configure(&format!("{before}sidecar = true\n"));
-    let said = taxiway.run(&["reload"]).exits(0).tells("");
-    assert!(said.out.contains("sidecar = true"), "the folder can be written in: {}", said.out);
-    daemon.stop();
-    taxiway.set("TAXIWAY_SERVICE_HOOKS", "open");
-    let daemon = taxiway.daemon();
-    taxiway.configure(&format!("{before}on_uploaded = [\"true\"]\n"));
-    taxiway.run(&["reload"]).exits(0).tells("");
-    daemon.stop();
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_reload_that_would_write_where_all_is_read_only_is_refused() {
-    let server = Server::start();
-    let mut taxiway = Taxiway::watching(&server);
-    taxiway.set("TAXIWAY_SERVICE", "system");
-    let before = read(&taxiway.config_file());
-    let folder = taxiway.path("folder");
-    let bind =
-        format!("mount --bind '{0}' '{0}'; mount -o remount,bind,ro '{0}'", folder.display());
-    let Some(command) = crate::kernel::in_a_namespace(&taxiway, &bind, &["run", "--json"]) else {
-        return;
-    };
-    let mut daemon = crate::support::Daemon::start(command);
-    daemon.event("idle");
-    taxiway.configure(&format!("{before}sidecar = true\n"));
-    taxiway.run(&["reload"]).exits(78).prints("").tells(
-        "error: the unit of the service does not let it write in ~/folder\n\
-         hint: sudo taxiway service install --system\n",
-    );
-    daemon.stop();
-}
-
-#[test]
-fn an_empty_credential_counts_as_none() {
-    let mut taxiway = home();
-    let credentials = taxiway.folder("credentials");
-    write(&credentials.join("taxiway-token"), b"\n");
-    taxiway.set("CREDENTIALS_DIRECTORY", &credentials);
-    fs::remove_file(taxiway.path(".config/taxiway/token")).expect("removed");
-    let said = taxiway.run(&["run", "--once"]).exits(78);
-    assert!(said.told().starts_with("error: no token: "), "{}", said.err);
-}
-
-/// The files of units in a directory, with a program that exists.
-fn units(program: &Path, kind: Kind, doors: Option<String>) -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("taxiway.service");
-    write(&file, unit(kind, program).expect("a unit").expect("of systemd").as_bytes());
-    if let Some(doors) = doors {
-        write(&directory.path().join("taxiway.service.d/doors.conf"), doors.as_bytes());
-    }
-    (directory, file)
-}
-
-/// What systemd says of a unit.
-fn verified(file: &Path, kind: Kind) -> String {
-    let mut command = Command::new("systemd-analyze");
-    command.args(["verify", "--man=no"]);
-    if kind == Kind::User {
-        let runtime = file.parent().expect("a parent");
-        command.arg("--user").env("XDG_RUNTIME_DIR", runtime);
-    }
-    let said = command.arg(file).output().expect("systemd-analyze");
-    let words = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert_eq!(said.status.success(), words.is_empty(), "{words}");
-    words
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn systemd_takes_the_units_as_they_are_meant() {
-    if !have("systemd-analyze") {
-        return;
-    }
-    let open = taxiway::service::Doors {
-        writable: vec!["/data/in put".into(), "/data/100%".into(), "/data/\"q\\".into()],
-        hooks: true,
-    };
-    let home = tempfile::tempdir().expect("a directory");
-    // systemd itself says whether it found the program by what was written.
-    let odd = home.path().join("a b/100%/c; d/taxiway");
-    fs::create_dir_all(odd.parent().expect("a parent")).expect("a directory");
-    symlink(program(), &odd).expect("a link");
-    for kind in [Kind::User, Kind::System] {
-        for program in [program(), &odd] {
-            let doors = doors_file(&open).expect("a drop-in").filter(|_| kind == Kind::System);
-            let (_directory, file) = units(program, kind, doors);
-            assert_eq!(verified(&file, kind), "", "{}", program.display());
-        }
-    }
-    let (_directory, file) = units(&home.path().join("none"), Kind::System, None);
-    assert!(verified(&file, Kind::System).contains("not executable"), "a test that cannot fail");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn the_system_unit_leaves_little_open() {
-    if !have("systemd-analyze") {
-        return;
-    }
-    let doors = |hooks| taxiway::service::Doors { writable: vec!["/data/in".into()], hooks };
-    for (doors, most) in [(None, 1.5), (Some(doors(false)), 1.5), (Some(doors(true)), 1.5)] {
-        let doors = doors.map(|doors| doors_file(&doors).expect("a drop-in").expect("doors"));
-        let (_directory, file) = units(program(), Kind::System, doors);
-        let arguments = ["security", "--offline=yes", "--no-pager"];
-        let said = Command::new("systemd-analyze").args(arguments).arg(&file).output();
-        let said = said.expect("systemd-analyze");
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        let level = text.split("taxiway.service: ").last().and_then(|rest| rest.split(' ').next());
-        let level: f64 = level.and_then(|level| level.parse().ok()).expect("a level");
-        assert!(level > 0.0 && level <= most, "{text}");
-    }
-}
-
-#[test]
-fn the_agent_is_a_property_list() {
-    if !have("python3") {
-        return;
-    }
-    let variables = [("TAXIWAY_CONFIG", PathBuf::from("/Users/me/a & <b> \"c\".toml"))];
-    let log = Path::new("/Users/me/Library/Logs/taxiway.log");
-    let text = agent(Path::new("/opt/a & b/taxiway"), &variables, log).expect("an agent");
-    let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("io.github.taxiway.plist");
-    write(&file, text.as_bytes());
-    let script = "import json, plistlib, sys\n\
-                  print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
-    let said = Command::new("python3").args(["-c", script]).arg(&file).output().expect("python3");
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let read: serde_json::Value = serde_json::from_slice(&said.stdout).expect("JSON");
-    assert_eq!(
-        read,
-        json!({
-            "Label": "io.github.taxiway",
-            "ProgramArguments": ["/opt/a & b/taxiway", "run"],
-            "EnvironmentVariables": { "TAXIWAY_CONFIG": "/Users/me/a & <b> \"c\".toml" },
-            "RunAtLoad": true,
-            "KeepAlive": { "SuccessfulExit": false },
-            "ThrottleInterval": 10,
-            "ExitTimeOut": 30,
-            "ProcessType": "Standard",
-            "Umask": 63,
-            "StandardOutPath": "/Users/me/Library/Logs/taxiway.log",
-            "StandardErrorPath": "/Users/me/Library/Logs/taxiway.log",
-        })
     );
 }

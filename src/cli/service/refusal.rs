@@ -168,7 +168,7 @@ impl Refusal {
             }
             Refusal::NotRoot { verb } => of_kind(&Kind::System, verb),
             Refusal::NotInstalled { kind: Kind::User, has_system: true } => {
-                "for the system's service, add --system".to_owned()
+                "taxiway service status --system".to_owned()
             }
             Refusal::NotInstalled { kind, .. } => of_kind(kind, "install"),
             Refusal::Stopped { kind } => of_kind(kind, "start"),
@@ -193,7 +193,7 @@ impl Refusal {
             Refusal::Replaced => "taxiway service install".to_owned(),
             Refusal::NoProgram { program, .. } => format!("command -v {program}"),
             Refusal::NoBus { uid: 0, kind: Kind::User, .. } => {
-                "for the system's service, add --system".to_owned()
+                "taxiway service status --system".to_owned()
             }
             Refusal::NoBus { uid, .. } => format!(
                 "log in as this user, not by su or sudo; or: export XDG_RUNTIME_DIR=/run/user/{uid}"
