@@ -113,7 +113,7 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Have taxiway run as a service, of systemd or launchd
+    /// Work in the background, as a service of systemd or launchd
     Service {
         #[command(subcommand)]
         command: ServiceCommand,

@@ -155,8 +155,8 @@ impl Reloader {
             return Ok(());
         }
         let known = |root| before.folders.iter().any(|folder| folder.root == root);
-        let new = config.folders.iter().filter(|folder| !known(folder.root.clone()));
-        new.map(|folder| refuse_hidden(&folder.root)).collect()
+        let mut new = config.folders.iter().filter(|folder| !known(folder.root.clone()));
+        new.try_for_each(|folder| refuse_hidden(&folder.root))
     }
 
     fn hand_over(&self, reload: Reload) -> Result<(), Failure> {

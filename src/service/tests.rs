@@ -35,8 +35,7 @@ fn the_units_of_packaging_are_what_is_installed_for_the_packaged_program() {
 fn a_path_in_a_unit_means_itself_or_is_refused() {
     let line = |program: &str| {
         let text = unit(Kind::User, Path::new(program)).unwrap().unwrap();
-        let line = text.lines().find(|line| line.starts_with("ExecStart=")).unwrap().to_owned();
-        line
+        text.lines().find(|line| line.starts_with("ExecStart=")).unwrap().to_owned()
     };
     for (program, expected) in [
         ("/opt/100%/taxiway", "ExecStart=/opt/100%%/taxiway run"),

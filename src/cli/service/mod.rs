@@ -37,7 +37,7 @@ pub(in crate::cli) use which::is_systemd_here;
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
-    /// Have taxiway started at login (or boot), and start it
+    /// Have it started at login (or boot), and start it
     Install(WhichArgs),
     /// Stop it and have it started no more; configuration and state stay
     Uninstall(UninstallArgs),

@@ -227,7 +227,7 @@ fn members_of_the_group_reach_the_system_service_without_a_flag() {
         for command in ["id", "why"] {
             for format in [&[][..], &["--json"]] {
                 let say = |flags: &[&OsStr]| {
-                    let words = [command].iter().chain(format).map(OsStr::new);
+                    let words = [command].into_iter().chain(format.iter().copied()).map(OsStr::new);
                     let words: Vec<&OsStr> =
                         flags.iter().copied().chain(words).chain([file.as_os_str()]).collect();
                     taxiway.run(&words).exits(0).tells("").out
