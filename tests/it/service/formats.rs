@@ -48,7 +48,7 @@ fn systemd_takes_the_units_as_they_are_meant() {
     };
     let home = tempfile::tempdir().expect("a directory");
     // systemd itself says whether it found the program by what was written.
-    let odd = home.path().join("a b/100%/c; d/taxiway");
+    let odd = home.path().join("a b/100%n/c; d/taxiway");
     fs::create_dir_all(odd.parent().expect("a parent")).expect("a directory");
     symlink(program(), &odd).expect("a link");
     for kind in [Kind::User, Kind::System] {
