@@ -98,6 +98,12 @@ pub enum Refusal {
         /// Why not.
         why: Hidden,
     },
+    /// This program lies where the system's service does not see it.
+    #[error("{} cannot be seen by the system's service: it is below a home", shown(.program))]
+    HiddenProgram {
+        /// This program.
+        program: PathBuf,
+    },
     /// The system's unit keeps hooks from compiling while they run.
     #[error("hooks are set, and the unit of the service is not made for them")]
     NoHooks,
@@ -189,6 +195,11 @@ impl Refusal {
             Refusal::Hidden { why: Hidden::Temporary, .. } => {
                 "choose another directory, such as /srv/taxiway".to_owned()
             }
+            Refusal::HiddenProgram { program } => format!(
+                "sudo install {} /usr/local/bin/taxiway && sudo /usr/local/bin/taxiway service \
+                 install --system",
+                shell_word(program)
+            ),
             Refusal::NoHooks | Refusal::ReadOnly { .. } => OPEN.to_owned(),
             Refusal::Replaced => "taxiway service install".to_owned(),
             Refusal::NoProgram { program, .. } => format!("command -v {program}"),
@@ -225,6 +236,7 @@ impl Refusal {
             | Refusal::Unwritable(_)
             | Refusal::NotOurs { .. }
             | Refusal::Hidden { .. }
+            | Refusal::HiddenProgram { .. }
             | Refusal::NoHooks
             | Refusal::ReadOnly { .. } => Exit::Config,
             Refusal::File { .. } | Refusal::Replaced | Refusal::Manager { .. } => Exit::Later,

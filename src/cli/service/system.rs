@@ -35,7 +35,11 @@ pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
             refuse_hidden(target)?;
         }
     }
-    let text = unit(Kind::System, &program()?)?.unwrap_or_default();
+    let program = program()?;
+    if system.is_real() {
+        refuse_hidden_program(&program)?;
+    }
+    let text = unit(Kind::System, &program)?.unwrap_or_default();
     let doors = doors_file(&Doors::of(&loaded.config))?;
     let manager = Manager::of(which);
     let before = manager.unit()?;
@@ -82,6 +86,14 @@ pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
     match hidden(path) {
         None => Ok(()),
         Some(why) => Err(Refusal::Hidden { path: path.to_owned(), why }.into()),
+    }
+}
+
+/// Refuses to have the service run what it could not see, as what cargo installs for a user.
+fn refuse_hidden_program(program: &Path) -> Result<(), Failure> {
+    match hidden(program) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::HiddenProgram { program: program.to_owned() }.into()),
     }
 }
 
@@ -148,4 +160,25 @@ fn make_targets(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<(
         report.changed("made", target);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_below_a_home_is_not_what_the_system_runs() {
+        refuse_hidden_program(Path::new("/usr/local/bin/taxiway")).expect("it is seen");
+        let refused = refuse_hidden_program(Path::new("/home/me/.cargo/bin/taxiway"));
+        let Failure { message, hint, .. } = refused.expect_err("it is not seen");
+        assert_eq!(
+            (message.as_str(), hint.as_str()),
+            (
+                "/home/me/.cargo/bin/taxiway cannot be seen by the system's service: it is below a \
+                 home",
+                "sudo install /home/me/.cargo/bin/taxiway /usr/local/bin/taxiway && sudo \
+                 /usr/local/bin/taxiway service install --system"
+            )
+        );
+    }
 }
