@@ -114,11 +114,17 @@ fn a_system_service_has_no_homes_and_only_root_changes_it() {
          --system\n\
          hint: put the configuration into ~/machine/etc/taxiway/config.toml\n",
     );
+    taxiway.run(&["service", "status", "--system"]).exits(69).prints("").tells(
+        "error: there is no system's systemd service\n\
+         hint: sudo taxiway service install --system\n",
+    );
     assert_eq!(told(&taxiway), [""; 0]);
     let mut taxiway = bare();
     taxiway.unset("TAXIWAY_TEST_ROOT");
     taxiway.set("PATH", std::env::var_os("PATH").unwrap_or_default());
-    for (verb, word) in [("install", "install"), ("start", "start"), ("uninstall", "uninstall")] {
+    for (verb, word) in
+        ["install", "start", "stop", "restart", "uninstall"].map(|verb| (verb, verb))
+    {
         let Some(command) = taxiway.unprivileged(&["service", verb, "--system"]) else { return };
         taxiway.finish(command, b"").exits(2).prints("").tells(&format!(
             "error: the system's service is for root to change\n\
