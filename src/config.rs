@@ -32,7 +32,8 @@ pub use changes::changes;
 pub use check::{Finding, check};
 pub use draft::{Draft, DraftFolder, load_or_default};
 pub use environment::{
-    BASE_URL_VARIABLE, CONFIG_VARIABLE, Environment, Flags, STATE_DIR_VARIABLE, Sources,
+    BASE_URL_VARIABLE, CONFIG_VARIABLE, Environment, Flags, HOOKS_VARIABLE, SERVICE_VARIABLE,
+    STATE_DIR_VARIABLE, Sources,
 };
 pub use error::{ConfigError, WrongValue};
 pub use keys::Table;

@@ -59,6 +59,7 @@
 //!   configuration.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
+//! - [`service`]: units for systemd, an agent for launchd, and the commands that make them known.
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`row`]: a row of the ledger as programs read it.
@@ -72,6 +73,7 @@
 //! | `planner` | `std`, nothing else |
 //! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
+//! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
 //! | `row` | the ledger and the planner's types |
 //! | `daemon`, `control`, `cli` | everything; nobody imports `cli`, and `daemon` not `control` |
@@ -124,6 +126,7 @@ pub mod rules;
 pub mod sandbox;
 pub mod scan;
 pub mod secret;
+pub mod service;
 pub mod stamp;
 pub mod text;
 pub mod watch;

@@ -146,6 +146,17 @@ impl RowFields {
     }
 }
 
+/// The same line of CSV, from the JSON of a row.
+pub fn csv_of(row: &serde_json::Value) -> String {
+    use serde_json::Value;
+    let cell = |column: &str| match &row[column] {
+        Value::Null => String::new(),
+        Value::String(text) => quoted(text),
+        other => quoted(&other.to_string()),
+    };
+    RowFields::CSV_HEADER.split(',').map(cell).collect::<Vec<_>>().join(",")
+}
+
 /// A time as programs read it: RFC 3339, UTC, milliseconds.
 pub fn time(wall: Wall) -> String {
     match Timestamp::from_millisecond(wall.0) {

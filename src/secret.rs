@@ -270,8 +270,8 @@ impl TokenError {
 }
 
 /// Looks through the sources in their order: `TAXIWAY_TOKEN`, `USEAPI_TOKEN`, the systemd
-/// credential, `token_file`. A variable that is empty counts as not set; a file that is empty is
-/// an error. `variable` answers for the environment.
+/// credential, `token_file`. A variable or a credential that is empty counts as not set; a file that
+/// is empty is an error. `variable` answers for the environment.
 pub fn find(
     variable: impl Fn(&str) -> Option<OsString>,
     token_file: Option<&Path>,
@@ -285,8 +285,11 @@ pub fn find(
     let credentials = variable(CREDENTIALS_VARIABLE).filter(|value| !value.is_empty());
     if let Some(directory) = credentials {
         let source = TokenSource::Credential(Path::new(&directory).join(CREDENTIAL));
-        if let Some(found) = from_file(source)? {
-            return Ok(found);
+        match from_file(source) {
+            Ok(Some(found)) => return Ok(found),
+            // The system's unit has an empty one stand in for a file that is missing.
+            Ok(None) | Err(TokenError::Malformed { fault: Fault::Empty, .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     if let Some(path) = token_file

@@ -14,6 +14,7 @@ use crate::planner::Asset;
 use crate::sandbox::Fault;
 
 use super::ledger::LedgerCommand;
+use super::service::ServiceCommand;
 
 /// Uploads each file of a folder once to Runway through useapi.net, and remembers its assetId.
 #[derive(Debug, Parser)]
@@ -111,6 +112,11 @@ pub enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Work in the background, as a service of systemd or launchd
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
     },
 }
 

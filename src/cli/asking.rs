@@ -3,23 +3,29 @@
 //! Owns:
 //! - a daemon that is not there is told from one that does not answer, and is told with what to
 //!   type;
+//! - the user's own daemon comes first, and the system service, where there is one, after it;
 //! - a pause that outlived its daemon can be ended without one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::config::{Environment, Flags, Sources, locate_state_dir};
+use crate::config::{
+    CONFIG_VARIABLE, Environment, Flags, STATE_DIR_VARIABLE, Sources, locate_state_dir,
+};
 use crate::control::{ClientError, Place, Refusal, Status, grant, request};
 use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
 use crate::planner::Command;
 use crate::row::{parsed, when_and_how_far};
+use crate::service::System;
 use crate::text::{count_of_bytes, escaped};
 
 use super::args::{Common, PauseArgs, StatusArgs, WaitArgs};
+use super::service::Refusal as Reserved;
 use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
@@ -87,16 +93,26 @@ impl<'a> Daemon<'a> {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<String, Failure> {
-        let place = self.place();
+        let mut place = self.place();
+        let mut others = system_place(self.common, &self.environment);
+        let mut is_own = true;
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {
             let body = body.map(Value::to_string);
             match request(&place, path, body, patience) {
                 Ok(answer) => break answer,
-                Err(ClientError::Nobody(_)) if Instant::now() < until && self.is_there() => {
+                Err(ClientError::Nobody(_))
+                    if is_own && Instant::now() < until && self.is_there() =>
+                {
                     std::thread::sleep(PAUSE)
                 }
-                Err(ClientError::Nobody(_)) => return Err(self.nobody()),
+                Err(ClientError::Nobody(why)) => match others.take() {
+                    Some(other) => (place, is_own) = (other, false),
+                    None if !is_own && why.kind() == ErrorKind::PermissionDenied => {
+                        return Err(Reserved::NotOfTheGroup.into());
+                    }
+                    None => return Err(self.nobody()),
+                },
                 Err(error @ ClientError::NoAnswer(_)) => {
                     let hint = again(self.common, "ls");
                     return Err(Failure::new(Exit::Later, error.to_string(), hint));
@@ -105,7 +121,7 @@ impl<'a> Daemon<'a> {
         };
         if status >= 400 {
             return Err(match serde_json::from_str::<Refusal>(text.trim()) {
-                Ok(refusal) => self.refused(refusal),
+                Ok(refusal) => refused(refusal),
                 Err(_) => {
                     let words = format!("the daemon answers {status}");
                     Failure::new(Exit::Later, words, again(self.common, "status"))
@@ -121,18 +137,6 @@ impl<'a> Daemon<'a> {
         matches!(held, Some(LockError::Held { daemon: true, .. }))
     }
 
-    fn refused(&self, refusal: Refusal) -> Failure {
-        let exit = match refusal.exit {
-            1 => Exit::Some,
-            2 => Exit::Usage,
-            74 => Exit::Ledger,
-            77 => Exit::Stopped,
-            78 => Exit::Config,
-            _ => Exit::Later,
-        };
-        Failure::new(exit, refusal.error, refusal.hint)
-    }
-
     fn nobody(&self) -> Failure {
         let sandbox = self.state_dir.join("sandbox");
         if !self.common.sandbox
@@ -144,6 +148,28 @@ impl<'a> Daemon<'a> {
         let message = "no daemon runs with this configuration";
         Failure::new(Exit::NoDaemon, message, again(self.common, "run"))
     }
+}
+
+/// What a daemon refuses, as a command says it.
+pub(super) fn refused(refusal: Refusal) -> Failure {
+    let exit = match refusal.exit {
+        1 => Exit::Some,
+        2 => Exit::Usage,
+        74 => Exit::Ledger,
+        77 => Exit::Stopped,
+        78 => Exit::Config,
+        _ => Exit::Later,
+    };
+    Failure::new(exit, refusal.error, refusal.hint)
+}
+
+/// Where the system service listens, if it runs, for a command that says nothing of where the
+/// daemon is that it means.
+pub(super) fn system_place(common: &Common, environment: &Environment) -> Option<Place> {
+    let flags = common.config.is_some() || common.state_dir.is_some() || common.sandbox;
+    let variables = [CONFIG_VARIABLE, STATE_DIR_VARIABLE].map(|name| environment.variable(name));
+    let says_where = flags || variables.iter().any(Option::is_some);
+    (!says_where).then(|| Place::of_system(&System::of_machine())).flatten()
 }
 
 /// Runs `taxiway status`.

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::config::{Config, Flags};
+use serde_json::Value;
+
+use crate::config::{Config, Email, Flags};
 use crate::daemon::keyed;
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::ledger::{Ledger, Row};
@@ -13,11 +15,13 @@ use crate::text;
 pub use crate::daemon::{known_or_read, resolved};
 
 use super::args::{Common, IdArgs};
+use super::others::{Others, encoded};
 use super::{Exit, Failure, load, output};
 
 /// Runs the command.
 pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
-    let (loaded, _) = load(common, Flags::default())?;
+    let (loaded, environment) = load(common, Flags::default())?;
+    let others = Others::of(common, &loaded, &environment);
     let config = &loaded.config;
     let ledger = Ledger::read(&ledger_path(&config.state_dir))?;
     let running = is_held(&config.state_dir);
@@ -37,6 +41,12 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
                 continue;
             }
         };
+        if let Some(others) = &others {
+            let (asset_id, why) = told(others, hash, args.email.as_ref().map(Email::as_str))?;
+            without += usize::from(asset_id.is_none());
+            say(common, file, hash, asset_id, why);
+            continue;
+        }
         let row = row_of(ledger.as_ref(), file, running)?;
         let accounts = match &args.email {
             Some(email) => vec![Some(email.as_str().to_owned())],
@@ -51,14 +61,7 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
             None => Some(why_not(ledger.as_ref(), hash, &accounts, row, running)?),
         };
         without += usize::from(why.is_some());
-        if common.json {
-            output::line(&object(file, Some(hash), asset_id.as_deref(), why.as_deref()));
-        } else {
-            if let Some(why) = why.filter(|_| common.quiet == 0) {
-                output::tell(&format!("{}: {why}", text::shown(file)));
-            }
-            output::line(asset_id.as_deref().unwrap_or_default());
-        }
+        say(common, file, hash, asset_id, why);
     }
     output::flush();
     match (without, args.files.len()) {
@@ -68,6 +71,44 @@ pub fn id(common: &Common, args: &IdArgs) -> Result<Exit, Failure> {
         (1, 1) => Err(none("the file has no assetId".to_owned())),
         (without, all) => Err(none(format!("{without} of {all} files have no assetId"))),
     }
+}
+
+fn say(
+    common: &Common,
+    file: &Path,
+    hash: ContentHash,
+    asset_id: Option<String>,
+    why: Option<String>,
+) {
+    if common.json {
+        return output::line(&object(file, Some(hash), asset_id.as_deref(), why.as_deref()));
+    }
+    if let Some(why) = why.filter(|_| common.quiet == 0) {
+        output::tell(&format!("{}: {why}", text::shown(file)));
+    }
+    output::line(asset_id.as_deref().unwrap_or_default());
+}
+
+/// What the system service has of a content: its assetId, or why there is none.
+fn told(
+    others: &Others,
+    hash: ContentHash,
+    email: Option<&str>,
+) -> Result<(Option<String>, Option<String>), Failure> {
+    let email =
+        email.map_or(String::new(), |email| format!("&email={}", encoded(email.as_bytes())));
+    let text = others.get(&format!("/v1/ledger?limit=1000&q={hash}{email}"))?.unwrap_or_default();
+    let rows = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    // It may be a part of a name, too.
+    let rows: Vec<Value> = rows.filter(|row| row["hash"] == hash.to_string()).collect();
+    let word = |row: &Value, key: &str| row[key].as_str().map(str::to_owned);
+    if let Some(asset_id) = rows.iter().find_map(|row| word(row, "asset_id")) {
+        return Ok((Some(asset_id), None));
+    }
+    let state = rows.first().and_then(|row| word(row, "state"));
+    let why =
+        state.map_or("not in the ledger".to_owned(), |state| format!("no assetId: it is {state}"));
+    Ok((None, Some(why)))
 }
 
 fn none(message: String) -> Failure {

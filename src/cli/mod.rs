@@ -6,6 +6,7 @@
 
 mod args;
 mod asking;
+mod closed;
 mod config;
 mod doctor;
 mod events;
@@ -14,6 +15,7 @@ mod ids;
 mod init;
 mod ledger;
 mod list;
+mod others;
 mod output;
 mod progress;
 mod proof;
@@ -21,6 +23,7 @@ mod push;
 mod reload;
 mod run;
 mod sandbox;
+mod service;
 mod session;
 mod shell;
 mod terminal;
@@ -206,6 +209,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Init(args) => init::init(&common, &args),
         Command::Doctor(args) => doctor::doctor(&common, &args),
         Command::Config { command } => config::config(&common, &command),
+        Command::Service { command } => service::service(&common, command),
     }
 }
 

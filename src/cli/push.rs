@@ -19,6 +19,7 @@ use crate::text::{self, shown};
 use super::args::{Common, PushArgs};
 use super::asking::Daemon;
 use super::ids::{asset_of, known_or_read, resolved};
+use super::others::Others;
 use super::progress::{Bars, Handed, Pushed, Stay};
 use super::row::RowFields;
 use super::session::{Key, Server, refuse_unpaired, verdict};
@@ -44,6 +45,8 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "--name goes with exactly one file", hint));
     }
     let (loaded, environment) = load(common, Flags::default())?;
+    let token = environment.token(Some(&loaded.config.api.token_file));
+    let others = token.is_err().then(|| Others::of(common, &loaded, &environment)).flatten();
     let config = loaded.config;
     let known = ledger_path(&config.state_dir);
     let emails = known_emails(&config, Ledger::read(&known)?.as_ref())?;
@@ -51,6 +54,12 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
         .into_iter()
         .map(|file| want(common, &config, &args, &emails, file))
         .collect::<Result<Vec<Wanted>, Failure>>()?;
+    if others.is_some() {
+        // Without a token of one's own it is the system service that can send anything.
+        wanted.iter_mut().for_each(|file| file.over = file.wrong.is_some());
+        let (exit, told) = hand_over(common, &args, &mut wanted)?;
+        return concluded(common, None, &wanted, exit, told);
+    }
     let patience = args.timeout.unwrap_or(Duration::MAX / 4);
     let lock = match Lock::take(&config.state_dir, Role::Push, patience.min(DAY)) {
         Ok(lock) => lock,
@@ -130,7 +139,18 @@ fn beside(
     if let Some(ledger) = &ledger {
         warn_of_name(args, ledger, wanted)?;
     }
-    print(common, ledger.as_ref(), wanted)?;
+    concluded(common, ledger.as_ref(), wanted, exit, told)
+}
+
+/// Prints what became of them, and ends with that.
+fn concluded(
+    common: &Common,
+    ledger: Option<&Ledger>,
+    wanted: &[Wanted],
+    exit: Exit,
+    told: Option<Failure>,
+) -> Result<Exit, Failure> {
+    print(common, ledger, wanted)?;
     match told {
         _ if exit == Exit::Well => Ok(exit),
         Some(failure) => Err(Failure { exit, ..failure }),
@@ -160,7 +180,8 @@ fn hand_over(
     wanted: &mut [Wanted],
 ) -> Result<(Exit, Option<Failure>), Failure> {
     let daemon = Daemon::of(common)?;
-    let _bars = Bars::wanted(common).then(|| {
+    let has_ledger = ledger_path(daemon.state_dir()).exists();
+    let _bars = (has_ledger && Bars::wanted(common)).then(|| {
         let paths = |over| {
             let files = wanted.iter().filter(move |file| file.over == over);
             files.filter_map(|file| file.path.as_deref())

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::{Config, Sources, changes};
+use crate::config::{Config, SERVICE_VARIABLE, Sources, changes};
 use crate::control::{self, Refusal};
 use crate::daemon::{Message, Reload, SetupError, client};
 use crate::ledger::LedgerError;
 
 use super::args::Common;
+use super::closed::refuse_closed;
+use super::service::refuse_hidden;
 use super::session::{Key, Keyring, sandbox_accounts};
 use super::{Exit, Failure, load_from, output, run};
 
@@ -94,6 +96,8 @@ impl Reloader {
             return Err(LedgerError::OtherServer { remembered, asked }.into());
         }
         self.refuse_stranger(&config)?;
+        self.refuse_unseen(&before, &config)?;
+        refuse_closed(&self.sources.environment, &config)?;
         let key = Key::find(&config, &self.sources.environment, sandbox)?;
         let other = is_another_way(&before, &config);
         let client = other.then(|| client(&config, &self.base_url)).transpose();
@@ -142,6 +146,17 @@ impl Reloader {
             }
             None => Ok(()),
         }
+    }
+
+    /// The system's service does not see every folder.
+    fn refuse_unseen(&self, before: &Config, config: &Config) -> Result<(), Failure> {
+        let environment = &self.sources.environment;
+        if environment.variable(SERVICE_VARIABLE).is_none_or(|kind| kind != "system") {
+            return Ok(());
+        }
+        let known = |root| before.folders.iter().any(|folder| folder.root == root);
+        let mut new = config.folders.iter().filter(|folder| !known(folder.root.clone()));
+        new.try_for_each(|folder| refuse_hidden(&folder.root))
     }
 
     fn hand_over(&self, reload: Reload) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
+use super::closed::refuse_closed;
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
@@ -54,6 +55,10 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     }
     let environment = sources.environment.clone();
     let key = Key::find(&config, &environment, common.sandbox)?;
+    if let Err(Failure { message, hint, .. }) = refuse_closed(&environment, &config) {
+        // What is uploaded does not hang on it.
+        tracing::warn!("{message}; hint: {hint}");
+    }
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let (reload, reloads) = sync_channel(1);
     let stop = Stop::listen(reload)?;

@@ -13,6 +13,7 @@ use clap::error::ErrorKind as Wrong;
 
 use super::args::Args;
 use super::init::prove::unanswered;
+use super::service::Refusal as Unserved;
 use super::session::remedy;
 use super::{Exit, Failure};
 use crate::api::{ClientError, Unanswered};
@@ -22,6 +23,7 @@ use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
 use crate::planner::{Cause, Refusal, RefusalKind};
 use crate::secret::{Fault, TokenError, TokenSource};
+use crate::service::{Hidden, Kind, Unwritable};
 
 /// Failures of one kind of error, each variant with one sample or more.
 macro_rules! rows {
@@ -319,6 +321,78 @@ fn of_the_machine() -> Vec<Failure> {
     ]
 }
 
+fn of_the_service() -> Vec<Failure> {
+    let not_found = || std::io::Error::from_raw_os_error(2);
+    let denied = || std::io::Error::from(ErrorKind::PermissionDenied);
+    let unit = || PathBuf::from("/home/me/.config/systemd/user/taxiway.service");
+    let failed = |kind, exit| Unserved::Failed { kind, exit };
+    let hidden = |path: &str, why| Unserved::Hidden { path: path.into(), why };
+    let no_bus = |uid, kind| Unserved::NoBus {
+        command: "systemctl --user daemon-reload".into(),
+        words: "Failed to connect to bus: No medium found".into(),
+        uid,
+        kind,
+    };
+    rows!(Unserved {
+        Unserved::Sandbox => [Unserved::Sandbox],
+        Unserved::NoManager => [Unserved::NoManager],
+        Unserved::NoSystem => [Unserved::NoSystem],
+        Unserved::OwnPlaces { .. } => [
+            Unserved::OwnPlaces { config: "/etc/taxiway/config.toml".into() },
+        ],
+        Unserved::NotRoot { .. } => [Unserved::NotRoot { verb: "install" }],
+        Unserved::NotInstalled { .. } => [
+            Unserved::NotInstalled { kind: Kind::User, has_system: false },
+            Unserved::NotInstalled { kind: Kind::User, has_system: true },
+            Unserved::NotInstalled { kind: Kind::System, has_system: false },
+        ],
+        Unserved::Stopped { .. } => [Unserved::Stopped { kind: Kind::User }],
+        Unserved::Failed { .. } => [
+            failed(Kind::User, Some(78)),
+            failed(Kind::System, None),
+        ],
+        Unserved::NoLog { .. } => [
+            Unserved::NoLog { log: "/Users/me/Library/Logs/taxiway.log".into() },
+        ],
+        Unserved::TokenInVariable { .. } => [
+            Unserved::TokenInVariable { variable: "TAXIWAY_TOKEN", token_file: "/etc/token".into() },
+        ],
+        Unserved::Unwritable(_) => [
+            Unwritable { path: "/opt/a\nb/taxiway".into(), why: "it has a control character in it" }.into(),
+        ],
+        Unserved::NotOurs { .. } => [Unserved::NotOurs { file: unit() }],
+        Unserved::File { .. } => [Unserved::File { file: unit(), error: denied() }],
+        Unserved::Hidden { .. } => [
+            hidden("/home/me/Runway", Hidden::Home),
+            hidden("/tmp/Runway", Hidden::Temporary),
+        ],
+        Unserved::HiddenProgram { .. } => [
+            Unserved::HiddenProgram { program: "/home/me/.cargo/bin/taxiway".into() },
+        ],
+        Unserved::NoHooks => [Unserved::NoHooks],
+        Unserved::ReadOnly { .. } => [Unserved::ReadOnly { directory: "/data/in".into() }],
+        Unserved::Replaced => [Unserved::Replaced],
+        Unserved::NoProgram { .. } => [
+            Unserved::NoProgram { program: "systemctl".into(), error: not_found() },
+        ],
+        Unserved::NoBus { .. } => [no_bus(1000, Kind::User), no_bus(0, Kind::User)],
+        Unserved::Manager { .. } => [
+            Unserved::Manager {
+                command: "systemctl --user start taxiway.service".into(),
+                words: "Job for taxiway.service failed".into(),
+                hint: "taxiway service logs -n 20".into(),
+            },
+        ],
+        Unserved::NotSure { .. } => [
+            Unserved::NotSure {
+                paths: vec![file("config.toml"), "/home/me/.local/state/taxiway".into()],
+                kind: Kind::User,
+            },
+        ],
+        Unserved::NotOfTheGroup => [Unserved::NotOfTheGroup],
+    })
+}
+
 fn page() -> String {
     let mut page = String::from(
         "# Errors\n\n\
@@ -337,6 +411,7 @@ fn page() -> String {
         ("What stops uploads", of_what_stops_uploads()),
         ("Setting up", of_setting_up()),
         ("The machine", of_the_machine()),
+        ("The service", of_the_service()),
     ] {
         _ = write!(page, "\n## {title}\n");
         for Failure { message, hint, exit } in failures {

@@ -1,10 +1,13 @@
 //! `taxiway why`: the whole history of one path, for a person.
 //!
 //! Owns:
-//! - it reads and asks nobody, so it works beside a daemon and without one.
+//! - it reads and asks nobody, so it works beside a daemon and without one; but who has no ledger asks
+//!   the system service for its.
+
+use std::os::unix::ffi::OsStrExt;
 
 use crate::config::Flags;
-use crate::control::{Next, absence, decided_by, history_json, next};
+use crate::control::{Next, absence, decided_by, history_json, next, retold};
 use crate::daemon::lock::{is_held, ledger_path};
 use crate::daemon::{Clock, keyed};
 use crate::ledger::{Attempt, Decision, History, Ledger, OwedRow, Row, State};
@@ -13,6 +16,7 @@ use crate::row::day_and_time;
 use crate::text::{about, escaped, shown};
 
 use super::args::{Common, WhyArgs};
+use super::others::{Others, encoded};
 use super::{Exit, Failure, load, output, wishes};
 
 /// Other paths with the same content that are named; the rest is counted.
@@ -20,9 +24,15 @@ const COPIES_MOST: usize = 20;
 
 /// Runs the command.
 pub fn why(common: &Common, args: &WhyArgs) -> Result<Exit, Failure> {
-    let (loaded, _) = load(common, Flags::default())?;
+    let (loaded, environment) = load(common, Flags::default())?;
     let directory = &loaded.config.state_dir;
     let path = keyed(&args.file)?;
+    if let Some(others) = Others::of(common, &loaded, &environment) {
+        let path = format!("/v1/why?path={}", encoded(path.as_os_str().as_bytes()));
+        if let Some(told) = others.get(&path)? {
+            return tell(common, told.trim_end());
+        }
+    }
     let running = is_held(directory);
     let history = match Ledger::read(&ledger_path(directory))? {
         Some(ledger) => ledger.history(&path, running)?,
@@ -40,6 +50,23 @@ pub fn why(common: &Common, args: &WhyArgs) -> Result<Exit, Failure> {
         for command in &mut next.commands {
             *command = wishes::retold(common, command);
         }
+        for line in text(&history, &next, Clock::start().now().wall) {
+            output::line(&line);
+        }
+    }
+    output::flush();
+    Ok(Exit::Well)
+}
+
+/// The history as the system service tells it.
+fn tell(common: &Common, told: &str) -> Result<Exit, Failure> {
+    if common.json {
+        output::line(told);
+    } else {
+        let Some((history, next)) = retold(told) else {
+            let words = "the daemon's answer is not understood";
+            return Err(Failure::new(Exit::Later, words, "taxiway --version"));
+        };
         for line in text(&history, &next, Clock::start().now().wall) {
             output::line(&line);
         }

@@ -19,6 +19,7 @@ use crate::row::RowFields;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, ForgetArgs, ResolveArgs, RetryArgs};
+use super::others::Others;
 use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
@@ -130,8 +131,13 @@ fn agreed(words: &str) -> Result<bool, Failure> {
 /// Has a wish granted: by the daemon that has the ledger, else here.
 fn ask(common: &Common, wish: &Wish) -> Result<Vec<Answer>, Failure> {
     let (loaded, environment) = load(common, Flags::default())?;
-    let config = loaded.config;
+    let config = loaded.config.clone();
     if !crate::ledger::salvage::is_there(&ledger_path(&config.state_dir)) {
+        if let Some(others) = Others::of(common, &loaded, &environment)
+            && let Some(answers) = others.grant(wish)?
+        {
+            return Ok(answers);
+        }
         // A wish about nothing makes no ledger.
         let judged = wish.judge(None, false)?;
         return Ok(judged.answers(None, false)?);

@@ -20,6 +20,11 @@ pub const STATE_DIR_VARIABLE: &str = "TAXIWAY_STATE_DIR";
 /// Overrides `base_url`.
 pub const BASE_URL_VARIABLE: &str = "TAXIWAY_BASE_URL";
 
+/// By which the system's unit says that it is one.
+pub const SERVICE_VARIABLE: &str = "TAXIWAY_SERVICE";
+/// By which a drop-in says that hooks may do what that unit alone forbids.
+pub const HOOKS_VARIABLE: &str = "TAXIWAY_SERVICE_HOOKS";
+
 /// The variables and places of a process. `Debug` shows names of variables, not their values.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -39,13 +44,15 @@ pub struct Environment {
 
 impl Environment {
     /// The variables that [`Environment`] keeps.
-    pub const VARIABLES: [&str; 6] = [
+    pub const VARIABLES: [&str; 8] = [
         CONFIG_VARIABLE,
         STATE_DIR_VARIABLE,
         BASE_URL_VARIABLE,
         secret::VARIABLES[0],
         secret::VARIABLES[1],
         secret::CREDENTIALS_VARIABLE,
+        SERVICE_VARIABLE,
+        HOOKS_VARIABLE,
     ];
 
     /// The environment of this process.

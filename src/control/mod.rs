@@ -4,8 +4,8 @@
 //! - a wish is judged by what the ledger says, granted in one step of the engine, and answered
 //!   after that step is on disk, whoever grants it;
 //! - what cannot be granted says why, and changes nothing;
-//! - nobody but us reaches the socket, nobody without our token is heard over TCP, and nothing that
-//!   a client does hurts the daemon.
+//! - nobody but us reaches the socket (of the system service: nobody but its group), nobody without
+//!   our token is heard over TCP, and nothing that a client does hurts the daemon.
 //!
 //! ```text
 //! cli ── Wish ──▶ alone: the lock, one step ──────────────────────────▶ Answer
@@ -19,6 +19,7 @@ mod listing;
 mod place;
 mod pushing;
 mod refusal;
+mod retold;
 mod routes;
 mod server;
 mod status;
@@ -37,6 +38,7 @@ pub use forgotten::Forgotten;
 pub use place::Place;
 pub use pushing::{PushBody, email_for, known_emails};
 pub use refusal::Refusal;
+pub use retold::retold;
 pub use routes::Reload;
 pub use server::Server;
 pub use status::{AccountStatus, Counts, FolderStatus, Status, UploadStatus};

@@ -3,7 +3,9 @@
 //! Owns:
 //! - nobody but us can reach the socket: it lies in a directory that is ours alone;
 //! - a state directory whose path is too long for a socket has its socket in the runtime
-//!   directory, under a name made from that path.
+//!   directory, under a name made from that path;
+//! - the socket of the system service is its group's too: in a directory that systemd makes for it,
+//!   where nobody else can put anything.
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -13,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::hash::hash_of;
+use crate::service::System;
 
 /// The longest path that a socket can have, in bytes: `sun_path` without its last zero.
 const LONGEST: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
@@ -24,18 +27,41 @@ pub struct Place {
     pub socket: PathBuf,
     /// The directory to be made for it, if it is not in the state directory.
     shelter: Option<PathBuf>,
+    /// Whether the group may use it.
+    of_group: bool,
 }
 
 impl Place {
     /// The place of the socket of a state directory that is there. `runtime_dir` is the user's
     /// directory for sockets, as the environment has it.
     pub fn of(state_dir: &Path, runtime_dir: Option<&Path>) -> Place {
-        let state_dir = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+        let system = System::of_machine();
+        let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let state_dir = resolved(state_dir);
+        if state_dir == resolved(&system.state_dir())
+            && let Some(place) = Place::of_system(&system)
+        {
+            return place;
+        }
         let uid = rustix::process::geteuid().as_raw();
         // What a login sets is not set everywhere, in a cron job for one, and yet it is there.
         let usual = PathBuf::from(format!("/run/user/{uid}"));
         let runtime = runtime_dir.or_else(|| usual.is_dir().then_some(usual.as_path()));
         place(&state_dir, runtime, uid, LONGEST)
+    }
+
+    /// The place of the system service's socket, while that service runs: systemd makes the directory
+    /// for it, and takes it away.
+    pub fn of_system(system: &System) -> Option<Place> {
+        let directory = system.runtime_dir();
+        let found = std::fs::symlink_metadata(&directory).ok()?;
+        let socket = directory.join("control.sock");
+        found.is_dir().then_some(Place { socket, shelter: None, of_group: true })
+    }
+
+    /// The permission bits of the socket.
+    pub(super) fn mode(&self) -> u32 {
+        if self.of_group { 0o660 } else { 0o600 }
     }
 
     /// Makes the directory, if it is another than the state directory, and makes sure of it.
@@ -72,7 +98,7 @@ fn place(state_dir: &Path, runtime: Option<&Path>, uid: u32, longest: usize) -> 
     let fits = |path: &Path| path.as_os_str().len() <= longest;
     let beside = state_dir.join("control.sock");
     if fits(&beside) {
-        return Place { socket: beside, shelter: None };
+        return Place { socket: beside, shelter: None, of_group: false };
     }
     let name = name(state_dir);
     let shelters = [
@@ -82,9 +108,9 @@ fn place(state_dir: &Path, runtime: Option<&Path>, uid: u32, longest: usize) -> 
     let places = shelters.into_iter().flatten().map(|shelter| (shelter.join(&name), shelter));
     let fitting = places.into_iter().find(|(socket, _)| fits(socket));
     match fitting {
-        Some((socket, shelter)) => Place { socket, shelter: Some(shelter) },
+        Some((socket, shelter)) => Place { socket, shelter: Some(shelter), of_group: false },
         // There is no system with so short a limit; the one that has it says so.
-        None => Place { socket: beside, shelter: None },
+        None => Place { socket: beside, shelter: None, of_group: false },
     }
 }
 
@@ -131,7 +157,8 @@ mod tests {
     fn a_directory_that_others_can_use_is_not_trusted() {
         let home = tempfile::tempdir().unwrap();
         let shelter = home.path().join("taxiway");
-        let place = Place { socket: shelter.join("x.sock"), shelter: Some(shelter.clone()) };
+        let socket = shelter.join("x.sock");
+        let place = Place { socket, shelter: Some(shelter.clone()), of_group: false };
         assert!(place.check().is_err(), "it is not there");
         place.prepare().unwrap();
         place.prepare().unwrap();
@@ -143,5 +170,20 @@ mod tests {
         std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o700)).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &shelter).unwrap();
         assert!(place.prepare().is_err(), "a link is not followed");
+    }
+
+    #[test]
+    fn the_socket_of_the_system_service_is_where_systemd_makes_room_for_it() {
+        let machine = tempfile::tempdir().unwrap();
+        let system = System::below(machine.path());
+        assert_eq!(Place::of_system(&system), None, "it does not run");
+        std::fs::create_dir_all(system.runtime_dir()).unwrap();
+        let place = Place::of_system(&system).unwrap();
+        assert_eq!(place.socket, machine.path().join("run/taxiway/control.sock"));
+        assert_eq!((place.mode(), at("/state", None).mode()), (0o660, 0o600));
+        place.prepare().unwrap();
+        std::fs::remove_dir(system.runtime_dir()).unwrap();
+        std::os::unix::fs::symlink(machine.path(), system.runtime_dir()).unwrap();
+        assert_eq!(Place::of_system(&system), None, "a link is not followed");
     }
 }

@@ -3,7 +3,7 @@
 //! Owns:
 //! - it has a thread of its own, and nothing that a client does or leaves undone reaches the loop
 //!   but whole wishes: requests are bounded in number, size and time;
-//! - the socket is there while the server is, is ours alone, and what a dead process left in its
+//! - the socket is there while the server is, is ours alone or our group's, and what a dead process left in its
 //!   place is taken away by whoever holds the lock.
 
 use std::fs::Permissions;
@@ -93,7 +93,7 @@ impl Server {
         bounds: Bounds,
     ) -> io::Result<Server> {
         place.prepare()?;
-        let listener = listen(&place.socket)?;
+        let listener = listen(&place.socket, place.mode())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(BLOCKING_MOST)
             .thread_name("control")
@@ -144,7 +144,7 @@ impl Drop for Server {
 }
 
 /// Binds the socket, in place of one that nobody listens to any more.
-fn listen(socket: &Path) -> io::Result<Listener> {
+fn listen(socket: &Path, mode: u32) -> io::Result<Listener> {
     match std::fs::symlink_metadata(socket) {
         Ok(found) if found.file_type().is_socket() => std::fs::remove_file(socket)?,
         Ok(_) => {
@@ -155,7 +155,7 @@ fn listen(socket: &Path) -> io::Result<Listener> {
     }
     let listener = Listener::bind(socket)?;
     // Until here the directory alone keeps others out, and it is ours.
-    std::fs::set_permissions(socket, Permissions::from_mode(0o600))?;
+    std::fs::set_permissions(socket, Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

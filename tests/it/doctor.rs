@@ -470,7 +470,7 @@ fn a_service_is_asked_after_without_our_secrets() {
             "not-found",
             "inactive",
             "warn  service        nothing starts taxiway at login: systemd has no \
-             taxiway.service\n      hint: (crontab -l; echo '@reboot PROGRAM run -q') | crontab -\n",
+             taxiway.service\n      hint: taxiway service install\n",
         ),
     ] {
         systemctl(&mut taxiway, enabled, active);

@@ -37,6 +37,7 @@ fn help_names_the_commands_that_work_and_no_others() {
         "init",
         "doctor",
         "config",
+        "service",
     ];
     assert_eq!(names, known);
     for name in &names {
@@ -49,6 +50,11 @@ fn help_names_the_commands_that_work_and_no_others() {
     }
     let config = taxiway.run(&["config", "--help"]).exits(0);
     assert_eq!(commands(&config.out), ["path", "show", "check"]);
+    let service = taxiway.run(&["service", "--help"]).exits(0);
+    assert_eq!(
+        commands(&service.out),
+        ["install", "uninstall", "start", "stop", "restart", "status", "logs"]
+    );
     taxiway.run(&["--version"]).exits(0).prints(concat!(
         "taxiway ",
         env!("CARGO_PKG_VERSION"),

@@ -18,7 +18,7 @@ use crate::support::{
 
 /// The program as the root of a user namespace of its own, with its own mounts, after `script`.
 /// None where the system allows no such namespace.
-fn in_a_namespace(taxiway: &Taxiway, script: &str, arguments: &[&str]) -> Option<Command> {
+pub fn in_a_namespace(taxiway: &Taxiway, script: &str, arguments: &[&str]) -> Option<Command> {
     let unshare = |script: &str| {
         let mut command = Command::new("unshare");
         command.args(["-Urm", "sh", "-ec", script, "sh"]);

@@ -33,6 +33,7 @@ mod recipes;
 mod reload;
 mod run;
 mod samples;
+mod service;
 mod shell;
 mod soak;
 mod stops;

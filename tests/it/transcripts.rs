@@ -23,6 +23,55 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("taxiway sandbox --token", "help::the_sandbox_prints_its_address_first_and_ends_cleanly"),
     ("taxiway sandbox --account", "help::the_sandbox_prints_its_address_first_and_ends_cleanly"),
     ("taxiway sandbox --dir", "help::the_sandbox_prints_its_address_first_and_ends_cleanly"),
+    // These need a manager of services, or what stands in for one.
+    (
+        "taxiway service install",
+        "service::a_service_is_installed_once_and_a_second_time_changes_nothing",
+    ),
+    (
+        "taxiway service install --system",
+        "service::system::a_system_service_is_installed_with_user_folders_and_an_example",
+    ),
+    (
+        "taxiway service uninstall",
+        "service::uninstalling_leaves_what_is_the_users_and_purging_asks_first",
+    ),
+    (
+        "taxiway service uninstall --purge",
+        "service::uninstalling_leaves_what_is_the_users_and_purging_asks_first",
+    ),
+    (
+        "taxiway service uninstall --yes",
+        "service::uninstalling_leaves_what_is_the_users_and_purging_asks_first",
+    ),
+    (
+        "taxiway service uninstall --system",
+        "service::system::what_a_package_brought_is_not_written_again",
+    ),
+    ("taxiway service start", "service::a_service_is_started_stopped_and_asked_after"),
+    (
+        "taxiway service start --system",
+        "service::system::a_system_service_has_no_homes_and_only_root_changes_it",
+    ),
+    ("taxiway service stop", "service::a_service_is_started_stopped_and_asked_after"),
+    (
+        "taxiway service stop --system",
+        "service::system::a_system_service_has_no_homes_and_only_root_changes_it",
+    ),
+    ("taxiway service restart", "service::a_service_is_started_stopped_and_asked_after"),
+    (
+        "taxiway service restart --system",
+        "service::system::a_system_service_has_no_homes_and_only_root_changes_it",
+    ),
+    ("taxiway service status", "service::a_service_is_started_stopped_and_asked_after"),
+    (
+        "taxiway service status --system",
+        "service::system::a_system_service_has_no_homes_and_only_root_changes_it",
+    ),
+    ("taxiway service logs", "service::logs_are_those_of_the_journal"),
+    ("taxiway service logs --follow", "service::logs_are_those_of_the_journal"),
+    ("taxiway service logs --lines", "service::logs_are_those_of_the_journal"),
+    ("taxiway service logs --system", "service::logs_are_those_of_the_journal"),
 ];
 
 /// Options that every command takes; each is typed at least once.

@@ -9,7 +9,7 @@
 mod ask;
 mod holdings;
 pub(super) mod prove;
-mod write;
+pub(super) mod write;
 
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,7 @@ use rustix::fs::Access;
 use crate::cli::doctor::facts::{
     FolderFacts, Inotify, Seen, ServiceFacts, StateDir, StateFacts, Unit,
 };
+use crate::cli::service::is_systemd_here;
 use crate::config::Mode;
 use crate::scan;
 use crate::text::reason;
@@ -18,8 +19,6 @@ use super::Patient;
 
 /// How long a manager of services may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Where systemd says that it runs this machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
 
 pub(super) fn state(patient: &Patient) -> StateFacts {
     let directory = match &patient.state_dir {
@@ -109,15 +108,6 @@ pub(super) fn program() -> String {
     let word = path.and_then(|path| path.to_str().map(str::to_owned));
     let plain = word.filter(|word| crate::text::shell_word(word) == *word);
     plain.unwrap_or_else(|| "taxiway".to_owned())
-}
-
-/// Builds for tests may say whether systemd runs the machine; what is released asks the machine.
-fn is_systemd_here() -> bool {
-    #[cfg(debug_assertions)]
-    if let Some(here) = std::env::var_os("TAXIWAY_TEST_SYSTEMD") {
-        return here == "yes";
-    }
-    Path::new(BOOTED).is_dir()
 }
 
 fn unit(whose: &[&str]) -> Unit {

@@ -173,12 +173,13 @@ fn begin(service: &ServiceFacts) -> String {
 
 pub(super) fn service(found: &ServiceFacts, program: &str) -> Check {
     let nothing = "nothing starts taxiway at login";
+    let install = "taxiway service install";
     // A way that needs no unit.
-    let hint = format!("(crontab -l; echo '@reboot {program} run -q') | crontab -");
+    let cron = format!("(crontab -l; echo '@reboot {program} run -q') | crontab -");
     match found {
         ServiceFacts::NotWanted => Check::ok(SERVICE, "not needed for a sandbox"),
         ServiceFacts::NoManager => {
-            Check::warn(SERVICE, format!("{nothing}: there is no systemd here"), hint)
+            Check::warn(SERVICE, format!("{nothing}: there is no systemd here"), cron)
         }
         ServiceFacts::Systemd { user, system } => match (user.starts(), system.starts()) {
             (true, _) => unit("the user's systemd service", user, "systemctl --user"),
@@ -189,18 +190,20 @@ pub(super) fn service(found: &ServiceFacts, program: &str) -> Check {
                 "systemctl --user enable --now taxiway",
             ),
             (false, false) if user.enabled.is_empty() && system.enabled.is_empty() => {
-                Check::warn(SERVICE, format!("{nothing}: systemd gives no answer"), hint)
+                Check::warn(SERVICE, format!("{nothing}: systemd gives no answer"), cron)
             }
             (false, false) => {
-                Check::warn(SERVICE, format!("{nothing}: systemd has no taxiway.service"), hint)
+                Check::warn(SERVICE, format!("{nothing}: systemd has no taxiway.service"), install)
             }
         },
         ServiceFacts::Launchd { is_loaded: true } => {
             Check::ok(SERVICE, "the launchd agent io.github.taxiway is loaded")
         }
-        ServiceFacts::Launchd { is_loaded: false } => {
-            Check::warn(SERVICE, format!("{nothing}: launchd has no agent io.github.taxiway"), hint)
-        }
+        ServiceFacts::Launchd { is_loaded: false } => Check::warn(
+            SERVICE,
+            format!("{nothing}: launchd has no agent io.github.taxiway"),
+            install,
+        ),
     }
 }
 
@@ -321,9 +324,9 @@ mod tests {
             ),
             (
                 systemd(none(), none()),
-                format!(
-                    "warn: nothing starts taxiway at login: systemd has no taxiway.service | {CRON}"
-                ),
+                "warn: nothing starts taxiway at login: systemd has no taxiway.service | taxiway \
+                 service install"
+                    .into(),
             ),
             (
                 systemd(unit("", ""), unit("", "")),
@@ -361,10 +364,9 @@ mod tests {
             ),
             (
                 ServiceFacts::Launchd { is_loaded: false },
-                format!(
-                    "warn: nothing starts taxiway at login: launchd has no agent \
-                     io.github.taxiway | {CRON}"
-                ),
+                "warn: nothing starts taxiway at login: launchd has no agent io.github.taxiway | \
+                 taxiway service install"
+                    .into(),
             ),
         ] {
             assert_eq!(told(&service(&found, "taxiway")), line);

@@ -1,0 +1,184 @@
+//! `taxiway service install --system`: user, group, directories, units.
+//!
+//! Owns:
+//! - folders that the service could not see are refused, with what is meant for them;
+//! - it is started only once there is something to do: a configuration with a folder, and a token.
+
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use crate::config::{AfterUpload, Config, Loaded};
+use crate::secret::how_to_write;
+use crate::service::{Doors, Kind, SYSUSERS, TMPFILES, doors_file, hidden, system_config, unit};
+use crate::text::shown;
+
+use crate::cli::args::Common;
+use crate::cli::init::write::Beside;
+use crate::cli::{Exit, Failure};
+
+use super::files;
+use super::install::{enable, program, switch_on};
+use super::manager::{Manager, aid};
+use super::refusal::Refusal;
+use super::report::Report;
+use super::which::Which;
+
+/// Runs the command.
+pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
+    let system = &which.system;
+    let loaded = Config::load(&which.sources)?;
+    for folder in &loaded.config.folders {
+        refuse_hidden(&folder.root)?;
+        if let AfterUpload::Move(target) = &folder.after_upload {
+            refuse_hidden(target)?;
+        }
+    }
+    let program = program()?;
+    if system.is_real() {
+        refuse_hidden_program(&program)?;
+    }
+    let text = unit(Kind::System, &program)?.unwrap_or_default();
+    let doors = doors_file(&Doors::of(&loaded.config))?;
+    let manager = Manager::of(which);
+    let before = manager.unit()?;
+    let lock = which.lock(&before)?;
+    let mut report = Report::of(common, which.kind);
+    people(&mut report, which)?;
+    let packaged = system.packaged("systemd/system/taxiway.service");
+    let mut changed = files::put_unless_packaged(&mut report, &packaged, &which.file(), &text)?;
+    let drop_in = which.drop_in("doors.conf");
+    changed |= match doors {
+        Some(text) => files::put(&mut report, &drop_in, &text)?,
+        None => files::remove(&mut report, &drop_in)?,
+    };
+    let configured = configure(&mut report, which, &loaded)?;
+    make_targets(&mut report, which, &loaded)?;
+    drop(lock);
+    let token = system.token();
+    let has_token = token.exists();
+    if has_token && configured {
+        switch_on(&mut report, &manager, &before, changed)?;
+    } else {
+        enable(&mut report, &manager, &before, changed)?;
+        report.note("it is not started: it has no token yet, or no folder");
+    }
+    report.note(format!(
+        "members of the group taxiway can drop files into {}, and ask it: usermod -aG taxiway NAME",
+        shown(&system.drop_folder())
+    ));
+    let start = "taxiway service start --system";
+    let next = match (configured, has_token) {
+        (_, false) => format!("as root: {}; {start}", how_to_write(&token)),
+        (false, true) => {
+            let file = shown(&system.config());
+            format!("add a [[folder]] to {file}; as root: {start}")
+        }
+        (true, true) => "taxiway status".to_owned(),
+    };
+    report.end(&next);
+    Ok(Exit::Well)
+}
+
+/// Refuses what the service could not see.
+pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
+    match hidden(path) {
+        None => Ok(()),
+        Some(why) => Err(Refusal::Hidden { path: path.to_owned(), why }.into()),
+    }
+}
+
+/// Refuses to have the service run what it could not see, as what cargo installs for a user.
+fn refuse_hidden_program(program: &Path) -> Result<(), Failure> {
+    match hidden(program) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::HiddenProgram { program: program.to_owned() }.into()),
+    }
+}
+
+/// User and group, drop folder and state directory.
+fn people(report: &mut Report, which: &Which) -> Result<(), Failure> {
+    let system = &which.system;
+    let users = "sysusers.d/taxiway.conf";
+    let (packaged, own) = (system.packaged(users), system.installed(users));
+    files::put_unless_packaged(report, &packaged, &own, SYSUSERS)?;
+    if !aid(&["systemd-sysusers", "taxiway.conf"], &[])? {
+        let useradd = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--home-dir=/var/lib/taxiway",
+            "--shell=/usr/sbin/nologin",
+            "taxiway",
+        ];
+        // 9: there is such a user.
+        aid(&useradd, &[9])?;
+    }
+    let directories = "tmpfiles.d/taxiway.conf";
+    let (packaged, own) = (system.packaged(directories), system.installed(directories));
+    files::put_unless_packaged(report, &packaged, &own, TMPFILES)?;
+    if !aid(&["systemd-tmpfiles", "--create", "taxiway.conf"], &[])? {
+        let program = "systemd-tmpfiles".to_owned();
+        return Err(Refusal::NoProgram { program, error: ErrorKind::NotFound.into() }.into());
+    }
+    Ok(())
+}
+
+/// Writes a configuration where there is none. Whether it has a folder.
+fn configure(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<bool, Failure> {
+    let file = which.system.config();
+    if loaded.file.exists {
+        report.kept(&file);
+        return Ok(!loaded.config.folders.is_empty());
+    }
+    // The service reads it as its own user.
+    let wrote = files::directory(file.parent().unwrap_or(Path::new("/")))
+        .and_then(|()| Beside::write(&file, system_config().as_bytes(), 0o644))
+        .and_then(Beside::place);
+    wrote.map_err(|error| files::unwritable(&file, error))?;
+    report.changed("wrote", &file);
+    Ok(true)
+}
+
+/// Makes the directories that files are moved into: the service may not.
+fn make_targets(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<(), Failure> {
+    let Ok(owner) = std::fs::metadata(which.system.drop_folder()) else { return Ok(()) };
+    let targets = loaded.config.folders.iter().filter_map(|folder| match &folder.after_upload {
+        AfterUpload::Move(target) => Some(target),
+        AfterUpload::Keep | AfterUpload::Trash => None,
+    });
+    for target in targets.filter(|target| !target.exists()) {
+        let group = std::fs::Permissions::from_mode(0o2770);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(target)
+            .and_then(|()| chown(target, Some(owner.uid()), Some(owner.gid())))
+            .and_then(|()| std::fs::set_permissions(target, group));
+        made.map_err(|error| files::unwritable(target, error))?;
+        report.changed("made", target);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_below_a_home_is_not_what_the_system_runs() {
+        refuse_hidden_program(Path::new("/usr/local/bin/taxiway")).expect("it is seen");
+        let refused = refuse_hidden_program(Path::new("/home/me/.cargo/bin/taxiway"));
+        let Failure { message, hint, .. } = refused.expect_err("it is not seen");
+        assert_eq!(
+            (message.as_str(), hint.as_str()),
+            (
+                "/home/me/.cargo/bin/taxiway cannot be seen by the system's service: it is below a \
+                 home",
+                "sudo install /home/me/.cargo/bin/taxiway /usr/local/bin/taxiway && sudo \
+                 /usr/local/bin/taxiway service install --system"
+            )
+        );
+    }
+}
