@@ -62,6 +62,7 @@
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`row`]: a row of the ledger as programs read it.
+//! - [`supervisor`]: what systemd is told of a service that it started.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
@@ -70,7 +71,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
+//! | leaves: `hash`, `stamp`, `text`, `secret`, `supervisor`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `engine` | `planner`, `ledger` |
 //! | `row` | the ledger and the planner's types |
@@ -125,6 +126,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod secret;
 pub mod stamp;
+pub mod supervisor;
 pub mod text;
 pub mod watch;
 

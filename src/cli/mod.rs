@@ -23,6 +23,7 @@ mod run;
 mod sandbox;
 mod session;
 mod shell;
+mod supervised;
 mod terminal;
 mod why;
 mod wishes;

@@ -14,6 +14,7 @@ use crate::config::{Config, Sources, changes};
 use crate::control::{self, Refusal};
 use crate::daemon::{Message, Reload, SetupError, client};
 use crate::ledger::LedgerError;
+use crate::supervisor::Supervisor;
 
 use super::args::Common;
 use super::session::{Key, Keyring, sandbox_accounts};
@@ -36,6 +37,7 @@ pub struct Reloader {
     session: Mutex<Option<Sender<Message>>>,
     begun: Condvar,
     turn: Mutex<()>,
+    supervisor: Supervisor,
 }
 
 impl Reloader {
@@ -46,6 +48,7 @@ impl Reloader {
         config: Config,
         key: Key,
         base_url: &str,
+        supervisor: Supervisor,
     ) -> Arc<Reloader> {
         Arc::new(Reloader {
             common: common.clone(),
@@ -57,6 +60,7 @@ impl Reloader {
             session: Mutex::default(),
             begun: Condvar::new(),
             turn: Mutex::default(),
+            supervisor,
         })
     }
 
@@ -84,6 +88,7 @@ impl Reloader {
     /// Reads the configuration again. Says what changed, a line each.
     pub fn reload(&self) -> Result<Vec<String>, Failure> {
         let _turn = lock(&self.turn);
+        let _told = self.supervisor.reloading();
         let sandbox = self.common.sandbox;
         let config = load_from(&self.sources, sandbox)?;
         run::refuse_nothing(&config)?;

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::{Config, Environment, Flags, Loaded, Sources};
-use crate::control::{Heard, Place, Server};
+use crate::control::{Heard, Place, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
-    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Task, dry_means,
-    means, setup,
+    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Tally, Task,
+    dry_means, means, setup,
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
 use crate::planner::{AttemptEnd, FolderId, Wall, Write};
+use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
@@ -22,6 +23,7 @@ use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
 use super::session::{self, Key, Keyring, verdict};
+use super::supervised::Told;
 use super::{Exit, Failure, events, load_from, output, terminal};
 
 /// First pause after the ledger could not be written; doubled up to the last.
@@ -56,15 +58,30 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let key = Key::find(&config, &environment, common.sandbox)?;
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let (reload, reloads) = sync_channel(1);
-    let stop = Stop::listen(reload)?;
+    let supervisor = Supervisor::of_process();
+    let stop = Stop::listen(reload, supervisor.clone())?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
-    let reloader = Reloader::new(common, sources, config, key, &server.base_url);
-    let control = listen(&reloader, &environment);
+    let reloader =
+        Reloader::new(common, sources, config, key, &server.base_url, supervisor.clone());
+    let standing = Standing::new(lock.ledger_path(), Tally::default());
+    let control = listen(&reloader, &environment, standing.clone());
     reloader.listen(reloads)?;
-    let ended = live(common, &reloader, &server, &lock, control.as_ref(), &stop, &task);
+    let told = Told::begin(&supervisor, &standing)?;
+    let control = control.as_ref();
+    let company = Company { supervisor: &supervisor, standing: &standing, control };
+    let ended = live(common, &reloader, &server, &lock, &company, &stop, &task);
+    supervisor.stopping();
+    drop(told);
     server.close();
     ended
+}
+
+/// Who watches a run from outside.
+struct Company<'a> {
+    supervisor: &'a Supervisor,
+    standing: &'a Standing,
+    control: Option<&'a Server>,
 }
 
 /// Refuses a configuration without a folder.
@@ -100,16 +117,18 @@ fn live(
     reloader: &Reloader,
     server: &session::Server,
     lock: &Lock,
-    control: Option<&Server>,
+    company: &Company<'_>,
     stop: &Stop,
     task: &Task,
 ) -> Result<Exit, Failure> {
+    let Company { supervisor, standing, control } = *company;
     let ring = reloader.ring();
     let mut pause = LEDGER_PAUSE;
     let mut greeted = false;
     loop {
         let clock = Clock::start();
         let config = reloader.config();
+        let opening = (!greeted).then(|| supervisor.takes_long("opening the ledger"));
         let ledger = Ledger::open(
             &lock.ledger_path(),
             &server.remembered,
@@ -126,11 +145,12 @@ fn live(
             let engine = Engine::new(ledger, limits, folders, clock.now())?;
             Ok((engine, sights))
         });
+        drop(opening);
         let (engine, sights) = match opened {
             Ok(parts) => parts,
             // A disk that was full a moment ago may still be.
             Err(SetupError::Ledger(error)) if greeted && !task.once && passes(&error) => {
-                if stop.within(pause) {
+                if stop.within(pause, supervisor, &error) {
                     return Ok(Exit::Well);
                 }
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
@@ -141,15 +161,19 @@ fn live(
         let folders: Vec<FolderId> =
             engine.planner().folder_views().map(|view| view.folder).collect();
         let (token, changed) = ring.watch();
-        let means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
+        let mut means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
+        means.tally = standing.tally().clone();
         let (session, out) = Session::start(engine, sights, means, clock, changed)?;
+        let session = session.fed_by(supervisor.feeding());
         reloader.tell(out.clone());
+        standing.tell(out.clone());
         if let Some(control) = control {
             control.tell(out.clone());
         }
         stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, &config, server);
+            supervisor.ready();
         }
         let mut speak = speaker(common, task.once, ring.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
@@ -176,7 +200,7 @@ fn live(
             (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
             (Ended::Ledger(error), _) => {
                 tracing::warn!("{error}; trying again in {} s", pause.as_secs());
-                if stop.within(pause) {
+                if stop.within(pause, supervisor, &error) {
                     return Ok(Exit::Well);
                 }
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
@@ -193,10 +217,14 @@ fn live(
 }
 
 /// Opens the control socket. Files are uploaded also without it.
-fn listen(reloader: &Arc<Reloader>, environment: &Environment) -> Option<Server> {
+fn listen(
+    reloader: &Arc<Reloader>,
+    environment: &Environment,
+    standing: Standing,
+) -> Option<Server> {
     let state_dir = reloader.config().state_dir.clone();
     let place = Place::of(&state_dir, environment.runtime_dir.as_deref());
-    match Server::start(reloader.configs(), reloader.as_asked(), place) {
+    match Server::start(reloader.configs(), reloader.as_asked(), place, standing) {
         Ok(server) => Some(server),
         Err(error) => {
             let why = crate::text::reason(&error);
@@ -445,7 +473,7 @@ struct Stop {
 }
 
 impl Stop {
-    fn listen(reload: SyncSender<()>) -> Result<Stop, Failure> {
+    fn listen(reload: SyncSender<()>, supervisor: Supervisor) -> Result<Stop, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stop = Stop { out: Default::default(), asked: Default::default() };
         let (out, asked) = (stop.out.clone(), stop.asked.clone());
@@ -477,6 +505,7 @@ impl Stop {
                 });
             };
             next();
+            supervisor.stopping();
             *lock(&asked.0) = true;
             asked.1.notify_all();
             if let Some(out) = lock(&out).as_ref() {
@@ -500,11 +529,23 @@ impl Stop {
         }
     }
 
-    /// Waits. True if the signal came, or has come before.
-    fn within(&self, pause: Duration) -> bool {
-        let asked = lock(&self.asked.0);
-        let waited = self.asked.1.wait_timeout_while(asked, pause, |asked| !*asked);
-        waited.map_or(true, |(asked, _)| *asked)
+    /// Waits until the ledger may be writable again. True if the signal came, or has come before.
+    /// Who waits on purpose does not hang.
+    fn within(&self, pause: Duration, supervisor: &Supervisor, why: &LedgerError) -> bool {
+        supervisor.status(&format!("{why}; trying again in {} s", pause.as_secs()));
+        let mut feeding = supervisor.feeding();
+        let until = Instant::now() + pause;
+        let mut asked = lock(&self.asked.0);
+        loop {
+            feeding.turn();
+            let left = until.saturating_duration_since(Instant::now());
+            if *asked || left.is_zero() {
+                return *asked;
+            }
+            let part = feeding.next().map_or(left, |next| next.min(left));
+            let waited = self.asked.1.wait_timeout(asked, part);
+            asked = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
     }
 }
 

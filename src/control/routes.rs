@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use super::listing::Question;
 use super::pushing::push;
 use super::refusal::{No, Refusal};
-use super::status::{Daemon, Status};
+use super::standing::Standing;
+use super::status::Status;
 use super::stream::{BEHIND_MOST, Heard, stream};
 use super::waiting::wait;
 use super::why::{absence, history_json};
@@ -55,7 +56,7 @@ pub(super) struct App {
     /// None until the first session begins.
     session: watch::Sender<Option<Sender<Message>>>,
     heard: broadcast::Sender<Arc<Heard>>,
-    daemon: Daemon,
+    pub(super) standing: Standing,
     /// The server ends.
     ended: CancellationToken,
 }
@@ -70,15 +71,11 @@ impl App {
     pub(super) fn new(
         config: watch::Receiver<Arc<Config>>,
         reload: Reload,
+        standing: Standing,
         patience: Duration,
         ended: CancellationToken,
     ) -> App {
         let ledger = ledger_path(&config.borrow().state_dir);
-        let daemon = Daemon {
-            version: env!("CARGO_PKG_VERSION"),
-            pid: std::process::id(),
-            started_at: Clock::start().now().wall,
-        };
         App {
             config,
             reload,
@@ -87,7 +84,7 @@ impl App {
             patience,
             session: watch::Sender::default(),
             heard: broadcast::Sender::new(BEHIND_MOST),
-            daemon,
+            standing,
             ended,
         }
     }
@@ -303,7 +300,7 @@ async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
         let ledger = read_ledger(app)?.ok_or_else(not_now)?;
-        let status = Status::of(&view, &ledger, &app.daemon).map_err(unreadable)?;
+        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
         Ok(serde_json::to_string(&status).unwrap_or_default())
     })
     .await

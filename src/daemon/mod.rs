@@ -20,6 +20,7 @@ mod reload;
 mod rewatch;
 mod setup;
 mod sleep;
+mod tally;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use crate::ledger::LedgerError;
 use crate::planner::{
     Cause, Command, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath, Wall,
 };
+use crate::supervisor::Feeding;
 use crate::{crash, text};
 
 pub use errands::Deeds;
@@ -43,6 +45,7 @@ pub use named::{keyed, known_or_read, resolved};
 pub use naming::{Names, sent_name};
 pub use reload::Reload;
 pub use setup::{Setup, SetupError, client, dry_means, limits, means, setup};
+pub use tally::{Histogram, Numbers, Outcome, STEPS_MS, Tally};
 pub use view::{FolderNow, StopView, Uploading, View};
 
 /// Messages taken into one step at most.
@@ -167,6 +170,9 @@ pub struct Session {
     crowded: Vec<FolderId>,
     /// Whether the token is another than the last time this was asked.
     token_changed: Box<dyn FnMut() -> bool>,
+    tally: Tally,
+    /// Tells the service manager that the loop turns.
+    feeding: Feeding,
 }
 
 impl Session {
@@ -182,11 +188,13 @@ impl Session {
         token_changed: Box<dyn FnMut() -> bool>,
     ) -> std::io::Result<(Session, Sender<Message>)> {
         let (out, inbox) = channel();
+        let tally = means.tally.clone();
         let hands = Hands::new(means, clock, out.clone())?;
+        tally.follows(hands.gauge());
         let mut eyes = BTreeMap::new();
         for sightseeing in sights {
             let folder = sightseeing.root.folder;
-            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone(), None)?);
+            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone(), None, tally.clone())?);
         }
         let session = Session {
             engine,
@@ -200,8 +208,15 @@ impl Session {
             unseen: BTreeMap::new(),
             crowded: Vec::new(),
             token_changed,
+            tally,
+            feeding: Feeding::none(),
         };
         Ok((session, out))
+    }
+
+    /// Gives a sign of life whenever the loop turns.
+    pub fn fed_by(self, feeding: Feeding) -> Session {
+        Session { feeding, ..self }
     }
 
     /// What its hands do, to be watched while it runs.
@@ -226,7 +241,9 @@ impl Session {
         let mut next = Incoming { inputs: pushes.collect(), ..Incoming::default() };
         let mut idle = false;
         loop {
+            crash::hang("turn");
             self.step(std::mem::take(&mut next), say)?;
+            self.feeding.turn();
             let rest = self.rest();
             if task.once && !rest.moving {
                 return Ok(Ended::AtRest);
@@ -274,7 +291,10 @@ impl Session {
         for input in &inputs {
             tracing::trace!(?input, "in");
         }
+        self.tally.takes_in(&inputs);
+        let heard = !inputs.is_empty();
         let step = self.engine.step(self.clock.now(), inputs)?;
+        self.tally.stepped(&step.notices, heard || !step.effects.is_empty());
         for effect in step.effects {
             tracing::trace!(?effect, "out");
             crash::point("effect");
@@ -387,8 +407,8 @@ impl Session {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let refused = self.token_is_refused().then_some(TOKEN_POLL);
         let tick = (!self.eyes.is_empty()).then_some(TICK);
-        let hang = self.next_hang();
-        let first = match [timer, left, refused, tick, hang].into_iter().flatten().min() {
+        let (hang, fed) = (self.next_hang(), self.feeding.next());
+        let first = match [timer, left, refused, tick, hang, fed].into_iter().flatten().min() {
             Some(wait) => self.inbox.recv_timeout(wait),
             None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };

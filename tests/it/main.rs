@@ -36,6 +36,7 @@ mod samples;
 mod shell;
 mod soak;
 mod stops;
+mod supervised;
 mod support;
 mod tcp;
 mod thousand;
