@@ -12,6 +12,7 @@ mod eyes;
 mod gauge;
 mod hands;
 mod identify;
+mod incoming;
 pub mod lock;
 mod named;
 mod naming;
@@ -35,6 +36,8 @@ use crate::planner::{
 };
 use crate::supervisor::Feeding;
 use crate::{crash, text};
+
+use incoming::Incoming;
 
 pub use errands::Deeds;
 pub use eyes::{Life, Sightseeing};
@@ -491,43 +494,5 @@ impl Session {
             }
         }
         Ok(())
-    }
-}
-
-/// What goes into the next step, and who waits for it.
-#[derive(Debug, Default)]
-struct Incoming {
-    /// What happened; what a folder's thread saw, with its life.
-    inputs: Vec<(Option<Life>, Input)>,
-    replies: Vec<Reply>,
-    pushed: Vec<Wanted>,
-    /// Who wants to know how things stand.
-    asked: Vec<tokio::sync::oneshot::Sender<View>>,
-    reloads: Vec<reload::Asked>,
-}
-
-impl Incoming {
-    fn happens(&mut self, event: Event) {
-        self.inputs.push((None, Input::Event(event)));
-    }
-
-    /// Takes a message in. True if it is a stop.
-    fn take(&mut self, message: Message) -> bool {
-        match message {
-            Message::Event(event) => self.happens(event),
-            Message::Sight(life, input) => self.inputs.push((Some(life), input)),
-            Message::Ask(commands, reply) => {
-                commands.into_iter().map(Event::Asked).for_each(|event| self.happens(event));
-                self.replies.push(reply);
-            }
-            Message::Push(files, reply) => {
-                self.pushed.extend(files);
-                self.replies.push(reply);
-            }
-            Message::View(reply) => self.asked.push(reply),
-            Message::Reload(reload, reply) => self.reloads.push((*reload, reply)),
-            Message::Stop => return true,
-        }
-        false
     }
 }

@@ -199,7 +199,7 @@ impl Tally {
     }
 
     /// A step is on disk. `stirs`: something happened in it.
-    pub(super) fn stepped(&self, notices: &[Notice], stirs: bool) {
+    pub(crate) fn stepped(&self, notices: &[Notice], stirs: bool) {
         self.0.steps.fetch_add(1, Ordering::Relaxed);
         notices.iter().for_each(|notice| self.note(notice));
         if stirs {
@@ -333,4 +333,72 @@ fn told(input: &Input) -> Option<&SharedPath> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{AccountId, Asset, ContentHash, FolderId, Sight, Stat, UploadKey};
+    use std::path::Path;
+
+    fn path(name: &str) -> SharedPath {
+        Path::new(name).into()
+    }
+
+    fn told(name: &str) -> Input {
+        let look = Look::File(Stat::default());
+        let (folder, path, told) = (FolderId(1), path(name), true);
+        let sight = Sight { folder, path, look, by_scan: false, arrival: None, told };
+        Input::Event(Event::Seen(sight))
+    }
+
+    fn uploaded(name: &str) -> Notice {
+        let asset = Asset { asset_id: "a".into(), url: None };
+        let key = UploadKey { hash: ContentHash([0; 32]), account: AccountId(1) };
+        Notice::Uploaded { path: path(name), key, asset, found: false }
+    }
+
+    #[test]
+    fn a_step_of_a_histogram_holds_what_took_no_longer() {
+        let mut histogram = Histogram::default();
+        for took_ms in [0, 10, 11, 1_800_000, 1_800_001] {
+            histogram.add(Duration::from_millis(took_ms));
+        }
+        assert_eq!(histogram.counts[..2], [2, 1]);
+        assert_eq!(histogram.counts[STEPS_MS.len() - 1..], [1, 1]);
+        assert_eq!(histogram.sum_ms, 3_600_022);
+    }
+
+    #[test]
+    fn the_time_is_taken_of_files_that_events_told_of_and_of_so_many_at_most() {
+        let tally = Tally::default();
+        tally.takes_in(&[told("/a")]);
+        tally.stepped(&[uploaded("/a"), uploaded("/a"), uploaded("/by-scan")], true);
+        let numbers = tally.numbers();
+        assert_eq!(numbers.outcomes[Outcome::Uploaded as usize], 3);
+        assert_eq!(numbers.to_asset.counts.iter().sum::<u64>(), 1);
+        assert_eq!(numbers.to_settled.counts.iter().sum::<u64>(), 1);
+        for number in 0..=TIMED_MOST {
+            tally.takes_in(&[told(&format!("/{number}"))]);
+        }
+        assert_eq!(lock(&tally.0.times).told.len(), TIMED_MOST);
+        tally.stepped(&[Notice::Gone(path("/0")), Notice::Gone(path("/1"))], true);
+        tally.takes_in(&[told("/later")]);
+        tally.stepped(&[uploaded("/later")], true);
+        assert_eq!(tally.numbers().to_asset.counts.iter().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn who_waits_wakes_when_something_happens_and_at_the_end_and_not_for_a_look() {
+        let tally = Tally::default();
+        tally.stepped(&[], false);
+        assert_eq!(tally.wait(0, Some(Duration::ZERO)), Some(0));
+        tally.stepped(&[], true);
+        assert_eq!(tally.wait(0, None), Some(1));
+        let waits = tally.clone();
+        let waiter = std::thread::spawn(move || waits.wait(1, None));
+        tally.end();
+        assert_eq!(waiter.join().expect("the waiter"), None);
+        assert!(tally.ends_within(Duration::from_secs(3_600)));
+    }
 }
