@@ -16,6 +16,7 @@ mod alone;
 mod client;
 mod forgotten;
 mod listing;
+mod metrics;
 mod place;
 mod pushing;
 mod refusal;

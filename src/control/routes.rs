@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -195,6 +195,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/ledger", get(listing))
         .route("/v1/events", get(events))
         .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", order(Command::Resume))
         .route("/v1/rescan", order(Command::Rescan))
@@ -334,6 +335,30 @@ async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     answer(health.map(|()| vec![Answer::Granted(healthy)]))
 }
 
+/// What the loop says, and what was counted in the ledger; nothing is counted for it that has not
+/// changed.
+async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let told = match no_parameters(query) {
+        Ok(()) => app.view().await,
+        Err(refusal) => Err(refusal),
+    };
+    let told = match told {
+        Ok(view) => {
+            blocking(&app, move |app| app.standing.metrics(&view).map_err(unreadable)).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match told {
+        Ok(text) => {
+            let mut response = respond(200, text);
+            let kind = HeaderValue::from_static(super::metrics::CONTENT_TYPE);
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
 async fn listing(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let lines = blocking(&app, move |app| {
         let question = Question::read(&query.unwrap_or_default())?;
@@ -449,7 +474,7 @@ fn respond(status: u16, lines: String) -> Response {
     let mut response = Response::new(Body::from(lines));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = axum::http::HeaderValue::from_static("application/x-ndjson");
+    let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }

@@ -11,9 +11,10 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::metrics::{self, Told};
 use super::status::{Daemon, ErrandStatus, Status};
 use crate::daemon::{Clock, Message, Tally, View};
-use crate::ledger::{Amount, Ledger, LedgerError};
+use crate::ledger::{Amount, Ledger, LedgerError, State};
 use crate::planner::{AccountId, FolderId};
 
 /// How old what was counted has to be at least, before it is counted again.
@@ -119,6 +120,35 @@ impl Standing {
         Some((status.line(Clock::start().now().wall), changes))
     }
 
+    /// Whether a file, or what follows an upload, needs a person.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn needs_person(&self, view: &View) -> Result<bool, LedgerError> {
+        let (figures, _) = self.figures(view)?;
+        let of = |state: State| figures.amounts[state as usize].files;
+        Ok(of(State::Failed) + of(State::Held) + figures.errands.given_up > 0)
+    }
+
+    /// Everything in the words of Prometheus.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn metrics(&self, view: &View) -> Result<String, LedgerError> {
+        let (figures, age) = self.figures(view)?;
+        let daemon = &self.0.daemon;
+        Ok(metrics::text(&Told {
+            numbers: &self.0.tally.numbers(),
+            view,
+            status: &Status::put_together(view, &figures, daemon),
+            figures: &figures,
+            age,
+            daemon,
+            ledger: &self.0.ledger,
+            now: Clock::start().now().wall,
+        }))
+    }
+
     /// What was counted, and how long ago.
     pub(super) fn figures(&self, view: &View) -> Result<(Arc<Figures>, Duration), LedgerError> {
         let mut counted = lock(&self.0.counted);
@@ -154,4 +184,66 @@ fn ids(view: &View) -> Vec<FolderId> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::FolderNow;
+    use crate::planner::Wall;
+
+    fn view() -> View {
+        View {
+            done: true,
+            scans_owed: false,
+            next_try_at: None,
+            paused: None,
+            stops: Vec::new(),
+            folders: vec![FolderNow {
+                id: FolderId(1),
+                account: AccountId(1),
+                mode: "events",
+                reason: None,
+                last_scan_at: None,
+                missed_by_events: 0,
+            }],
+            arming: 0,
+            uploading: Vec::new(),
+            opened_ahead: 0,
+            to_read: (0, 0),
+            bytes_per_second: 0,
+        }
+    }
+
+    #[test]
+    fn files_are_counted_again_only_after_something_happened_and_not_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ledger.sqlite3");
+        drop(Ledger::open(&path, "https://api.test", 1, Wall(0)).expect("a ledger"));
+        let tally = Tally::default();
+        let standing = Standing::new(path, tally.clone());
+        let counted = || standing.figures(&view()).expect("figures");
+        let (first, age) = counted();
+        assert_eq!(age, Duration::ZERO);
+        let backdate = || {
+            let mut counted = lock(&standing.0.counted);
+            let counted = counted.as_mut().expect("counted");
+            counted.at -= Duration::from_secs(5);
+        };
+        // Nothing happened: as good as new, however old.
+        backdate();
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&first, &same) && age.is_zero());
+        // It took so long that even five seconds later it is not worth it again.
+        tally.stepped(&[], true);
+        lock(&standing.0.counted).as_mut().expect("counted").took = Duration::from_secs(1);
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&first, &same) && age >= Duration::from_secs(5));
+        lock(&standing.0.counted).as_mut().expect("counted").took = Duration::ZERO;
+        let (second, age) = counted();
+        assert!(!Arc::ptr_eq(&first, &second) && age.is_zero());
+        tally.stepped(&[], true);
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&second, &same) && !age.is_zero(), "a moment later");
+    }
 }

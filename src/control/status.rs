@@ -150,6 +150,14 @@ impl Counts {
         Counts { uploading: self.uploading - opened, queued: self.queued + opened, ..self }
     }
 
+    /// Each state and its number, in the order of `status`.
+    pub(super) fn by_state(&self) -> [(&'static str, u64); 8] {
+        let Counts { settling, queued, uploading, unknown, uploaded, failed, held, ignored } =
+            *self;
+        let counts = [settling, queued, uploading, unknown, uploaded, failed, held, ignored];
+        std::array::from_fn(|at| (State::ALL[at].as_str(), counts[at]))
+    }
+
     /// Files that are not done and need no person.
     fn open(&self) -> u64 {
         self.settling + self.queued + self.uploading + self.unknown

@@ -25,6 +25,7 @@ mod ledger;
 mod listening;
 mod ls;
 mod memory;
+mod metrics;
 mod page;
 mod progress;
 mod push;
