@@ -14,6 +14,7 @@ mod ids;
 mod init;
 mod ledger;
 mod list;
+mod log;
 mod output;
 mod progress;
 mod proof;
@@ -23,6 +24,7 @@ mod run;
 mod sandbox;
 mod session;
 mod shell;
+mod signals;
 mod supervised;
 mod terminal;
 mod why;
@@ -171,7 +173,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(args) => args,
         Err(error) => return usage(&error, &arguments, json),
     };
-    output::start_log(&args.common);
+    log::start(&args.common);
     let common = args.common.clone();
     match dispatch(args) {
         Ok(exit) => exit as u8,

@@ -18,7 +18,7 @@ use crate::supervisor::Supervisor;
 
 use super::args::Common;
 use super::session::{Key, Keyring, sandbox_accounts};
-use super::{Exit, Failure, load_from, output, run};
+use super::{Exit, Failure, load_from, log, output, run};
 
 /// How long a session that is about to begin is waited for.
 const SESSION_PATIENCE: Duration = Duration::from_secs(10);
@@ -107,8 +107,15 @@ impl Reloader {
         self.hand_over(Reload { config: Arc::clone(&config), client, kept_out })?;
         self.ring.take(key);
         self.config.send_replace(Arc::clone(&config));
+        log::follow(config.log);
         let changed = changes(&before, &config);
         self.say(&changed);
+        if let Some(fixed) = log::fixed().filter(|_| before.log.level != config.log.level) {
+            let level = config.log.level.as_str();
+            tracing::warn!(
+                "[log]: level = \"{level}\" is not used: {fixed} says how much is logged"
+            );
+        }
         Ok(changed)
     }
 

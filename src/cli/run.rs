@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use crate::config::{Config, Environment, Flags, Loaded, Sources};
 use crate::control::{Heard, Place, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
-    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Tally, Task,
-    dry_means, means, setup,
+    Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, dry_means, means,
+    setup,
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
@@ -19,12 +19,14 @@ use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
+use super::log::{self, Shape};
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
 use super::session::{self, Key, Keyring, verdict};
+use super::signals::Stop;
 use super::supervised::Told;
-use super::{Exit, Failure, events, load_from, output, terminal};
+use super::{Exit, Failure, events, load_from, output};
 
 /// First pause after the ledger could not be written; doubled up to the last.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
@@ -49,6 +51,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     };
     let sources = Sources { environment: Environment::of_process(), flags };
     let loaded = load_from(&sources, common.sandbox)?;
+    log::follow(loaded.config.log);
     refuse_nothing(&loaded)?;
     let config = loaded.config;
     if args.dry_run {
@@ -258,7 +261,15 @@ fn speaker(
                 output::line(&event.to_string());
                 output::flush();
             }
-        } else if !quiet && let Some(line) = events::human(said, engine, now, &ring.source()) {
+        } else if quiet {
+            // Nobody wants to hear it.
+        } else if log::shape() != Shape::Text {
+            if let Some((severity, message, fields)) =
+                events::record(said, engine, now, &ring.source())
+            {
+                log::say(severity, &message, fields);
+            }
+        } else if let Some(line) = events::human(said, engine, now, &ring.source()) {
             output::tell(&line);
             if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
@@ -463,92 +474,4 @@ fn print_dry(common: &Common, mut row: Row) {
         }
     };
     output::line(&line);
-}
-
-/// Ctrl-C and `kill`: the first asks the session to end, the second ends the process. `kill -HUP`
-/// has the configuration read again.
-struct Stop {
-    out: std::sync::Arc<std::sync::Mutex<Option<Sender<Message>>>>,
-    asked: std::sync::Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
-}
-
-impl Stop {
-    fn listen(reload: SyncSender<()>, supervisor: Supervisor) -> Result<Stop, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let stop = Stop { out: Default::default(), asked: Default::default() };
-        let (out, asked) = (stop.out.clone(), stop.asked.clone());
-        let signals = {
-            let _inside = runtime.enter();
-            use tokio::signal::unix::{SignalKind, signal};
-            let interrupt = signal(SignalKind::interrupt())?;
-            (interrupt, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
-        };
-        std::thread::Builder::new().name("signals".into()).spawn(move || {
-            let (mut interrupt, mut terminate, mut hangup) = signals;
-            // On a terminal it says that the window was closed: nobody is left to end a run by hand.
-            let of_window = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let mut next = || {
-                runtime.block_on(async {
-                    loop {
-                        tokio::select! {
-                            _ = interrupt.recv() => break,
-                            _ = terminate.recv() => break,
-                            _ = hangup.recv() => {
-                                if of_window {
-                                    break;
-                                }
-                                // One that waits to be heard is as good as two.
-                                let _ = reload.try_send(());
-                            }
-                        }
-                    }
-                });
-            };
-            next();
-            supervisor.stopping();
-            *lock(&asked.0) = true;
-            asked.1.notify_all();
-            if let Some(out) = lock(&out).as_ref() {
-                // A session that has ended needs no telling.
-                let _ = out.send(Message::Stop);
-            }
-            next();
-            terminal::clear_at_once();
-            std::process::exit(130);
-        })?;
-        Ok(stop)
-    }
-
-    /// From now on this session is told; at once, if the signal has come already.
-    fn tell(&self, session: Sender<Message>) {
-        *lock(&self.out) = Some(session.clone());
-        // A signal that came before is passed on here, one that comes later by its thread; one
-        // that comes between the two is told twice, which is as good as once.
-        if *lock(&self.asked.0) {
-            let _ = session.send(Message::Stop);
-        }
-    }
-
-    /// Waits until the ledger may be writable again. True if the signal came, or has come before.
-    /// Who waits on purpose does not hang.
-    fn within(&self, pause: Duration, supervisor: &Supervisor, why: &LedgerError) -> bool {
-        supervisor.status(&format!("{why}; trying again in {} s", pause.as_secs()));
-        let mut feeding = supervisor.feeding();
-        let until = Instant::now() + pause;
-        let mut asked = lock(&self.asked.0);
-        loop {
-            feeding.turn();
-            let left = until.saturating_duration_since(Instant::now());
-            if *asked || left.is_zero() {
-                return *asked;
-            }
-            let part = feeding.next().map_or(left, |next| next.min(left));
-            let waited = self.asked.1.wait_timeout(asked, part);
-            asked = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        }
-    }
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! What an edit of the configuration comes to, in the words of the file.
 
-use super::show::{Row, api, control, folder, inline};
+use super::show::{Row, api, control, folder, inline, log};
 use super::{Config, Folder};
 use crate::text::shown;
 
@@ -9,6 +9,7 @@ pub fn changes(before: &Config, now: &Config) -> Vec<String> {
     let tables = [
         ("[api]", api(&before.api), api(&now.api)),
         ("[control]", control(&before.control), control(&now.control)),
+        ("[log]", log(before.log), log(now.log)),
     ];
     let mut lines: Vec<String> =
         tables.iter().filter_map(|(name, before, now)| edited(name, before, now)).collect();

@@ -23,6 +23,7 @@ mod init;
 mod kernel;
 mod ledger;
 mod listening;
+mod logs;
 mod ls;
 mod memory;
 mod metrics;
