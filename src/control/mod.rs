@@ -15,6 +15,7 @@
 mod alone;
 mod client;
 mod forgotten;
+mod heartbeat;
 mod listing;
 mod metrics;
 mod place;

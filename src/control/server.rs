@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::heartbeat;
 use super::place::Place;
 use super::routes::{self, App, Reload};
 use super::standing::Standing;
@@ -115,7 +116,8 @@ impl Server {
         let door = Door { router: routes::router(Arc::clone(&app)), guard: None };
         let socket = serve(listener, door, bounds, cancel.clone());
         let beside = tcp::listen(Arc::clone(&app), bounds, cancel.clone());
-        let serving = async { tokio::join!(socket, beside) };
+        let beating = heartbeat::beat(Arc::clone(&app));
+        let serving = async { tokio::join!(socket, beside, beating) };
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();

@@ -16,6 +16,7 @@ mod errors;
 mod faults;
 mod flood;
 mod handed;
+mod heartbeat;
 mod help;
 mod ids;
 mod init;
