@@ -36,6 +36,7 @@ mod recipes;
 mod reload;
 mod run;
 mod samples;
+mod secrets;
 mod shell;
 mod soak;
 mod stops;
