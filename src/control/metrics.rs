@@ -112,9 +112,11 @@ fn stops(page: &mut Page, status: &Status, view: &View) {
     let words = "Whether nothing settles, waits, goes out or is in doubt, and no scan is owed.";
     page.gauge("taxiway_done", words, is(status.done));
     page.gauge("taxiway_paused", "Whether a person paused it.", is(view.paused.is_some()));
-    let person = status.counts.failed + status.counts.held > 0
-        || view.stops.iter().any(|stop| stop.cause.needs_person());
-    page.gauge("taxiway_needs_person", "Whether something needs a person.", is(person));
+    page.gauge(
+        "taxiway_needs_person",
+        "Whether something needs a person.",
+        is(status.needs_person(view)),
+    );
     let of_all = view.stops.iter().find(|stop| stop.account.is_none());
     let all = Cause::ALL.map(|cause| {
         let stopped = of_all.is_some_and(|stop| stop.cause == cause);

@@ -307,6 +307,20 @@ async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
     .await
 }
 
+/// Paused or busy, too: what needs a person does not wait for that.
+async fn nobody_is_needed(app: &Arc<App>) -> Result<(), Refusal> {
+    let view = app.view().await?;
+    blocking(app, move |app| {
+        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
+        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
+        match status.needs_person(&view) {
+            true => Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status")),
+            false => Ok(()),
+        }
+    })
+    .await
+}
+
 /// The loop turns, and what it wrote last is on disk; `?strict`: and nothing needs a person.
 async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let strict = match query.as_deref().unwrap_or_default() {
@@ -320,15 +334,7 @@ async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     // A step that is on disk: what it asks for changes nothing but that.
     let turned = app.grant(Vec::new()).await;
     let health = match turned {
-        Ok(()) if strict => standing(&app).await.and_then(|status| {
-            let status: Status = serde_json::from_str(&status).map_err(|_| not_now())?;
-            match status.state.as_str() {
-                "attention" => {
-                    Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status"))
-                }
-                _ => Ok(()),
-            }
-        }),
+        Ok(()) if strict => nobody_is_needed(&app).await,
         other => other,
     };
     let healthy = r#"{"schema":1,"healthy":true}"#.to_owned();

@@ -216,15 +216,21 @@ impl Status {
         status
     }
 
+    /// Whether anything needs a person, whatever else is the matter: a file, what follows an upload,
+    /// what stops uploads, or a folder that cannot be seen whole.
+    pub(super) fn needs_person(&self, view: &View) -> bool {
+        let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
+        self.counts.failed + self.counts.held + given_up > 0
+            || view.stops.iter().any(|stop| stop.cause.needs_person())
+            || view.folders.iter().any(|folder| folder.unseen.is_some())
+    }
+
     /// The state, and the reason for not being done.
     fn judge(&mut self, view: &View) {
         let stop = view.stops.iter().find(|stop| stop.account.is_none());
         let offline = stop.filter(|stop| stop.cause == Cause::Offline);
         let person = view.stops.iter().find(|stop| stop.cause.needs_person());
-        let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
-        let blind = view.folders.iter().any(|folder| folder.unseen.is_some());
-        let attention =
-            person.is_some() || blind || self.counts.failed + self.counts.held + given_up > 0;
+        let attention = self.needs_person(view);
         self.state = match () {
             () if view.paused.is_some() => "paused",
             () if person.is_some() => "attention",
