@@ -2,7 +2,8 @@
 //!
 //! Owns:
 //! - the ledger's files are counted only after something has happened, and that takes at most a
-//!   twentieth of all time, however often somebody looks;
+//!   twentieth of all time, however often somebody looks; only who asks whether all is well, which
+//!   is seldom, has them counted at once;
 //! - what has not to be counted is of the very moment.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::metrics::{self, Told};
 use super::status::{Daemon, ErrandStatus, Status};
 use crate::daemon::{Clock, Message, Tally, View};
-use crate::ledger::{Amount, Ledger, LedgerError, State};
+use crate::ledger::{Amount, Ledger, LedgerError};
 use crate::planner::{AccountId, FolderId};
 
 /// How old what was counted has to be at least, before it is counted again.
@@ -120,14 +121,13 @@ impl Standing {
         Some((status.line(Clock::start().now().wall), changes))
     }
 
-    /// Whether a file, or what follows an upload, needs a person.
+    /// Whether anything needs a person at this very moment.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub(super) fn needs_person(&self, view: &View) -> Result<bool, LedgerError> {
-        let (figures, _) = self.figures(view)?;
-        let of = |state: State| figures.amounts[state as usize].files;
-        Ok(of(State::Failed) + of(State::Held) + figures.errands.given_up > 0)
+        let (figures, _) = self.counted(view, true)?;
+        Ok(Status::put_together(view, &figures, &self.0.daemon).needs_person(view))
     }
 
     /// Everything in the words of Prometheus.
@@ -151,11 +151,16 @@ impl Standing {
 
     /// What was counted, and how long ago.
     pub(super) fn figures(&self, view: &View) -> Result<(Arc<Figures>, Duration), LedgerError> {
+        self.counted(view, false)
+    }
+
+    /// `exact`: what happened since counts, whatever it costs.
+    fn counted(&self, view: &View, exact: bool) -> Result<(Arc<Figures>, Duration), LedgerError> {
         let mut counted = lock(&self.0.counted);
         let (stirred, folders) = (self.0.tally.stirred(), ids(view));
         if let Some(counted) = &*counted
             && counted.folders == folders
-            && (counted.stirred == stirred || counted.is_young())
+            && (counted.stirred == stirred || !exact && counted.is_young())
         {
             let age =
                 if counted.stirred == stirred { Duration::ZERO } else { counted.at.elapsed() };
@@ -245,5 +250,8 @@ mod tests {
         tally.stepped(&[], true);
         let (same, age) = counted();
         assert!(Arc::ptr_eq(&second, &same) && !age.is_zero(), "a moment later");
+        assert!(!standing.needs_person(&view()).expect("figures"));
+        let (third, age) = counted();
+        assert!(!Arc::ptr_eq(&second, &third) && age.is_zero(), "who must know had it counted");
     }
 }
