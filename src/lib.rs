@@ -100,6 +100,7 @@
 //! | one process writes a ledger | `daemon::lock` |
 //! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
 //! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |
+//! | a loop that hangs is restarted by the service manager, and a disk that hangs is no reason to | [`supervisor`]: signs of life come from [`daemon`]'s loop alone |
 //! | the token is in no log, error or ledger | [`secret`] and `api::client`: types that do not show it |
 //! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
 //!
