@@ -192,7 +192,8 @@ fn live(
             speak(said, engine, now);
         };
         announce(common, control, &clock, "started");
-        let bars = Bars::wanted(common).then(|| {
+        let draws = Bars::wanted(common) && log::shape() == Shape::Text;
+        let bars = draws.then(|| {
             let gauge = session.gauge();
             let mut figures = Folders::new(lock.ledger_path(), folders, gauge.clone(), out);
             Bars::start(gauge, Stay::Go, move || figures.now())

@@ -31,6 +31,8 @@ fn edited(name: &str, before: &[Row], now: &[Row]) -> Option<String> {
     let differing = before.iter().zip(now).filter(|(before, now)| before != now);
     let words: Vec<String> = differing
         .map(|(_, (key, value))| match value {
+            // Often as good as a password, and this goes into the log.
+            Some(_) if *key == "heartbeat_url" => format!("{key} = …"),
             Some(value) => format!("{key} = {}", inline(value)),
             None => format!("{key} not set any more"),
         })

@@ -6,12 +6,11 @@
 //! - that nobody takes the call is told once, and that somebody does again; the address, which may be
 //!   as good as a password, is not.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::routes::App;
-use crate::api::Beat;
-use crate::config::{Config, HeartbeatUrl};
+use crate::api::{Beat, ClientError};
+use crate::config::HeartbeatUrl;
 use crate::planner::Cause;
 
 /// Calls while the server lasts.
@@ -34,7 +33,11 @@ async fn beats(app: &Arc<App>) {
             }
             continue;
         };
-        let beat = Beat::new(url.as_str(), ca_file(&config)).map_err(|error| error.to_string());
+        let ca_file = config.api.ca_file.clone();
+        let beat = Beat::new(url.as_str(), ca_file).map_err(|error| match error {
+            ClientError::BadBaseUrl { reason, .. } => reason,
+            other => other.to_string(),
+        });
         loop {
             if is_well(app).await {
                 let called = match &beat {
@@ -52,10 +55,6 @@ async fn beats(app: &Arc<App>) {
             }
         }
     }
-}
-
-fn ca_file(config: &Config) -> Option<PathBuf> {
-    config.api.ca_file.clone()
 }
 
 /// Whether all is well.

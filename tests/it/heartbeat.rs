@@ -150,6 +150,14 @@ fn that_nobody_takes_the_call_is_told_once_and_without_the_address() {
     let expected = format!("heartbeat_url: {origin} cannot be called: {hint}");
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told[0].ends_with(&expected), "{told:#?}");
+    // Another one is not told to the log either.
+    let config = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
+    taxiway.configure(&config.replace("a-secret?", "another/a-secret?"));
+    taxiway.run(&["reload"]).exits(0).prints("[control]: heartbeat_url = …\n");
+    daemon.until_told("was read again: [control]: heartbeat_url = …");
+    eventually("it calls that one", || {
+        alarm.is_called().starts_with("GET /ping/another/a-secret?status=up ").then_some(())
+    });
     assert!(!daemon.told.iter().any(|line| line.contains("a-secret")), "{:#?}", daemon.told);
     daemon.stop();
 }
