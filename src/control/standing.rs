@@ -211,6 +211,7 @@ mod tests {
                 reason: None,
                 last_scan_at: None,
                 missed_by_events: 0,
+                unseen: None,
             }],
             arming: 0,
             uploading: Vec::new(),
