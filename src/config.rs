@@ -41,8 +41,9 @@ pub use load::{ConfigFile, Loaded, locate, locate_state_dir, resolve};
 pub use origin::{Origin, Origins};
 pub use show::{show_json, show_toml};
 pub use types::{
-    AfterUpload, BadValue, BaseUrl, Email, Existing, HOOK_PLACEHOLDERS, Incomplete, Mode,
-    NameTemplate, OnChange, SendFacts, duration_text, parse_duration, placeholders,
+    AfterUpload, BadValue, BaseUrl, Email, Existing, HOOK_PLACEHOLDERS, HeartbeatUrl, Incomplete,
+    LogFormat, LogLevel, Mode, NameTemplate, OnChange, SendFacts, duration_text, parse_duration,
+    placeholders,
 };
 
 /// Every effective value.
@@ -52,6 +53,8 @@ pub struct Config {
     pub api: Api,
     /// `[control]`
     pub control: Control,
+    /// `[log]`
+    pub log: Log,
     /// `[[folder]]`, in the order of the file or of the command line; roots are all different.
     pub folders: Vec<Folder>,
     /// The directory of ledger, lock and control socket; absolute. It is not a key of the file.
@@ -86,10 +89,30 @@ pub struct Api {
 }
 
 /// `[control]`: how others talk to the daemon.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
     /// A loopback address, with a port, to listen on beside the socket.
     pub listen: Option<SocketAddr>,
+    /// What is called as long as all is well.
+    pub heartbeat_url: Option<HeartbeatUrl>,
+    /// Time between two such calls.
+    pub heartbeat_interval: Duration,
+}
+
+impl Default for Control {
+    fn default() -> Control {
+        let heartbeat_interval = Duration::from_secs(300);
+        Control { listen: None, heartbeat_url: None, heartbeat_interval }
+    }
+}
+
+/// `[log]`: what a running daemon writes, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// In which form.
+    pub format: LogFormat,
+    /// How much.
+    pub level: LogLevel,
 }
 
 /// `[[folder]]`: a watched directory.

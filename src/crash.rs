@@ -1,4 +1,4 @@
-//! Places where a build for tests can be made to die, as by `kill -9`.
+//! Places where a build for tests can be made to die, as by `kill -9`, or to hang.
 //!
 //! Owns: what is released has no such place.
 
@@ -9,6 +9,48 @@ pub fn point(place: &'static str) {
     death::point(place);
     #[cfg(not(debug_assertions))]
     let _ = place;
+}
+
+/// Hangs here for as long as there is a file FILE, if `TAXIWAY_TEST_HANG_AT` says `PLACE:FILE`;
+/// while it hangs, there is a file `FILE.hangs`. Does nothing in what is released.
+pub fn hang(place: &'static str) {
+    #[cfg(debug_assertions)]
+    hang::here(place);
+    #[cfg(not(debug_assertions))]
+    let _ = place;
+}
+
+#[cfg(debug_assertions)]
+mod hang {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    static HANG: OnceLock<Option<(String, PathBuf)>> = OnceLock::new();
+
+    pub(super) fn here(place: &'static str) {
+        let Some((_, file)) = HANG.get_or_init(asked_for).as_ref().filter(|(at, _)| at == place)
+        else {
+            return;
+        };
+        if !file.exists() {
+            return;
+        }
+        let mut sign = file.clone().into_os_string();
+        sign.push(".hangs");
+        // What the test waits for in vain fails it.
+        let _ = std::fs::write(&sign, b"");
+        while file.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = std::fs::remove_file(&sign);
+    }
+
+    fn asked_for() -> Option<(String, PathBuf)> {
+        let text = std::env::var("TAXIWAY_TEST_HANG_AT").ok()?;
+        let (place, file) = text.split_once(':')?;
+        Some((place.to_owned(), file.into()))
+    }
 }
 
 #[cfg(debug_assertions)]

@@ -63,6 +63,7 @@
 //! - [`secret`]: where the token is found, and how it is kept out of every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`row`]: a row of the ledger as programs read it.
+//! - [`supervisor`]: what systemd is told of a service that it started.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
@@ -71,7 +72,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `stamp`, `text`, `secret`, `crash` | other leaves |
+//! | leaves: `hash`, `stamp`, `text`, `secret`, `supervisor`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
@@ -101,6 +102,7 @@
 //! | one process writes a ledger | `daemon::lock` |
 //! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
 //! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |
+//! | a loop that hangs is restarted by the service manager, and a disk that hangs is no reason to | [`supervisor`]: signs of life come from [`daemon`]'s loop alone |
 //! | the token is in no log, error or ledger | [`secret`] and `api::client`: types that do not show it |
 //! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
 //!
@@ -128,6 +130,7 @@ pub mod scan;
 pub mod secret;
 pub mod service;
 pub mod stamp;
+pub mod supervisor;
 pub mod text;
 pub mod watch;
 

@@ -268,6 +268,25 @@ fn builder(options: &Options, base: &Base) -> Result<ClientBuilder, ClientError>
     Ok(builder)
 }
 
+/// A client for an address that is not the API's.
+pub(super) fn plain_client(
+    url: &str,
+    patience: Duration,
+    ca_file: Option<PathBuf>,
+) -> Result<reqwest::Client, ClientError> {
+    let address = url.split('?').next().unwrap_or(url);
+    let options = Options {
+        base_url: address.to_owned(),
+        connect_timeout: patience,
+        stall_timeout: patience,
+        answer_timeout: patience,
+        ca_file,
+        facts: MediaFacts { width: false, height: false, duration: false },
+    };
+    let base = Base::parse(&options.base_url)?;
+    builder(&options, &base)?.build().map_err(|error| unbuildable(&error))
+}
+
 fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
     let pem = std::fs::read(path).map_err(|error| ClientError::CaFileUnreadable {
         path: path.to_owned(),

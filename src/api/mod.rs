@@ -10,6 +10,7 @@
 
 mod account;
 mod assets;
+mod beat;
 mod body;
 mod client;
 mod flow;
@@ -28,6 +29,7 @@ mod words;
 
 pub use account::{Asked, RunwayAccount, Storage, Subscription, Unanswered};
 pub use assets::Presence;
+pub use beat::Beat;
 pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
 pub use rate::Rate;
 pub use send::SendControl;

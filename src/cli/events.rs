@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::planner::{Notice, Wall};
 use crate::text::{shell_word, shown};
 
+use super::log::Severity;
 use super::row::{RowFields, path_hex, time, time_of_day, when_and_how_far};
 use super::session::remedy;
 
@@ -127,10 +128,47 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
 
 /// The event as a line for a person; none for what would only be noise.
 pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option<String> {
-    let line = match said {
-        Said::Idle => {
-            return Some(format!("all done as of {}", time_of_day(now)));
-        }
+    let words = words(said, engine, now, source)?;
+    Some(match said {
+        Said::Idle => words,
+        Said::Notice(_) => format!("{} {words}", time_of_day(now)),
+    })
+}
+
+/// The same as a record of the log, which has the time and needs no columns; what should be minded,
+/// and the event's fields.
+pub fn record(
+    said: Said<'_>,
+    engine: &Engine,
+    now: Wall,
+    source: &str,
+) -> Option<(Severity, String, Map<String, Value>)> {
+    let words = words(said, engine, now, source)?;
+    let message = match words.split_once("  ") {
+        Some((word, rest)) => format!("{word} {}", rest.trim_start()),
+        None => words,
+    };
+    let severity = match said {
+        Said::Notice(
+            Notice::Failed { .. }
+            | Notice::Held { .. }
+            | Notice::FolderAway { .. }
+            | Notice::AccountStopped { .. }
+            | Notice::ErrandFailed { .. }
+            | Notice::Scanned { .. },
+        ) => Severity::Warning,
+        Said::Idle | Said::Notice(_) => Severity::Info,
+    };
+    let fields = match json(said, engine, now) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    Some((severity, message, fields))
+}
+
+fn words(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option<String> {
+    Some(match said {
+        Said::Idle => format!("all done as of {}", time_of_day(now)),
         Said::Notice(notice) => match notice {
             Notice::Uploaded { path, asset, found, .. } => {
                 let how = if *found { " (found in the list after a lost answer)" } else { "" };
@@ -191,8 +229,7 @@ pub fn human(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option
             | Notice::EventsUnreliable { .. }
             | Notice::Scanned { incomplete: None, .. } => return None,
         },
-    };
-    Some(format!("{} {line}", time_of_day(now)))
+    })
 }
 
 fn root(engine: &Engine, folder: crate::planner::FolderId) -> String {

@@ -16,6 +16,7 @@ mod init;
 mod ledger;
 mod list;
 mod others;
+mod log;
 mod output;
 mod progress;
 mod proof;
@@ -26,6 +27,8 @@ mod sandbox;
 mod service;
 mod session;
 mod shell;
+mod signals;
+mod supervised;
 mod terminal;
 mod why;
 mod wishes;
@@ -173,7 +176,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(args) => args,
         Err(error) => return usage(&error, &arguments, json),
     };
-    output::start_log(&args.common);
+    log::start(&args.common);
     let common = args.common.clone();
     match dispatch(args) {
         Ok(exit) => exit as u8,

@@ -1,4 +1,4 @@
-//! Ways out: stdout for data, stderr for the rest.
+//! Ways out: stdout for data, stderr for the rest, or the journal in its place.
 //!
 //! Owns:
 //! - a reader that went away ends the program quietly, it is no panic and no error;
@@ -6,11 +6,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
+use serde_json::{Map, Value, json};
 
-use super::Failure;
 use super::args::{Color, Common};
-use super::terminal;
+use super::log::{self, Severity, Shape};
+use super::{Failure, terminal};
 
 /// Prints a line of data.
 pub fn line(text: &str) {
@@ -42,6 +42,13 @@ pub fn fresh_screen() {
 
 /// Tells a person something.
 pub fn tell(text: &str) {
+    match log::shape() {
+        Shape::Text => put(text),
+        Shape::Json | Shape::Journal => log::say(Severity::Info, text.trim(), Map::new()),
+    }
+}
+
+fn put(text: &str) {
     // Whom to tell that stderr is closed?
     let _ = terminal::tell(&format!("{text}\n"));
 }
@@ -49,16 +56,26 @@ pub fn tell(text: &str) {
 /// Tells of an error.
 pub fn failure(failure: &Failure, json: bool) {
     if json {
-        let object = serde_json::json!({
+        let object = json!({
             "schema": 1,
             "error": failure.message,
             "hint": failure.hint,
             "exit": failure.exit as u8,
         });
-        tell(&object.to_string());
-    } else {
-        tell(&format!("error: {}", failure.message));
-        tell(&format!("hint: {}", failure.hint));
+        return put(&object.to_string());
+    }
+    match log::shape() {
+        Shape::Text => {
+            put(&format!("error: {}", failure.message));
+            put(&format!("hint: {}", failure.hint));
+        }
+        Shape::Json | Shape::Journal => {
+            let mut fields = Map::new();
+            fields.insert("hint".into(), Value::from(failure.hint.as_str()));
+            fields.insert("exit".into(), Value::from(failure.exit as u8));
+            let message = format!("error: {}; hint: {}", failure.message, failure.hint);
+            log::say(Severity::Error, &message, fields);
+        }
     }
 }
 
@@ -79,28 +96,6 @@ pub fn colored(common: &Common) -> bool {
             io::stderr().is_terminal() && !no_color
         }
     }
-}
-
-/// Sends the log to stderr: warnings, or what `TAXIWAY_LOG` or the flags ask for.
-pub fn start_log(common: &Common) {
-    let level = match i16::from(common.verbose) - i16::from(common.quiet) {
-        ..=-1 => "error",
-        0 => "warn",
-        1 => "warn,taxiway=info",
-        2 => "info,taxiway=debug",
-        3.. => "debug,taxiway=trace",
-    };
-    let filter = match std::env::var("TAXIWAY_LOG") {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(text),
-        Ok(_) | Err(_) => EnvFilter::try_new(level),
-    };
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt()
-        .with_writer(|| terminal::Above)
-        .with_ansi(colored(common))
-        .with_env_filter(filter);
-    // Tests start several commands in one process: the first log stays.
-    let _ = log.try_init();
 }
 
 fn closed(error: &io::Error) {

@@ -14,12 +14,13 @@ use crate::config::{Config, SERVICE_VARIABLE, Sources, changes};
 use crate::control::{self, Refusal};
 use crate::daemon::{Message, Reload, SetupError, client};
 use crate::ledger::LedgerError;
+use crate::supervisor::Supervisor;
 
 use super::args::Common;
 use super::closed::refuse_closed;
 use super::service::refuse_hidden;
 use super::session::{Key, Keyring, sandbox_accounts};
-use super::{Exit, Failure, load_from, output, run};
+use super::{Exit, Failure, load_from, log, output, run};
 
 /// How long a session that is about to begin is waited for.
 const SESSION_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,6 +39,7 @@ pub struct Reloader {
     session: Mutex<Option<Sender<Message>>>,
     begun: Condvar,
     turn: Mutex<()>,
+    supervisor: Supervisor,
 }
 
 impl Reloader {
@@ -48,6 +50,7 @@ impl Reloader {
         config: Config,
         key: Key,
         base_url: &str,
+        supervisor: Supervisor,
     ) -> Arc<Reloader> {
         Arc::new(Reloader {
             common: common.clone(),
@@ -59,6 +62,7 @@ impl Reloader {
             session: Mutex::default(),
             begun: Condvar::new(),
             turn: Mutex::default(),
+            supervisor,
         })
     }
 
@@ -86,6 +90,7 @@ impl Reloader {
     /// Reads the configuration again. Says what changed, a line each.
     pub fn reload(&self) -> Result<Vec<String>, Failure> {
         let _turn = lock(&self.turn);
+        let _told = self.supervisor.reloading();
         let sandbox = self.common.sandbox;
         let config = load_from(&self.sources, sandbox)?;
         run::refuse_nothing(&config)?;
@@ -106,8 +111,15 @@ impl Reloader {
         self.hand_over(Reload { config: Arc::clone(&config), client, kept_out })?;
         self.ring.take(key);
         self.config.send_replace(Arc::clone(&config));
+        log::follow(config.log);
         let changed = changes(&before, &config);
         self.say(&changed);
+        if let Some(fixed) = log::fixed().filter(|_| before.log.level != config.log.level) {
+            let level = config.log.level.as_str();
+            tracing::warn!(
+                "[log]: level = \"{level}\" is not used: {fixed} says how much is logged"
+            );
+        }
         Ok(changed)
     }
 

@@ -2,28 +2,32 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::config::{Config, Environment, Flags, Loaded, Sources};
-use crate::control::{Heard, Place, Server};
+use crate::control::{Heard, Place, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
-    Clock, DRY_RUN, Ended, Means, Message, Said, Session, Setup, SetupError, Task, dry_means,
-    means, setup,
+    Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, dry_means, means,
+    setup,
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
 use crate::planner::{AttemptEnd, FolderId, Wall, Write};
+use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
 use super::closed::refuse_closed;
+use super::log::{self, Shape};
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
 use super::session::{self, Key, Keyring, verdict};
-use super::{Exit, Failure, events, load_from, output, terminal};
+use super::signals::Stop;
+use super::supervised::Told;
+use super::{Exit, Failure, events, load_from, output};
 
 /// First pause after the ledger could not be written; doubled up to the last.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
@@ -48,6 +52,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     };
     let sources = Sources { environment: Environment::of_process(), flags };
     let loaded = load_from(&sources, common.sandbox)?;
+    log::follow(loaded.config.log);
     refuse_nothing(&loaded)?;
     let config = loaded.config;
     if args.dry_run {
@@ -61,15 +66,30 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     }
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let (reload, reloads) = sync_channel(1);
-    let stop = Stop::listen(reload)?;
+    let supervisor = Supervisor::of_process();
+    let stop = Stop::listen(reload, supervisor.clone())?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
-    let reloader = Reloader::new(common, sources, config, key, &server.base_url);
-    let control = listen(&reloader, &environment);
+    let reloader =
+        Reloader::new(common, sources, config, key, &server.base_url, supervisor.clone());
+    let standing = Standing::new(lock.ledger_path(), Tally::default());
+    let control = listen(&reloader, &environment, standing.clone());
     reloader.listen(reloads)?;
-    let ended = live(common, &reloader, &server, &lock, control.as_ref(), &stop, &task);
+    let told = Told::begin(&supervisor, &standing)?;
+    let control = control.as_ref();
+    let company = Company { supervisor: &supervisor, standing: &standing, control };
+    let ended = live(common, &reloader, &server, &lock, &company, &stop, &task);
+    supervisor.stopping();
+    drop(told);
     server.close();
     ended
+}
+
+/// Who watches a run from outside.
+struct Company<'a> {
+    supervisor: &'a Supervisor,
+    standing: &'a Standing,
+    control: Option<&'a Server>,
 }
 
 /// Refuses a configuration without a folder.
@@ -105,16 +125,18 @@ fn live(
     reloader: &Reloader,
     server: &session::Server,
     lock: &Lock,
-    control: Option<&Server>,
+    company: &Company<'_>,
     stop: &Stop,
     task: &Task,
 ) -> Result<Exit, Failure> {
+    let Company { supervisor, standing, control } = *company;
     let ring = reloader.ring();
     let mut pause = LEDGER_PAUSE;
     let mut greeted = false;
     loop {
         let clock = Clock::start();
         let config = reloader.config();
+        let opening = (!greeted).then(|| supervisor.takes_long("opening the ledger"));
         let ledger = Ledger::open(
             &lock.ledger_path(),
             &server.remembered,
@@ -131,11 +153,12 @@ fn live(
             let engine = Engine::new(ledger, limits, folders, clock.now())?;
             Ok((engine, sights))
         });
+        drop(opening);
         let (engine, sights) = match opened {
             Ok(parts) => parts,
             // A disk that was full a moment ago may still be.
             Err(SetupError::Ledger(error)) if greeted && !task.once && passes(&error) => {
-                if stop.within(pause) {
+                if stop.within(pause, supervisor, &error) {
                     return Ok(Exit::Well);
                 }
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
@@ -146,15 +169,19 @@ fn live(
         let folders: Vec<FolderId> =
             engine.planner().folder_views().map(|view| view.folder).collect();
         let (token, changed) = ring.watch();
-        let means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
+        let mut means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
+        means.tally = standing.tally().clone();
         let (session, out) = Session::start(engine, sights, means, clock, changed)?;
+        let session = session.fed_by(supervisor.feeding());
         reloader.tell(out.clone());
+        standing.tell(out.clone());
         if let Some(control) = control {
             control.tell(out.clone());
         }
         stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, &config, server);
+            supervisor.ready();
         }
         let mut speak = speaker(common, task.once, ring.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
@@ -170,7 +197,8 @@ fn live(
             speak(said, engine, now);
         };
         announce(common, control, &clock, "started");
-        let bars = Bars::wanted(common).then(|| {
+        let draws = Bars::wanted(common) && log::shape() == Shape::Text;
+        let bars = draws.then(|| {
             let gauge = session.gauge();
             let mut figures = Folders::new(lock.ledger_path(), folders, gauge.clone(), out);
             Bars::start(gauge, Stay::Go, move || figures.now())
@@ -181,7 +209,7 @@ fn live(
             (Ended::Ledger(error), _) if task.once || !passes(&error) => return Err(error.into()),
             (Ended::Ledger(error), _) => {
                 tracing::warn!("{error}; trying again in {} s", pause.as_secs());
-                if stop.within(pause) {
+                if stop.within(pause, supervisor, &error) {
                     return Ok(Exit::Well);
                 }
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
@@ -198,10 +226,14 @@ fn live(
 }
 
 /// Opens the control socket. Files are uploaded also without it.
-fn listen(reloader: &Arc<Reloader>, environment: &Environment) -> Option<Server> {
+fn listen(
+    reloader: &Arc<Reloader>,
+    environment: &Environment,
+    standing: Standing,
+) -> Option<Server> {
     let state_dir = reloader.config().state_dir.clone();
     let place = Place::of(&state_dir, environment.runtime_dir.as_deref());
-    match Server::start(reloader.configs(), reloader.as_asked(), place) {
+    match Server::start(reloader.configs(), reloader.as_asked(), place, standing) {
         Ok(server) => Some(server),
         Err(error) => {
             let why = crate::text::reason(&error);
@@ -235,7 +267,15 @@ fn speaker(
                 output::line(&event.to_string());
                 output::flush();
             }
-        } else if !quiet && let Some(line) = events::human(said, engine, now, &ring.source()) {
+        } else if quiet {
+            // Nobody wants to hear it.
+        } else if log::shape() != Shape::Text {
+            if let Some((severity, message, fields)) =
+                events::record(said, engine, now, &ring.source())
+            {
+                log::say(severity, &message, fields);
+            }
+        } else if let Some(line) = events::human(said, engine, now, &ring.source()) {
             output::tell(&line);
             if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
@@ -440,79 +480,4 @@ fn print_dry(common: &Common, mut row: Row) {
         }
     };
     output::line(&line);
-}
-
-/// Ctrl-C and `kill`: the first asks the session to end, the second ends the process. `kill -HUP`
-/// has the configuration read again.
-struct Stop {
-    out: std::sync::Arc<std::sync::Mutex<Option<Sender<Message>>>>,
-    asked: std::sync::Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
-}
-
-impl Stop {
-    fn listen(reload: SyncSender<()>) -> Result<Stop, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let stop = Stop { out: Default::default(), asked: Default::default() };
-        let (out, asked) = (stop.out.clone(), stop.asked.clone());
-        let signals = {
-            let _inside = runtime.enter();
-            use tokio::signal::unix::{SignalKind, signal};
-            let interrupt = signal(SignalKind::interrupt())?;
-            (interrupt, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
-        };
-        std::thread::Builder::new().name("signals".into()).spawn(move || {
-            let (mut interrupt, mut terminate, mut hangup) = signals;
-            // On a terminal it says that the window was closed: nobody is left to end a run by hand.
-            let of_window = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let mut next = || {
-                runtime.block_on(async {
-                    loop {
-                        tokio::select! {
-                            _ = interrupt.recv() => break,
-                            _ = terminate.recv() => break,
-                            _ = hangup.recv() => {
-                                if of_window {
-                                    break;
-                                }
-                                // One that waits to be heard is as good as two.
-                                let _ = reload.try_send(());
-                            }
-                        }
-                    }
-                });
-            };
-            next();
-            *lock(&asked.0) = true;
-            asked.1.notify_all();
-            if let Some(out) = lock(&out).as_ref() {
-                // A session that has ended needs no telling.
-                let _ = out.send(Message::Stop);
-            }
-            next();
-            terminal::clear_at_once();
-            std::process::exit(130);
-        })?;
-        Ok(stop)
-    }
-
-    /// From now on this session is told; at once, if the signal has come already.
-    fn tell(&self, session: Sender<Message>) {
-        *lock(&self.out) = Some(session.clone());
-        // A signal that came before is passed on here, one that comes later by its thread; one
-        // that comes between the two is told twice, which is as good as once.
-        if *lock(&self.asked.0) {
-            let _ = session.send(Message::Stop);
-        }
-    }
-
-    /// Waits. True if the signal came, or has come before.
-    fn within(&self, pause: Duration) -> bool {
-        let asked = lock(&self.asked.0);
-        let waited = self.asked.1.wait_timeout_while(asked, pause, |asked| !*asked);
-        waited.map_or(true, |(asked, _)| *asked)
-    }
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

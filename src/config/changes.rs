@@ -1,6 +1,6 @@
 //! What an edit of the configuration comes to, in the words of the file.
 
-use super::show::{Row, api, control, folder, inline};
+use super::show::{Row, api, control, folder, inline, log};
 use super::{Config, Folder};
 use crate::text::shown;
 
@@ -9,6 +9,7 @@ pub fn changes(before: &Config, now: &Config) -> Vec<String> {
     let tables = [
         ("[api]", api(&before.api), api(&now.api)),
         ("[control]", control(&before.control), control(&now.control)),
+        ("[log]", log(before.log), log(now.log)),
     ];
     let mut lines: Vec<String> =
         tables.iter().filter_map(|(name, before, now)| edited(name, before, now)).collect();
@@ -30,6 +31,8 @@ fn edited(name: &str, before: &[Row], now: &[Row]) -> Option<String> {
     let differing = before.iter().zip(now).filter(|(before, now)| before != now);
     let words: Vec<String> = differing
         .map(|(_, (key, value))| match value {
+            // Often as good as a password, and this goes into the log.
+            Some(_) if *key == "heartbeat_url" => format!("{key} = …"),
             Some(value) => format!("{key} = {}", inline(value)),
             None => format!("{key} not set any more"),
         })

@@ -30,6 +30,7 @@ pub(super) struct Source {
 pub(super) struct Tables<'a> {
     pub(super) api: Option<Entries<'a>>,
     pub(super) control: Option<Entries<'a>>,
+    pub(super) log: Option<Entries<'a>>,
     pub(super) folders: Vec<Entries<'a>>,
 }
 
@@ -96,6 +97,7 @@ impl Source {
                 match table {
                     Table::Api => tables.api = Some(entries),
                     Table::Control => tables.control = Some(entries),
+                    Table::Log => tables.log = Some(entries),
                     Table::Folder => tables.folders.push(entries),
                 }
             }
@@ -117,14 +119,14 @@ impl Source {
             why: None,
             expected: match table {
                 Table::Folder => "a table with two brackets around its name",
-                Table::Api | Table::Control => "a table",
+                Table::Api | Table::Control | Table::Log => "a table",
             },
             example: table.to_string(),
         };
         let elements: Vec<_> = match (table, value.get_ref().as_array()) {
             (Table::Folder, Some(list)) => list.iter().collect(),
             (Table::Folder, None) => return Err(wrong(value.get_ref()).into()),
-            (Table::Api | Table::Control, _) => vec![value],
+            (Table::Api | Table::Control | Table::Log, _) => vec![value],
         };
         let mut bodies = Vec::with_capacity(elements.len());
         for element in elements {

@@ -11,6 +11,8 @@ pub enum Table {
     Api,
     /// `[control]`
     Control,
+    /// `[log]`
+    Log,
     /// `[[folder]]`
     Folder,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for Table {
         f.write_str(match self {
             Table::Api => "[api]",
             Table::Control => "[control]",
+            Table::Log => "[log]",
             Table::Folder => "[[folder]]",
         })
     }
@@ -37,13 +40,14 @@ pub(super) struct Key {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 3] = [Table::Api, Table::Control, Table::Folder];
+    pub(super) const ALL: [Table; 4] = [Table::Api, Table::Control, Table::Log, Table::Folder];
 
     /// The name without brackets.
     pub(super) fn name(self) -> &'static str {
         match self {
             Table::Api => "api",
             Table::Control => "control",
+            Table::Log => "log",
             Table::Folder => "folder",
         }
     }
@@ -53,6 +57,7 @@ impl Table {
         match self {
             Table::Api => API,
             Table::Control => CONTROL,
+            Table::Log => LOG,
             Table::Folder => FOLDER,
         }
     }
@@ -121,13 +126,48 @@ const API: &[Key] = &[
     },
 ];
 
-const CONTROL: &[Key] = &[Key {
-    name: "listen",
-    example: r#""127.0.0.1:7447""#,
-    meaning: "A loopback address on which the daemon answers beside its socket, see \
-              [control.md](control.md). Requests need the bearer token that lies in a file of the \
-              state directory (0600), and the right `Host`. Without it there is only the socket.",
-}];
+const CONTROL: &[Key] = &[
+    Key {
+        name: "listen",
+        example: r#""127.0.0.1:7447""#,
+        meaning: "A loopback address on which the daemon answers beside its socket, see \
+                  [control.md](control.md). Requests need the bearer token that lies in a file of \
+                  the state directory (0600), and the right `Host`. Without it there is only the \
+                  socket.",
+    },
+    Key {
+        name: "heartbeat_url",
+        example: r#""https://hc-ping.com/UUID""#,
+        meaning: "An address that the daemon calls (`GET`) as long as all is well, for a service \
+                  that raises an alarm when nobody calls any more. All is well when the loop turns \
+                  and its last step is on disk, nothing needs a person, nothing stops uploads, no \
+                  folder is away, and nobody paused it. The token is not sent.",
+    },
+    Key {
+        name: "heartbeat_interval",
+        example: r#""5min""#,
+        meaning: "The time between two such calls.",
+    },
+];
+
+const LOG: &[Key] = &[
+    Key {
+        name: "format",
+        example: r#""auto""#,
+        meaning: "How `taxiway run` writes what it tells and what it logs. `\"text\"`: lines for \
+                  people. `\"json\"`: an object a line, on stderr too. `\"journal\"`: to systemd's \
+                  journal, with fields such as `TAXIWAY_EVENT`, `TAXIWAY_PATH` and \
+                  `TAXIWAY_ASSET_ID`, and priorities. `\"auto\"`: to the journal if that is where \
+                  stderr goes, as in a service of systemd, else text.",
+    },
+    Key {
+        name: "level",
+        example: r#""warn""#,
+        meaning: "How much `taxiway run` logs beside what happens to files, which `-q` alone \
+                  silences. The variable `TAXIWAY_LOG`, and `-v` and `-q`, win over it; where none \
+                  of them is set, `taxiway reload` changes it while it runs.",
+    },
+];
 
 const FOLDER: &[Key] = &[
     Key {
@@ -268,7 +308,7 @@ pub(super) fn hint_for_unknown(table: Option<Table>, key: &str) -> String {
     match (elsewhere, table) {
         (Some(other), _) => format!("put `{key}` under {other}"),
         (None, Some(table)) => format!("the keys of {table} are {}", own.join(", ")),
-        (None, None) => "the tables are [api], [control] and [[folder]]".to_owned(),
+        (None, None) => "the tables are [api], [control], [log] and [[folder]]".to_owned(),
     }
 }
 

@@ -12,8 +12,9 @@ use toml::de::DeValue;
 
 use super::error::quoted;
 use super::types::{
-    AfterUpload, BadValue, BaseUrl, Choice, Email, Existing, HOOK_PLACEHOLDERS, Incomplete, Mode,
-    NameTemplate, OnChange, SendFacts, parse_duration, parse_size, placeholders,
+    AfterUpload, BadValue, BaseUrl, Choice, Email, Existing, HOOK_PLACEHOLDERS, HeartbeatUrl,
+    Incomplete, LogFormat, LogLevel, Mode, NameTemplate, OnChange, SendFacts, parse_duration,
+    parse_size, placeholders,
 };
 use crate::rules;
 
@@ -126,6 +127,10 @@ pub(super) const LISTEN: Kind<Option<SocketAddr>> = Kind {
         address.map(Some).ok_or(Wrong::PLAIN)
     },
 };
+pub(super) const HEARTBEAT_URL: Kind<Option<HeartbeatUrl>> = Kind {
+    expected: "an https:// URL, or http:// to a loopback address",
+    read: |value, _| parsed(value).map(Some),
+};
 pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
     expected: "a path: absolute, beginning with ~/, or relative to this file",
     read: |value, base| Ok(Some(base.absolute(string(value)?)?)),
@@ -146,6 +151,14 @@ pub(super) const ON_CHANGE: Kind<OnChange> =
     Kind { expected: "\"upload\" or \"ignore\"", read: |value, _| choice(value) };
 pub(super) const MODE: Kind<Mode> =
     Kind { expected: "\"auto\", \"events\" or \"poll\"", read: |value, _| choice(value) };
+pub(super) const LOG_FORMAT: Kind<LogFormat> = Kind {
+    expected: "\"auto\", \"text\", \"json\" or \"journal\"",
+    read: |value, _| choice(value),
+};
+pub(super) const LOG_LEVEL: Kind<LogLevel> = Kind {
+    expected: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    read: |value, _| choice(value),
+};
 pub(super) const AFTER_UPLOAD: Kind<AfterUpload> = Kind {
     expected: "\"keep\", \"trash\" or \"move:DIR\"",
     read: |value, base| match string(value)? {

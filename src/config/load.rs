@@ -16,7 +16,7 @@ use super::file::{self, Entries, Source};
 use super::keys::Table;
 use super::kinds::{self, Base, Kind, tidy};
 use super::origin::{Origin, Origins};
-use super::{Api, Config, Control, Folder};
+use super::{Api, Config, Control, Folder, Log};
 
 /// A configuration and where its values come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Loaded {
     pub api: Origins,
     /// Origins of `[control]`.
     pub control: Origins,
+    /// Origins of `[log]`.
+    pub log: Origins,
     /// Origins of each folder, in the order of [`Config::folders`].
     pub folders: Vec<Origins>,
     /// Origin of [`Config::state_dir`].
@@ -117,6 +119,7 @@ pub(super) fn assemble(
     };
     let (api, api_origins) = load_api(tables.api.as_ref(), &base, &sources.environment)?;
     let (control, control_origins) = load_control(tables.control.as_ref(), &base)?;
+    let (log, log_origins) = load_log(tables.log.as_ref(), &base)?;
     let mut folders = Vec::new();
     for entries in &tables.folders {
         folders.push(load_folder(entries, &base)?);
@@ -135,10 +138,11 @@ pub(super) fn assemble(
     }
     let (folders, folder_origins) = folders.into_iter().unzip();
     Ok(Loaded {
-        config: Config { api, control, folders, state_dir },
+        config: Config { api, control, log, folders, state_dir },
         file: ConfigFile { path, from, exists: source.is_some() },
         api: api_origins,
         control: control_origins,
+        log: log_origins,
         folders: folder_origins,
         state_dir: state_dir_from,
     })
@@ -179,7 +183,17 @@ fn load_control(
     let mut control = Control::default();
     let mut to = Setter::new(entries, base);
     to.set(&mut control.listen, "listen", &kinds::LISTEN)?;
+    to.set(&mut control.heartbeat_url, "heartbeat_url", &kinds::HEARTBEAT_URL)?;
+    to.set(&mut control.heartbeat_interval, "heartbeat_interval", &kinds::DURATION)?;
     Ok((control, to.origins))
+}
+
+fn load_log(entries: Option<&Entries<'_>>, base: &Base) -> Result<(Log, Origins), ConfigError> {
+    let mut log = Log::default();
+    let mut to = Setter::new(entries, base);
+    to.set(&mut log.format, "format", &kinds::LOG_FORMAT)?;
+    to.set(&mut log.level, "level", &kinds::LOG_LEVEL)?;
+    Ok((log, to.origins))
 }
 
 fn load_folder(entries: &Entries<'_>, base: &Base) -> Result<(Folder, Origins), ConfigError> {

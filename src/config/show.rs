@@ -14,7 +14,7 @@ use super::keys::Table;
 use super::load::Loaded;
 use super::origin::{Origin, Origins};
 use super::types::{AfterUpload, Choice, Incomplete, SendFacts, duration_text, size_text};
-use super::{Api, Control, Folder};
+use super::{Api, Control, Folder, Log};
 use crate::text::shown;
 
 /// A key and its value; `None`: not set.
@@ -50,7 +50,7 @@ pub fn show_toml(loaded: &Loaded) -> String {
 }
 
 /// The configuration as JSON: `{"schema":1, "file":{…}, "state_dir":{"value","from"},
-/// "api":{KEY:{"value","from"}}, "control":{…}, "folders":[{…}]}`; what is not set is null.
+/// "api":{KEY:{"value","from"}}, "control":{…}, "log":{…}, "folders":[{…}]}`; what is not set is null.
 pub fn show_json(loaded: &Loaded) -> serde_json::Value {
     let mut document = json!({
         "schema": 1,
@@ -85,6 +85,7 @@ fn tables(loaded: &Loaded) -> Vec<(Table, Vec<Row>, &Origins)> {
     let mut tables = vec![
         (Table::Api, api(&config.api), &loaded.api),
         (Table::Control, control(&config.control), &loaded.control),
+        (Table::Log, log(config.log), &loaded.log),
     ];
     for (settings, origins) in config.folders.iter().zip(&loaded.folders) {
         tables.push((Table::Folder, folder(settings), origins));
@@ -111,7 +112,16 @@ pub(super) fn api(api: &Api) -> Vec<Row> {
 
 pub(super) fn control(control: &Control) -> Vec<Row> {
     let listen = control.listen.map(|address| address.to_string());
-    vec![("listen", listen.and_then(|address| text(&address)))]
+    let url = control.heartbeat_url.as_ref();
+    vec![
+        ("listen", listen.and_then(|address| text(&address))),
+        ("heartbeat_url", url.and_then(|url| text(url.as_str()))),
+        ("heartbeat_interval", text(&duration_text(control.heartbeat_interval))),
+    ]
+}
+
+pub(super) fn log(log: Log) -> Vec<Row> {
+    vec![("format", text(log.format.word())), ("level", text(log.level.word()))]
 }
 
 pub(super) fn folder(folder: &Folder) -> Vec<Row> {

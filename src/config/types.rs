@@ -133,6 +133,49 @@ impl Default for BaseUrl {
     }
 }
 
+/// An address that is called to say that all is well: `https`, or `http` to a loopback address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeartbeatUrl(String);
+
+impl HeartbeatUrl {
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Scheme, host and port: what follows is often as good as a password.
+    pub fn origin(&self) -> &str {
+        let host = self.0.find("://").map_or(0, |at| at + 3);
+        let end = self.0[host..].find(['/', '?']).map_or(self.0.len(), |at| host + at);
+        &self.0[..end]
+    }
+}
+
+impl FromStr for HeartbeatUrl {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<HeartbeatUrl, BadValue> {
+        let end = text.find('?').unwrap_or(text.len());
+        let (address, query) = text.split_at(end);
+        // Everything but the query is held to what holds for the API's address.
+        address.parse::<BaseUrl>()?;
+        let legal = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c);
+        if !query.chars().all(legal) {
+            return Err(BadValue::new("its query has a character that must be %-encoded"));
+        }
+        if crate::secret::may_hold_token(text) {
+            return Err(BadValue::new("the token does not belong in it"));
+        }
+        Ok(HeartbeatUrl(text.to_owned()))
+    }
+}
+
+impl fmt::Display for HeartbeatUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 fn host_and_port(authority: &str) -> Result<(String, Option<u16>), BadValue> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -339,6 +382,62 @@ pub enum Mode {
 impl Choice for Mode {
     const ALL: &'static [(&'static str, Mode)] =
         &[("auto", Mode::Auto), ("events", Mode::Events), ("poll", Mode::Poll)];
+}
+
+/// In which form a daemon logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// To the journal if stderr goes there, else as text.
+    #[default]
+    Auto,
+    /// Lines for people, on stderr.
+    Text,
+    /// An object a line, on stderr.
+    Json,
+    /// To systemd's journal.
+    Journal,
+}
+
+impl Choice for LogFormat {
+    const ALL: &'static [(&'static str, LogFormat)] = &[
+        ("auto", LogFormat::Auto),
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+        ("journal", LogFormat::Journal),
+    ];
+}
+
+/// How much a daemon logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What ends the daemon, or breaks a promise.
+    Error,
+    /// And what a person should look at.
+    #[default]
+    Warn,
+    /// And what is done.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything that happens.
+    Trace,
+}
+
+impl Choice for LogLevel {
+    const ALL: &'static [(&'static str, LogLevel)] = &[
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+}
+
+impl LogLevel {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        self.word()
+    }
 }
 
 /// Shortest time that a setting can name.

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use super::listing::Question;
 use super::pushing::push;
 use super::refusal::{No, Refusal};
-use super::status::{Daemon, Status};
+use super::standing::Standing;
+use super::status::Status;
 use super::stream::{BEHIND_MOST, Heard, stream};
 use super::waiting::wait;
 use super::why::{absence, history_json};
@@ -55,7 +56,7 @@ pub(super) struct App {
     /// None until the first session begins.
     session: watch::Sender<Option<Sender<Message>>>,
     heard: broadcast::Sender<Arc<Heard>>,
-    daemon: Daemon,
+    pub(super) standing: Standing,
     /// The server ends.
     ended: CancellationToken,
 }
@@ -70,15 +71,11 @@ impl App {
     pub(super) fn new(
         config: watch::Receiver<Arc<Config>>,
         reload: Reload,
+        standing: Standing,
         patience: Duration,
         ended: CancellationToken,
     ) -> App {
         let ledger = ledger_path(&config.borrow().state_dir);
-        let daemon = Daemon {
-            version: env!("CARGO_PKG_VERSION"),
-            pid: std::process::id(),
-            started_at: Clock::start().now().wall,
-        };
         App {
             config,
             reload,
@@ -87,7 +84,7 @@ impl App {
             patience,
             session: watch::Sender::default(),
             heard: broadcast::Sender::new(BEHIND_MOST),
-            daemon,
+            standing,
             ended,
         }
     }
@@ -198,6 +195,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/ledger", get(listing))
         .route("/v1/events", get(events))
         .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", order(Command::Resume))
         .route("/v1/rescan", order(Command::Rescan))
@@ -303,8 +301,22 @@ async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
         let ledger = read_ledger(app)?.ok_or_else(not_now)?;
-        let status = Status::of(&view, &ledger, &app.daemon).map_err(unreadable)?;
+        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
         Ok(serde_json::to_string(&status).unwrap_or_default())
+    })
+    .await
+}
+
+/// Paused or busy, too: what needs a person does not wait for that.
+async fn nobody_is_needed(app: &Arc<App>) -> Result<(), Refusal> {
+    let view = app.view().await?;
+    blocking(app, move |app| {
+        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
+        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
+        match status.needs_person(&view) {
+            true => Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status")),
+            false => Ok(()),
+        }
     })
     .await
 }
@@ -322,19 +334,35 @@ async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     // A step that is on disk: what it asks for changes nothing but that.
     let turned = app.grant(Vec::new()).await;
     let health = match turned {
-        Ok(()) if strict => standing(&app).await.and_then(|status| {
-            let status: Status = serde_json::from_str(&status).map_err(|_| not_now())?;
-            match status.state.as_str() {
-                "attention" => {
-                    Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status"))
-                }
-                _ => Ok(()),
-            }
-        }),
+        Ok(()) if strict => nobody_is_needed(&app).await,
         other => other,
     };
     let healthy = r#"{"schema":1,"healthy":true}"#.to_owned();
     answer(health.map(|()| vec![Answer::Granted(healthy)]))
+}
+
+/// What the loop says, and what was counted in the ledger; nothing is counted for it that has not
+/// changed.
+async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let told = match no_parameters(query) {
+        Ok(()) => app.view().await,
+        Err(refusal) => Err(refusal),
+    };
+    let told = match told {
+        Ok(view) => {
+            blocking(&app, move |app| app.standing.metrics(&view).map_err(unreadable)).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match told {
+        Ok(text) => {
+            let mut response = respond(200, text);
+            let kind = HeaderValue::from_static(super::metrics::CONTENT_TYPE);
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+        Err(refusal) => refused(&refusal),
+    }
 }
 
 async fn listing(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
@@ -452,7 +480,7 @@ fn respond(status: u16, lines: String) -> Response {
     let mut response = Response::new(Body::from(lines));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = axum::http::HeaderValue::from_static("application/x-ndjson");
+    let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }

@@ -29,8 +29,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::heartbeat;
 use super::place::Place;
 use super::routes::{self, App, Reload};
+use super::standing::Standing;
 use super::stream::{Endless, Heard};
 use super::tcp::{self, Guard};
 use crate::config::Config;
@@ -82,14 +84,20 @@ impl Server {
     ///
     /// # Errors
     /// If the socket cannot be had.
-    pub fn start(config: Configs, reload: Reload, place: Place) -> io::Result<Server> {
-        Server::bounded(config, reload, place, Bounds::default())
+    pub fn start(
+        config: Configs,
+        reload: Reload,
+        place: Place,
+        standing: Standing,
+    ) -> io::Result<Server> {
+        Server::bounded(config, reload, place, standing, Bounds::default())
     }
 
     pub(super) fn bounded(
         config: Configs,
         reload: Reload,
         place: Place,
+        standing: Standing,
         bounds: Bounds,
     ) -> io::Result<Server> {
         place.prepare()?;
@@ -104,11 +112,12 @@ impl Server {
             UnixListener::from_std(listener)?
         };
         let cancel = CancellationToken::new();
-        let app = Arc::new(App::new(config, reload, bounds.patience, cancel.clone()));
+        let app = Arc::new(App::new(config, reload, standing, bounds.patience, cancel.clone()));
         let door = Door { router: routes::router(Arc::clone(&app)), guard: None };
         let socket = serve(listener, door, bounds, cancel.clone());
         let beside = tcp::listen(Arc::clone(&app), bounds, cancel.clone());
-        let serving = async { tokio::join!(socket, beside) };
+        let beating = heartbeat::beat(Arc::clone(&app));
+        let serving = async { tokio::join!(socket, beside, beating) };
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();

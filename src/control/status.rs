@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::Figures;
 use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
-use crate::planner::{AccountId, Cause, FolderId};
+use crate::planner::{AccountId, Cause};
 use crate::row::{time, time_of_day, when_and_how_far};
 use crate::text::{about, count_of_bytes, escaped};
 
@@ -99,7 +100,7 @@ pub struct AccountStatus {
 }
 
 /// What is done for files after their upload, or their failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrandStatus {
     /// Still to be done.
     pub waiting: u64,
@@ -149,6 +150,14 @@ impl Counts {
         Counts { uploading: self.uploading - opened, queued: self.queued + opened, ..self }
     }
 
+    /// Each state and its number, in the order of `status`.
+    pub(super) fn by_state(&self) -> [(&'static str, u64); 8] {
+        let Counts { settling, queued, uploading, unknown, uploaded, failed, held, ignored } =
+            *self;
+        let counts = [settling, queued, uploading, unknown, uploaded, failed, held, ignored];
+        std::array::from_fn(|at| (State::ALL[at].as_str(), counts[at]))
+    }
+
     /// Files that are not done and need no person.
     fn open(&self) -> u64 {
         self.settling + self.queued + self.uploading + self.unknown
@@ -161,25 +170,24 @@ impl Status {
     /// # Errors
     /// If the ledger cannot be read.
     pub(super) fn of(view: &View, ledger: &Ledger, daemon: &Daemon) -> Result<Status, LedgerError> {
-        let ids: Vec<FolderId> = view.folders.iter().map(|folder| folder.id).collect();
-        let (counts, bytes_left) = ledger.counts(&ids, true)?;
+        Ok(Status::put_together(view, &Figures::read(view, ledger)?, daemon))
+    }
+
+    /// The same, from what the ledger said.
+    pub(super) fn put_together(view: &View, figures: &Figures, daemon: &Daemon) -> Status {
+        let Figures { amounts, emails, roots, errands, .. } = figures;
+        let counts = amounts.map(|amount| amount.files);
         let counts = Counts::of(counts).with_ahead(view.opened_ahead);
-        let emails: BTreeMap<AccountId, Option<String>> = ledger.accounts()?.into_iter().collect();
+        let left = [State::Queued, State::Uploading, State::Unknown];
         let email = |id: AccountId| emails.get(&id).cloned().flatten();
-        let mut folders = Vec::new();
-        for folder in &view.folders {
-            let root = ledger.root_of(folder.id)?.unwrap_or_default();
-            folders.push(FolderStatus {
-                path: root.to_string_lossy().into_owned(),
-                account: email(folder.account),
-                mode: folder.mode.to_owned(),
-                last_scan_at: folder.last_scan_at.map(time),
-                missed_by_events: folder.missed_by_events,
-                reason: folder.reason.clone().or_else(|| folder.unseen.as_deref().map(unseen)),
-            });
-        }
-        let (waiting, given_up, reason) = ledger.errand_counts(&ids)?;
-        let errands = ErrandStatus { waiting, given_up, reason };
+        let folders = view.folders.iter().map(|folder| FolderStatus {
+            path: roots.get(&folder.id).cloned().unwrap_or_default(),
+            account: email(folder.account),
+            mode: folder.mode.to_owned(),
+            last_scan_at: folder.last_scan_at.map(time),
+            missed_by_events: folder.missed_by_events,
+            reason: folder.reason.clone().or_else(|| folder.unseen.as_deref().map(unseen)),
+        });
         let mut status = Status {
             schema: 1,
             version: daemon.version.into(),
@@ -189,10 +197,10 @@ impl Status {
             done: view.done && counts.open() == 0,
             reason: None,
             counts,
-            bytes_left,
+            bytes_left: left.into_iter().map(|state| amounts[state as usize].bytes).sum(),
             bytes_per_second: view.bytes_per_second,
-            folders,
-            accounts: accounts(view, &emails),
+            folders: folders.collect(),
+            accounts: accounts(view, emails),
             uploading: view
                 .uploading
                 .iter()
@@ -202,10 +210,19 @@ impl Status {
                     size: upload.size,
                 })
                 .collect(),
-            errands: (waiting + given_up > 0).then_some(errands),
+            errands: (errands.waiting + errands.given_up > 0).then(|| errands.clone()),
         };
         status.judge(view);
-        Ok(status)
+        status
+    }
+
+    /// Whether anything needs a person, whatever else is the matter: a file, what follows an upload,
+    /// what stops uploads, or a folder that cannot be seen whole.
+    pub(super) fn needs_person(&self, view: &View) -> bool {
+        let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
+        self.counts.failed + self.counts.held + given_up > 0
+            || view.stops.iter().any(|stop| stop.cause.needs_person())
+            || view.folders.iter().any(|folder| folder.unseen.is_some())
     }
 
     /// The state, and the reason for not being done.
@@ -213,10 +230,7 @@ impl Status {
         let stop = view.stops.iter().find(|stop| stop.account.is_none());
         let offline = stop.filter(|stop| stop.cause == Cause::Offline);
         let person = view.stops.iter().find(|stop| stop.cause.needs_person());
-        let given_up = self.errands.as_ref().map_or(0, |errands| errands.given_up);
-        let blind = view.folders.iter().any(|folder| folder.unseen.is_some());
-        let attention =
-            person.is_some() || blind || self.counts.failed + self.counts.held + given_up > 0;
+        let attention = self.needs_person(view);
         self.state = match () {
             () if view.paused.is_some() => "paused",
             () if person.is_some() => "attention",

@@ -25,9 +25,10 @@ use crate::planner::{
 use crate::scan::{self, DirListing, Glance, Part, Report, Root, RootId};
 use crate::watch::{Hint, Inbox, MOST_PATHS, Mode, Sign, Wanted, Watch, Watched};
 
-use super::Message;
 use super::pulse::Pulse;
 use super::rewatch::Rewatch;
+use super::{Message, Tally};
+use crate::crash;
 
 /// Listings of one folder that may wait to be taken in.
 const LISTINGS_AHEAD: usize = 2;
@@ -124,6 +125,7 @@ impl Eyes {
         sightseeing: Sightseeing,
         out: Sender<Message>,
         former: Option<JoinHandle<()>>,
+        tally: Tally,
     ) -> std::io::Result<Eyes> {
         let life = Life::begin(sightseeing.root.folder);
         let made_from = sightseeing.clone();
@@ -154,6 +156,7 @@ impl Eyes {
             doubted: None,
             told: None,
             warned: Vec::new(),
+            tally,
             sightseeing,
         };
         let thread = std::thread::Builder::new().name("folder".into());
@@ -245,6 +248,7 @@ struct Viewer {
     told: Option<Mode>,
     /// Warnings that were given already.
     warned: Vec<String>,
+    tally: Tally,
 }
 
 impl Viewer {
@@ -254,6 +258,7 @@ impl Viewer {
             // Its watches are free then. One that hangs on its disk has this one hang, too.
             let _ = former.join();
         }
+        crash::hang("arming");
         self.arm();
         self.tell_mode();
         loop {
@@ -390,6 +395,7 @@ impl Viewer {
                 Hint::Subtree { path, .. } => self.subtree(&path),
                 Hint::Owed { reason, .. } => {
                     tracing::info!(root = %self.sightseeing.root.path.display(), reason, "a scan is owed");
+                    self.tally.overflowed();
                     self.owe();
                 }
                 Hint::RootGone { .. } => self.owe(),

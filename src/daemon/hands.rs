@@ -29,7 +29,7 @@ use super::eyes::within_size;
 use super::gauge::Gauge;
 use super::identify::identify;
 use super::naming::Names;
-use super::{Clock, Message};
+use super::{Clock, Message, Tally};
 
 /// How long a whole body's answer is waited for when the run is stopped.
 pub const ABORT_GRACE: Duration = Duration::from_secs(10);
@@ -99,6 +99,8 @@ pub struct Means {
     pub names: Names,
     /// What is done for files once they are uploaded, or need a person.
     pub deeds: Deeds,
+    /// Counts what is done.
+    pub tally: Tally,
 }
 
 impl Hands {

@@ -12,6 +12,7 @@ mod eyes;
 mod gauge;
 mod hands;
 mod identify;
+mod incoming;
 pub mod lock;
 mod named;
 mod naming;
@@ -20,6 +21,7 @@ mod reload;
 mod rewatch;
 mod setup;
 mod sleep;
+mod tally;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +34,10 @@ use crate::ledger::LedgerError;
 use crate::planner::{
     Cause, Command, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath, Wall,
 };
+use crate::supervisor::Feeding;
 use crate::{crash, text};
+
+use incoming::Incoming;
 
 pub use errands::Deeds;
 pub use eyes::{Life, Sightseeing};
@@ -43,6 +48,7 @@ pub use named::{keyed, known_or_read, resolved};
 pub use naming::{Names, sent_name};
 pub use reload::Reload;
 pub use setup::{Setup, SetupError, client, dry_means, limits, means, setup};
+pub use tally::{Histogram, Numbers, Outcome, STEPS_MS, Tally};
 pub use view::{FolderNow, StopView, Uploading, View};
 
 /// Messages taken into one step at most.
@@ -167,6 +173,9 @@ pub struct Session {
     crowded: Vec<FolderId>,
     /// Whether the token is another than the last time this was asked.
     token_changed: Box<dyn FnMut() -> bool>,
+    tally: Tally,
+    /// Tells the service manager that the loop turns.
+    feeding: Feeding,
 }
 
 impl Session {
@@ -182,11 +191,13 @@ impl Session {
         token_changed: Box<dyn FnMut() -> bool>,
     ) -> std::io::Result<(Session, Sender<Message>)> {
         let (out, inbox) = channel();
+        let tally = means.tally.clone();
         let hands = Hands::new(means, clock, out.clone())?;
+        tally.follows(hands.gauge());
         let mut eyes = BTreeMap::new();
         for sightseeing in sights {
             let folder = sightseeing.root.folder;
-            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone(), None)?);
+            eyes.insert(folder, eyes::Eyes::open(sightseeing, out.clone(), None, tally.clone())?);
         }
         let session = Session {
             engine,
@@ -200,8 +211,15 @@ impl Session {
             unseen: BTreeMap::new(),
             crowded: Vec::new(),
             token_changed,
+            tally,
+            feeding: Feeding::none(),
         };
         Ok((session, out))
+    }
+
+    /// Gives a sign of life whenever the loop turns.
+    pub fn fed_by(self, feeding: Feeding) -> Session {
+        Session { feeding, ..self }
     }
 
     /// What its hands do, to be watched while it runs.
@@ -226,7 +244,9 @@ impl Session {
         let mut next = Incoming { inputs: pushes.collect(), ..Incoming::default() };
         let mut idle = false;
         loop {
+            crash::hang("turn");
             self.step(std::mem::take(&mut next), say)?;
+            self.feeding.turn();
             let rest = self.rest();
             if task.once && !rest.moving {
                 return Ok(Ended::AtRest);
@@ -274,7 +294,10 @@ impl Session {
         for input in &inputs {
             tracing::trace!(?input, "in");
         }
+        self.tally.takes_in(&inputs);
+        let heard = !inputs.is_empty();
         let step = self.engine.step(self.clock.now(), inputs)?;
+        self.tally.stepped(&step.notices, heard || !step.effects.is_empty());
         for effect in step.effects {
             tracing::trace!(?effect, "out");
             crash::point("effect");
@@ -387,8 +410,8 @@ impl Session {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let refused = self.token_is_refused().then_some(TOKEN_POLL);
         let tick = (!self.eyes.is_empty()).then_some(TICK);
-        let hang = self.next_hang();
-        let first = match [timer, left, refused, tick, hang].into_iter().flatten().min() {
+        let (hang, fed) = (self.next_hang(), self.feeding.next());
+        let first = match [timer, left, refused, tick, hang, fed].into_iter().flatten().min() {
             Some(wait) => self.inbox.recv_timeout(wait),
             None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -471,43 +494,5 @@ impl Session {
             }
         }
         Ok(())
-    }
-}
-
-/// What goes into the next step, and who waits for it.
-#[derive(Debug, Default)]
-struct Incoming {
-    /// What happened; what a folder's thread saw, with its life.
-    inputs: Vec<(Option<Life>, Input)>,
-    replies: Vec<Reply>,
-    pushed: Vec<Wanted>,
-    /// Who wants to know how things stand.
-    asked: Vec<tokio::sync::oneshot::Sender<View>>,
-    reloads: Vec<reload::Asked>,
-}
-
-impl Incoming {
-    fn happens(&mut self, event: Event) {
-        self.inputs.push((None, Input::Event(event)));
-    }
-
-    /// Takes a message in. True if it is a stop.
-    fn take(&mut self, message: Message) -> bool {
-        match message {
-            Message::Event(event) => self.happens(event),
-            Message::Sight(life, input) => self.inputs.push((Some(life), input)),
-            Message::Ask(commands, reply) => {
-                commands.into_iter().map(Event::Asked).for_each(|event| self.happens(event));
-                self.replies.push(reply);
-            }
-            Message::Push(files, reply) => {
-                self.pushed.extend(files);
-                self.replies.push(reply);
-            }
-            Message::View(reply) => self.asked.push(reply),
-            Message::Reload(reload, reply) => self.reloads.push((*reload, reply)),
-            Message::Stop => return true,
-        }
-        false
     }
 }

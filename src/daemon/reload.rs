@@ -60,7 +60,8 @@ impl Session {
         for sight in anew {
             // It begins when the former has ended, which is told to when all are there.
             let former = self.eyes.get_mut(&sight.root.folder).and_then(Eyes::thread);
-            opened.push(Eyes::open(sight, self.out.clone(), former).map_err(SetupError::Thread)?);
+            let eyes = Eyes::open(sight, self.out.clone(), former, self.tally.clone());
+            opened.push(eyes.map_err(SetupError::Thread)?);
         }
         for id in gone.iter().chain(&ids) {
             self.hanging.remove(id);

@@ -16,6 +16,7 @@ use super::errands::{self, Deeds};
 use super::eyes::Sightseeing;
 use super::hands::{Means, TokenSource};
 use super::naming::Names;
+use super::tally::Tally;
 
 /// Files read for identification at once: one for each of two cores, so that the rest of the
 /// machine stays its user's.
@@ -110,6 +111,7 @@ pub fn means(config: &Config, base_url: &str, token: TokenSource) -> Result<Mean
         largest: api.max_file_size_bytes.map(NonZeroU64::get),
         names: Names::of(config),
         deeds: Deeds::of(config),
+        tally: Tally::default(),
     })
 }
 
@@ -143,6 +145,7 @@ pub fn dry_means(config: &Config) -> Means {
         largest: config.api.max_file_size_bytes.map(NonZeroU64::get),
         names: Names::of(config),
         deeds: Deeds::of(config),
+        tally: Tally::default(),
     }
 }
 

@@ -4,7 +4,8 @@
 //! - a view is of one moment, between two steps.
 
 use crate::planner::{
-    AccountId, AttemptId, Cause, FolderId, Gate, Notice, Now, SharedPath, Wall, Watching,
+    AccountId, AttemptId, Cause, FolderId, FolderView, Gate, Notice, Now, SharedPath, Wall,
+    Watching,
 };
 
 use super::{PATIENCE_MS, Session};
@@ -24,6 +25,8 @@ pub struct View {
     pub stops: Vec<StopView>,
     /// The folders.
     pub folders: Vec<FolderNow>,
+    /// How many of them are there and not watched yet.
+    pub arming: usize,
     /// What is going out, or about to.
     pub uploading: Vec<Uploading>,
     /// Uploads that are prepared and have no place yet: they wait like all others.
@@ -104,6 +107,7 @@ impl Session {
             opened_ahead: planner.in_flight_now().count().saturating_sub(uploading.len()) as u64,
             uploading,
             folders: self.folders_now(),
+            arming: planner.folder_views().filter(|view| is_to_be_watched(view)).count(),
             to_read: planner.to_read(),
             bytes_per_second: self.hands.bytes_per_second(),
             stops,
@@ -143,6 +147,10 @@ impl Session {
         });
         folder.collect()
     }
+}
+
+fn is_to_be_watched(view: &FolderView<'_>) -> bool {
+    view.away.is_none() && matches!(view.watching, Watching::Nothing { .. })
 }
 
 fn stop(now: Now, account: Option<AccountId>, gate: &Gate) -> StopView {

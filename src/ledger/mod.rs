@@ -46,7 +46,7 @@ pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use folder::Moved;
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use verify::{Fault, Totals};
-pub use views::{AttemptRow, Filter, Noted, Row, State};
+pub use views::{Amount, AttemptRow, Filter, Noted, Row, State};
 
 /// The schema, step by step. Append only.
 const MIGRATIONS: [&str; 3] = [
@@ -166,6 +166,7 @@ impl Ledger {
         now: Wall,
     ) -> Result<Ledger, LedgerError> {
         crash::point("opening");
+        crash::hang("opening");
         migrate(&mut db, path)?;
         remember_server(&db, base_url)?;
         let any_wants = errands::any_wants(&db)?;

@@ -116,6 +116,17 @@ pub struct Row {
     pub gone_at: Option<Wall>,
 }
 
+/// What is in one state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the one was first seen that was seen first.
+    pub oldest: Option<Wall>,
+}
+
 /// How the paths stand that somebody waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Noted {
@@ -305,19 +316,28 @@ impl Ledger {
 
     /// How many paths are in each state, in the order of [`State::ALL`], and their bytes.
     pub fn amounts(&self, folders: &[FolderId], running: bool) -> Result<[(u64, u64); 8]> {
-        let list = folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",");
+        Ok(self.by_state(folders, running)?.map(|amount| (amount.files, amount.bytes)))
+    }
+
+    /// What is in each state, in the order of [`State::ALL`].
+    pub fn by_state(&self, folders: &[FolderId], running: bool) -> Result<[Amount; 8]> {
+        let list = listed(folders);
         let state = state_sql();
         let sql = format!(
-            "SELECT {state} AS state, count(*), sum(p.size) {FROM}
+            "SELECT {state} AS state, count(*), sum(p.size), min(p.seen_at) {FROM}
              WHERE p.gone_at IS NULL AND p.folder_id IN ({list}) GROUP BY state"
         );
-        let mut amounts = [(0, 0); 8];
+        let mut amounts = [Amount::default(); 8];
         let mut found = self.db.prepare(&sql)?;
         let mut rows = found.query([running])?;
         while let Some(row) = rows.next()? {
             let word: String = row.get(0)?;
             let (files, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
-            amounts[State::parse(&word) as usize] = (files.unsigned_abs(), bytes.unsigned_abs());
+            amounts[State::parse(&word) as usize] = Amount {
+                files: files.unsigned_abs(),
+                bytes: bytes.unsigned_abs(),
+                oldest: Some(Wall(row.get(3)?)),
+            };
         }
         Ok(amounts)
     }

@@ -84,6 +84,17 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 7] = [
+        Cause::Token,
+        Cause::Subscription,
+        Cause::Account,
+        Cause::Rate,
+        Cause::Refused,
+        Cause::Server,
+        Cause::Offline,
+    ];
+
     /// Whether it stops one account, or all.
     pub fn of_account(self) -> bool {
         match self {

@@ -422,6 +422,11 @@ fn health_is_a_loop_that_turns_and_strictly_also_nothing_for_a_person() {
     let error = filtered(&taxiway, answer["error"].as_str().expect("words"));
     assert_eq!(error, "all done as of T; 1 file failed");
     assert_eq!(answer["hint"], "taxiway status");
+    // A pause does not hide it.
+    taxiway.run(&["pause"]).exits(0);
+    let answer = ask(&taxiway, "GET /healthz?strict", "").is(503).object();
+    assert_eq!(answer["error"], "paused until somebody says: taxiway resume; 1 file failed");
+    assert_eq!(ask(&taxiway, "GET /healthz", "").is(200).text, healthy);
     daemon.stop();
 }
 

@@ -265,7 +265,7 @@ fn events_that_tell_everything_are_not_accused() {
 #[test]
 fn a_disk_that_hangs_is_away_and_others_go_on() {
     let server = Server::start();
-    let taxiway = Taxiway::with(&server);
+    let mut taxiway = Taxiway::with(&server);
     let (dead, well) = (taxiway.folder("dead"), taxiway.folder("well"));
     let settings = "settle = \"50ms\"\npoll_interval = \"100ms\"\n";
     taxiway.configure(&format!("{}{settings}{}{settings}", section(&dead), section(&well)));
@@ -285,7 +285,25 @@ fn a_disk_that_hangs_is_away_and_others_go_on() {
         return;
     }
 
+    // A service manager that would end a service after ten seconds without a sign of life.
+    let watchdog = std::time::Duration::from_secs(10);
+    let manager = std::os::unix::net::UnixDatagram::bind(taxiway.path("notify")).expect("a socket");
+    manager.set_read_timeout(Some(watchdog)).expect("a limit");
+    taxiway.set("NOTIFY_SOCKET", taxiway.path("notify"));
+    taxiway.set("WATCHDOG_USEC", watchdog.as_micros().to_string());
     let mut daemon = taxiway.daemon();
+    let signs = std::thread::spawn(move || {
+        let (mut words, mut signs, mut last) = ([0; 1_024], 0, std::time::Instant::now());
+        loop {
+            let read = manager.recv(&mut words).unwrap_or(0);
+            match &words[..read] {
+                b"STOPPING=1" => return signs,
+                b"WATCHDOG=1" => (signs, last) = (signs + 1, std::time::Instant::now()),
+                _ => {}
+            }
+            assert!(last.elapsed() < watchdog, "no sign of life after {signs}");
+        }
+    });
     write(&silent, b"");
     let away = daemon.event_within("folder_away", std::time::Duration::from_secs(90));
     assert_eq!(away["path"], dead.to_string_lossy().as_ref());
@@ -297,6 +315,8 @@ fn a_disk_that_hangs_is_away_and_others_go_on() {
     let back = daemon.event("folder_back");
     assert_eq!(back["path"], dead.to_string_lossy().as_ref());
     daemon.stop();
+    let signs = signs.join().expect("a sign of life in time");
+    assert!(signs >= 4, "{signs}");
 }
 
 struct Disk {

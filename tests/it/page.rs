@@ -46,7 +46,9 @@ fn the_page_names_the_paths_of_the_router_and_no_others() {
     let mut routed = BTreeSet::new();
     for file in ["routes.rs", "wire.rs"] {
         let text = fs::read_to_string(source.join(file)).expect("the source");
-        let quoted = text.split('"').filter(|text| text.starts_with("/v1/") || *text == "/healthz");
+        let quoted = text
+            .split('"')
+            .filter(|text| text.starts_with("/v1/") || ["/healthz", "/metrics"].contains(text));
         routed.extend(quoted.map(str::to_owned));
     }
     let named = named();

@@ -86,11 +86,14 @@ const SETTINGS: [&str; 36] = [
     "state",
     "variable",
 ];
-const MORE_SETTINGS: [&str; 14] = [
+const MORE_SETTINGS: [&str; 17] = [
     "answer_timeout",
     "failed",
+    "format",
+    "heartbeat_interval",
     "held",
     "ignored",
+    "level",
     "max_file_size",
     "media_type",
     "queued",

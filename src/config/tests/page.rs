@@ -38,6 +38,7 @@ fn about(table: Table) -> &'static str {
     match table {
         Table::Api => "How to talk to the API.",
         Table::Control => "How others talk to the daemon.",
+        Table::Log => "What a running daemon writes, and how.",
         Table::Folder => {
             "A watched directory. The table may be there any number of times; `taxiway run DIR…` \
              stands in for all of them."

@@ -35,7 +35,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
             "[control]",
             "port = 1",
             "unknown key `port` in [control]",
-            "the keys of [control] are listen",
+            "the keys of [control] are listen, heartbeat_url, heartbeat_interval",
         ),
         ("[[folder]]", "Setle = 1", "unknown key `Setle` in [[folder]]", "did you mean `settle`?"),
         (
@@ -53,7 +53,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
         ("\n[folders]\n", 2, "folders", "did you mean [[folder]]?"),
         ("[apo]\n", 1, "apo", "did you mean [api]?"),
         ("concurrency = 4\n", 1, "concurrency", "put `concurrency` under [api]"),
-        ("xyzzy = 4\n", 1, "xyzzy", "the tables are [api], [control] and [[folder]]"),
+        ("xyzzy = 4\n", 1, "xyzzy", "the tables are [api], [control], [log] and [[folder]]"),
     ];
     for (text, line, key, hint) in table {
         refused(text, &format!("{file}:{line}: unknown key `{key}`"), hint);

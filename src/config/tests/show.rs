@@ -42,6 +42,12 @@ fn show_names_each_value_with_its_origin() {
 
     [control]
     # listen  # not set
+    # heartbeat_url  # not set
+    heartbeat_interval = "5min"  # default
+
+    [log]
+    format = "auto"  # default
+    level = "warn"  # default
 
     [[folder]]
     path = "$/home/Runway"  # $/home/.config/taxiway/config.toml:5

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::daemon::{FolderNow, StopView};
-use crate::planner::Wall;
+use crate::planner::{FolderId, Wall};
 
 fn view() -> View {
     View {
@@ -20,6 +20,7 @@ fn view() -> View {
             last_scan_at: None,
             missed_by_events: 0,
         }],
+        arming: 0,
         uploading: Vec::new(),
         opened_ahead: 0,
         to_read: (0, 0),

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::config::{Config, Environment, Flags, Sources};
 use crate::control::server::{Bounds, Server};
-use crate::daemon::Message;
+use crate::control::standing::Standing;
+use crate::daemon::{Message, Tally};
 use crate::engine::Input;
 use crate::planner::Event;
 
@@ -76,8 +77,13 @@ impl House {
             patience: Duration::from_millis(300),
             grace: Duration::from_millis(100),
         };
-        self.server =
-            Some(Server::bounded(self.configs(), no_reload(), self.place(), bounds).unwrap());
+        let (configs, place) = (self.configs(), self.place());
+        let server = Server::bounded(configs, no_reload(), place, self.standing(), bounds);
+        self.server = Some(server.unwrap());
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::new(self.config.state_dir.join("ledger.sqlite3"), Tally::default())
     }
 
     fn ledger(&self) -> Ledger {
@@ -233,7 +239,8 @@ fn nobody_but_us_reaches_it_and_it_goes_with_the_server() {
     assert_eq!(house.get("/v1/nothing").0, 404);
     house.server = None;
     std::fs::write(&socket, "mine").unwrap();
-    let error = Server::start(house.configs(), no_reload(), house.place()).unwrap_err();
+    let error = Server::start(house.configs(), no_reload(), house.place(), house.standing());
+    let error = error.unwrap_err();
     assert!(error.to_string().ends_with("control.sock is in the way"), "{error}");
     assert_eq!(std::fs::read(&socket).unwrap(), b"mine");
 }

@@ -1,0 +1,258 @@
+//! How things stand, for those who look again and again: the service manager, and metrics.
+//!
+//! Owns:
+//! - the ledger's files are counted only after something has happened, and that takes at most a
+//!   twentieth of all time, however often somebody looks; only who asks whether all is well, which
+//!   is seldom, has them counted at once;
+//! - what has not to be counted is of the very moment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::metrics::{self, Told};
+use super::status::{Daemon, ErrandStatus, Status};
+use crate::daemon::{Clock, Message, Tally, View};
+use crate::ledger::{Amount, Ledger, LedgerError};
+use crate::planner::{AccountId, FolderId};
+
+/// How old what was counted has to be at least, before it is counted again.
+const YOUNG: Duration = Duration::from_millis(900);
+/// Of all time, the part that counting may take: one in so many.
+const SHARE: u32 = 20;
+
+/// What a look into the ledger showed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures {
+    /// What is in each state.
+    pub(super) amounts: [Amount; 8],
+    pub(super) emails: BTreeMap<AccountId, Option<String>>,
+    pub(super) roots: BTreeMap<FolderId, String>,
+    pub(super) errands: ErrandStatus,
+}
+
+impl Figures {
+    /// Of the folders of a view.
+    pub(super) fn read(view: &View, ledger: &Ledger) -> Result<Figures, LedgerError> {
+        let ids = ids(view);
+        let mut roots = BTreeMap::new();
+        for id in &ids {
+            let root = ledger.root_of(*id)?.unwrap_or_default();
+            roots.insert(*id, root.to_string_lossy().into_owned());
+        }
+        let (waiting, given_up, reason) = ledger.errand_counts(&ids)?;
+        Ok(Figures {
+            amounts: ledger.by_state(&ids, true)?,
+            emails: ledger.accounts()?.into_iter().collect(),
+            roots,
+            errands: ErrandStatus { waiting, given_up, reason },
+        })
+    }
+}
+
+/// How things stand with a running daemon. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Standing(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    ledger: PathBuf,
+    tally: Tally,
+    daemon: Daemon,
+    /// The session that is or was.
+    session: Mutex<Option<Sender<Message>>>,
+    counted: Mutex<Option<Counted>>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    /// How often something had happened by then.
+    stirred: u64,
+    folders: Vec<FolderId>,
+    at: Instant,
+    took: Duration,
+    figures: Arc<Figures>,
+}
+
+impl Standing {
+    /// Of the daemon that is this process.
+    pub fn new(ledger: PathBuf, tally: Tally) -> Standing {
+        let daemon = Daemon {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at: Clock::start().now().wall,
+        };
+        let (session, counted) = (Mutex::default(), Mutex::default());
+        Standing(Arc::new(Kept { ledger, tally, daemon, session, counted }))
+    }
+
+    /// From now on this session is asked.
+    pub fn tell(&self, session: Sender<Message>) {
+        *lock(&self.0.session) = Some(session);
+    }
+
+    /// What has been done so far.
+    pub fn tally(&self) -> &Tally {
+        &self.0.tally
+    }
+
+    /// The daemon itself.
+    pub(super) fn daemon(&self) -> &Daemon {
+        &self.0.daemon
+    }
+
+    /// The first line of `status`, and whether it changes though nothing happens. None: nobody can
+    /// tell now. It waits for the loop.
+    pub fn line(&self) -> Option<(String, bool)> {
+        let (reply, view) = tokio::sync::oneshot::channel();
+        lock(&self.0.session).as_ref()?.send(Message::View(reply)).ok()?;
+        let view = view.blocking_recv().ok()?;
+        let (figures, age) = self.figures(&view).ok()?;
+        let status = Status::put_together(&view, &figures, &self.0.daemon);
+        let changes = !view.uploading.is_empty() || !age.is_zero();
+        if view.arming > 0 && view.uploading.is_empty() && view.paused.is_none() {
+            let all = view.folders.len();
+            let folders = if all == 1 { "folder" } else { "folders" };
+            let line = format!("arming the watches of {} of {all} {folders}", view.arming);
+            return Some((line, changes));
+        }
+        Some((status.line(Clock::start().now().wall), changes))
+    }
+
+    /// Whether anything needs a person at this very moment.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn needs_person(&self, view: &View) -> Result<bool, LedgerError> {
+        let (figures, _) = self.counted(view, true)?;
+        Ok(Status::put_together(view, &figures, &self.0.daemon).needs_person(view))
+    }
+
+    /// Everything in the words of Prometheus.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn metrics(&self, view: &View) -> Result<String, LedgerError> {
+        let (figures, age) = self.figures(view)?;
+        let daemon = &self.0.daemon;
+        Ok(metrics::text(&Told {
+            numbers: &self.0.tally.numbers(),
+            view,
+            status: &Status::put_together(view, &figures, daemon),
+            figures: &figures,
+            age,
+            daemon,
+            ledger: &self.0.ledger,
+            now: Clock::start().now().wall,
+        }))
+    }
+
+    /// What was counted, and how long ago.
+    pub(super) fn figures(&self, view: &View) -> Result<(Arc<Figures>, Duration), LedgerError> {
+        self.counted(view, false)
+    }
+
+    /// `exact`: what happened since counts, whatever it costs.
+    fn counted(&self, view: &View, exact: bool) -> Result<(Arc<Figures>, Duration), LedgerError> {
+        let mut counted = lock(&self.0.counted);
+        let (stirred, folders) = (self.0.tally.stirred(), ids(view));
+        if let Some(counted) = &*counted
+            && counted.folders == folders
+            && (counted.stirred == stirred || !exact && counted.is_young())
+        {
+            let age =
+                if counted.stirred == stirred { Duration::ZERO } else { counted.at.elapsed() };
+            return Ok((Arc::clone(&counted.figures), age));
+        }
+        let began = Instant::now();
+        let figures = match Ledger::read(&self.0.ledger)? {
+            Some(ledger) => Figures::read(view, &ledger)?,
+            None => Figures::default(),
+        };
+        let (at, took, figures) = (Instant::now(), began.elapsed(), Arc::new(figures));
+        *counted = Some(Counted { stirred, folders, at, took, figures: Arc::clone(&figures) });
+        Ok((figures, Duration::ZERO))
+    }
+}
+
+impl Counted {
+    fn is_young(&self) -> bool {
+        self.at.elapsed() < YOUNG.max(self.took * SHARE)
+    }
+}
+
+fn ids(view: &View) -> Vec<FolderId> {
+    view.folders.iter().map(|folder| folder.id).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::FolderNow;
+    use crate::planner::Wall;
+
+    fn view() -> View {
+        View {
+            done: true,
+            scans_owed: false,
+            next_try_at: None,
+            paused: None,
+            stops: Vec::new(),
+            folders: vec![FolderNow {
+                id: FolderId(1),
+                account: AccountId(1),
+                mode: "events",
+                reason: None,
+                last_scan_at: None,
+                missed_by_events: 0,
+                unseen: None,
+            }],
+            arming: 0,
+            uploading: Vec::new(),
+            opened_ahead: 0,
+            to_read: (0, 0),
+            bytes_per_second: 0,
+        }
+    }
+
+    #[test]
+    fn files_are_counted_again_only_after_something_happened_and_not_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ledger.sqlite3");
+        drop(Ledger::open(&path, "https://api.test", 1, Wall(0)).expect("a ledger"));
+        let tally = Tally::default();
+        let standing = Standing::new(path, tally.clone());
+        let counted = || standing.figures(&view()).expect("figures");
+        let (first, age) = counted();
+        assert_eq!(age, Duration::ZERO);
+        let backdate = || {
+            let mut counted = lock(&standing.0.counted);
+            let counted = counted.as_mut().expect("counted");
+            counted.at -= Duration::from_secs(5);
+        };
+        // Nothing happened: as good as new, however old.
+        backdate();
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&first, &same) && age.is_zero());
+        // It took so long that even five seconds later it is not worth it again.
+        tally.stepped(&[], true);
+        lock(&standing.0.counted).as_mut().expect("counted").took = Duration::from_secs(1);
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&first, &same) && age >= Duration::from_secs(5));
+        lock(&standing.0.counted).as_mut().expect("counted").took = Duration::ZERO;
+        let (second, age) = counted();
+        assert!(!Arc::ptr_eq(&first, &second) && age.is_zero());
+        tally.stepped(&[], true);
+        let (same, age) = counted();
+        assert!(Arc::ptr_eq(&second, &same) && !age.is_zero(), "a moment later");
+        assert!(!standing.needs_person(&view()).expect("figures"));
+        let (third, age) = counted();
+        assert!(!Arc::ptr_eq(&second, &third) && age.is_zero(), "who must know had it counted");
+    }
+}
