@@ -48,6 +48,7 @@ mod thousand;
 mod tidy;
 mod torture;
 mod transcripts;
+mod upgrade;
 mod waiting;
 mod watching;
 mod why;
