@@ -6,6 +6,8 @@
 mod accounts;
 mod adopt;
 mod asking;
+#[cfg(target_os = "linux")]
+mod boot;
 mod citizen;
 mod control;
 mod corpus;
