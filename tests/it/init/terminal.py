@@ -8,6 +8,7 @@ at each step and at the end.
 import json
 import os
 import pty
+import signal
 import sys
 import termios
 
@@ -28,6 +29,8 @@ def main():
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(job["cwd"])
+        # Who runs the tests in the background may have them ignore it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execve(job["argv"][0], job["argv"], job["env"])
     seen, at, echo = b"", 0, []
     for wanted, keys in job["steps"]:
