@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::config::{
-    CONFIG_VARIABLE, Environment, Flags, STATE_DIR_VARIABLE, Sources, locate_state_dir,
+    CONFIG_VARIABLE, Environment, Flags, STATE_DIR_VARIABLE, Sources, locate, locate_state_dir,
 };
 use crate::control::{ClientError, Place, Refusal, Status, grant, request};
 use crate::daemon::lock::{Lock, LockError, Role, held_by, ledger_path};
 use crate::daemon::{Clock, limits};
 use crate::ledger::Ledger;
+use crate::ledger::salvage::is_there;
 use crate::planner::Command;
 use crate::row::{parsed, when_and_how_far};
 use crate::service::System;
@@ -44,13 +45,17 @@ pub(super) struct Daemon<'a> {
     common: &'a Common,
     state_dir: PathBuf,
     environment: Environment,
+    /// There is a configuration of one's own: an answer of the system service would be about files
+    /// of others.
+    has_own: bool,
 }
 
 impl<'a> Daemon<'a> {
     /// The daemon of this configuration, running or not.
     pub(super) fn of(common: &'a Common) -> Result<Daemon<'a>, Failure> {
         let (loaded, environment) = load(common, Flags::default())?;
-        Ok(Daemon { common, state_dir: loaded.config.state_dir, environment })
+        let has_own = loaded.file.exists;
+        Ok(Daemon { common, state_dir: loaded.config.state_dir, environment, has_own })
     }
 
     /// The daemon of a configuration that need not be sound.
@@ -62,7 +67,8 @@ impl<'a> Daemon<'a> {
         if common.sandbox {
             state_dir.push("sandbox");
         }
-        Ok(Daemon { common, state_dir, environment: sources.environment })
+        let has_own = locate(&sources).is_ok_and(|(file, _)| file.exists());
+        Ok(Daemon { common, state_dir, environment: sources.environment, has_own })
     }
 
     /// Where its ledger is.
@@ -94,7 +100,8 @@ impl<'a> Daemon<'a> {
         patience: Duration,
     ) -> Result<String, Failure> {
         let mut place = self.place();
-        let mut others = system_place(self.common, &self.environment);
+        let own = self.has_own || is_there(&ledger_path(&self.state_dir));
+        let mut others = system_place(self.common, &self.environment).filter(|_| !own);
         let mut is_own = true;
         let until = Instant::now() + DAEMON_PATIENCE;
         let (status, text) = loop {

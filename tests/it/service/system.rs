@@ -205,13 +205,21 @@ fn members_of_the_group_reach_the_system_service_without_a_flag() {
         let said = taxiway.run(&["status", "--json"]).exits(0);
         said.objects()[0]["pid"].as_u64().expect("a number")
     };
-    assert_eq!(pid(&taxiway), u64::from(service.pid()));
-    taxiway.run(&["wait"]).exits(0);
-    // Who has a configuration of his own means his own ledger; who has none means the service's.
+    // Who has a configuration of his own means his own files, and his own daemon, which does not
+    // run; who has none means the service's.
     taxiway.run(&["retry", "--all", "--json"]).exits(0);
+    for command in ["status", "wait", "pause", "rescan", "reload"] {
+        taxiway
+            .run(&[command])
+            .exits(69)
+            .prints("")
+            .tells("error: no daemon runs with this configuration\nhint: taxiway run\n");
+    }
     let config = taxiway.config_file();
     let aside = config.with_extension("aside");
     fs::rename(&config, &aside).expect("moved");
+    assert_eq!(pid(&taxiway), u64::from(service.pid()));
+    taxiway.run(&["wait"]).exits(0);
     taxiway.run(&["retry", "--all"]).exits(0).prints("no file has failed\n");
     let listed = |flags: &[&str]| {
         let arguments: Vec<&str> = ["ls"].iter().chain(flags).copied().collect();
@@ -269,7 +277,7 @@ fn members_of_the_group_reach_the_system_service_without_a_flag() {
     let own = taxiway.daemon();
     assert_eq!(pid(&taxiway), u64::from(own.pid()));
     own.stop();
-    assert_eq!(pid(&taxiway), u64::from(service.pid()));
+    taxiway.run(&["status"]).exits(69);
     service.stop();
     taxiway.run(&["status"]).exits(69);
 }
