@@ -10,6 +10,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+
 use crate::scan;
 use crate::text::{self, shown};
 
@@ -119,7 +121,11 @@ impl Lock {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        sign(&mut file, role).map_err(|error| unusable(text::reason(&error)))?;
+        match sign(&mut file, role) {
+            // It is had all the same; only who has it cannot be said.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            signed => signed.map_err(|error| unusable(text::reason(&error)))?,
+        }
         Ok(Lock { _file: file, directory: directory.to_owned() })
     }
 
@@ -136,13 +142,13 @@ pub fn ledger_path(directory: &Path) -> PathBuf {
 
 /// Whether some process holds the lock of a state directory now.
 pub fn is_held(directory: &Path) -> bool {
-    let Ok(file) = File::open(directory.join("lock")) else { return false };
+    let Ok(file) = open_to_look(&directory.join("lock")) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// Who holds the lock, in words, if anybody does.
 pub fn held_by(directory: &Path) -> Option<LockError> {
-    let mut file = File::open(directory.join("lock")).ok()?;
+    let mut file = open_to_look(&directory.join("lock")).ok()?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(holder(&mut file, directory).1),
         Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -165,8 +171,22 @@ fn prepare(directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Whose the directory is may put anything in the place of the lock, and root comes by, too: a link
+/// is not followed, and what is no file is not waited for.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600);
+    plain(how.custom_flags(NO_LINK).open(path)?)
+}
+
+fn open_to_look(path: &Path) -> io::Result<File> {
+    plain(OpenOptions::new().read(true).custom_flags(NO_LINK).open(path)?)
+}
+
+const NO_LINK: i32 = (OFlags::NOFOLLOW.bits() | OFlags::NONBLOCK.bits()) as i32;
+
+fn plain(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 fn sign(file: &mut File, role: Role) -> io::Result<()> {
@@ -214,6 +234,22 @@ mod tests {
         drop(first);
         assert!(!is_held(directory.path()));
         Lock::take(directory.path(), Role::Push, Duration::ZERO).expect("the lock, free again");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let victim = directory.path().join("victim");
+        std::fs::write(&victim, "precious").expect("a file");
+        let lock = directory.path().join("lock");
+        std::os::unix::fs::symlink(&victim, &lock).expect("a link");
+        let taken = Lock::take(directory.path(), Role::Upkeep, Duration::ZERO);
+        assert!(matches!(taken, Err(LockError::Unusable { .. })), "{taken:?}");
+        assert_eq!(std::fs::read_to_string(&victim).expect("the file"), "precious");
+        assert!(!is_held(directory.path()) && held_by(directory.path()).is_none());
+        std::fs::remove_file(&lock).expect("no link");
+        std::fs::create_dir(&lock).expect("a directory");
+        assert!(Lock::take(directory.path(), Role::Upkeep, Duration::ZERO).is_err());
     }
 
     #[test]
