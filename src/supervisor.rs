@@ -124,7 +124,9 @@ impl Supervisor {
         line.status(doing);
         let (done, wait) = channel::<()>();
         let more = move || {
-            for _ in 0..LONGER_MOST {
+            // A stop has its own time.
+            let stops = || line.stopping.load(Ordering::Acquire);
+            for _ in (0..LONGER_MOST).take_while(|_| !stops()) {
                 line.say(&format!("EXTEND_TIMEOUT_USEC={}", LONGER.as_micros()));
                 if wait.recv_timeout(LONGER_EVERY) != Err(RecvTimeoutError::Timeout) {
                     return;

@@ -317,6 +317,10 @@ fn load_from(sources: &Sources, sandbox: bool) -> Result<Loaded, Failure> {
     if sandbox {
         loaded.config.state_dir.push("sandbox");
     }
+    if sandbox || !sources.flags.folders.is_empty() {
+        // Who waits for the call waits for the folders of the configuration.
+        loaded.config.control.heartbeat_url = None;
+    }
     Ok(loaded)
 }
 

@@ -116,6 +116,20 @@ fn it_is_called_without_a_token_while_all_is_well_and_not_otherwise() {
 }
 
 #[test]
+fn what_is_not_the_service_does_not_call_for_it() {
+    let (server, alarm) = (Server::start(), Alarm::start());
+    let taxiway = house(&server, &alarm);
+    for arguments in [&["run", "--json", "--sandbox"][..], &["run", "--json", "folder"]] {
+        let mut daemon = taxiway.spawn(arguments);
+        daemon.event("idle");
+        alarm.falls_silent();
+        daemon.stop();
+    }
+    taxiway.once().exits(0);
+    assert!(alarm.calls.try_recv().is_err(), "nobody calls");
+}
+
+#[test]
 fn a_loop_that_hangs_is_not_well() {
     let (server, alarm) = (Server::start(), Alarm::start());
     let mut taxiway = house(&server, &alarm);
