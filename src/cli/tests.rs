@@ -106,6 +106,12 @@ fn of_the_configuration() -> Vec<Failure> {
                 root: "/home/me/Runway".into(),
             },
         ],
+        ConfigError::MovesIntoState { .. } => [
+            ConfigError::MovesIntoState {
+                at: line(10),
+                target: "/home/me/.local/state/taxiway/done".into(),
+            },
+        ],
         ConfigError::MovesIntoFolder { .. } => [
             ConfigError::MovesIntoFolder {
                 at: line(10),

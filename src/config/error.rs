@@ -98,6 +98,14 @@ pub enum ConfigError {
         /// The folder.
         root: PathBuf,
     },
+    /// Files would be moved among what taxiway keeps for itself, and deletes when it is removed.
+    #[error("{at}: files would be moved into {}, which is the state directory's", shown(.target))]
+    MovesIntoState {
+        /// File and line.
+        at: Origin,
+        /// Where they would be moved.
+        target: PathBuf,
+    },
 }
 
 /// A value of the wrong type or out of its range.
@@ -146,7 +154,7 @@ impl ConfigError {
                 Origin::File { line, .. } => format!("remove the [[folder]] of line {line}"),
                 _ => "name each DIR once".to_owned(),
             },
-            ConfigError::MovesIntoFolder { .. } => {
+            ConfigError::MovesIntoFolder { .. } | ConfigError::MovesIntoState { .. } => {
                 r#"name a directory beside it: after_upload = "move:~/uploaded""#.to_owned()
             }
         }

@@ -130,6 +130,7 @@ pub(super) fn assemble(
         refuse_same_folders(&folders)?;
     }
     refuse_moves_into_folders(&folders)?;
+    refuse_moves_into(&resolve(&state_dir), &folders)?;
     for (folder, origins) in &mut folders {
         if folder.email.is_none() && api.email.is_some() {
             folder.email.clone_from(&api.email);
@@ -283,6 +284,17 @@ fn refuse_same_folders(folders: &[(Folder, Origins)]) -> Result<(), ConfigError>
                 first: first.of("path"),
                 root: folder.root.clone(),
             });
+        }
+    }
+    Ok(())
+}
+
+/// What is moved into the state directory would go with it when that is purged.
+fn refuse_moves_into(state_dir: &Path, folders: &[(Folder, Origins)]) -> Result<(), ConfigError> {
+    for (folder, origins) in folders {
+        let Some(target) = folder.moves_to().map(resolve) else { continue };
+        if target.starts_with(state_dir) {
+            return Err(ConfigError::MovesIntoState { at: origins.of("after_upload"), target });
         }
     }
     Ok(())

@@ -234,3 +234,13 @@ fn a_text_that_is_not_toml_is_refused_with_its_place() {
     fs::create_dir(world.file()).unwrap();
     assert_eq!(world.refusal(), unreadable("is a directory"));
 }
+
+#[test]
+fn files_are_not_moved_to_where_the_state_is() {
+    refused_in(
+        "[[folder]]",
+        "after_upload = \"move:~/.local/state/taxiway/done\"",
+        "files would be moved into $/home/.local/state/taxiway/done, which is the state directory's",
+        "name a directory beside it: after_upload = \"move:~/uploaded\"",
+    );
+}
