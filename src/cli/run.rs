@@ -54,7 +54,10 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let loaded = load_from(&sources, common.sandbox)?;
     log::follow(loaded.config.log);
     refuse_nothing(&loaded)?;
-    let config = loaded.config;
+    let mut config = loaded.config;
+    if args.once {
+        config.control.heartbeat_url = None;
+    }
     if args.dry_run {
         return dry_run(common, &config);
     }
@@ -157,7 +160,12 @@ fn live(
         let (engine, sights) = match opened {
             Ok(parts) => parts,
             // A disk that was full a moment ago may still be.
-            Err(SetupError::Ledger(error)) if greeted && !task.once && passes(&error) => {
+            Err(SetupError::Ledger(error))
+                if !task.once && passes(&error) && (greeted || error.is_full_disk()) =>
+            {
+                // It is up, and waits: who started it would else give up.
+                supervisor.ready();
+                tracing::warn!("{error}; trying again in {} s", pause.as_secs());
                 if stop.within(pause, supervisor, &error) {
                     return Ok(Exit::Well);
                 }

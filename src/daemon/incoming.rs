@@ -11,6 +11,8 @@ pub(super) struct Incoming {
     /// What happened; what a folder's thread saw, with its life.
     pub(super) inputs: Vec<(Option<Life>, Input)>,
     pub(super) replies: Vec<Reply>,
+    /// Who wants to know whether the loop turns and the ledger can be written.
+    pub(super) proofs: Vec<Reply>,
     pub(super) pushed: Vec<Wanted>,
     /// Who wants to know how things stand.
     pub(super) asked: Vec<tokio::sync::oneshot::Sender<View>>,
@@ -28,6 +30,7 @@ impl Incoming {
         match message {
             Message::Event(event) => self.happens(event),
             Message::Sight(life, input) => self.inputs.push((Some(life), input)),
+            Message::Ask(commands, reply) if commands.is_empty() => self.proofs.push(reply),
             Message::Ask(commands, reply) => {
                 commands.into_iter().map(Event::Asked).for_each(|event| self.happens(event));
                 self.replies.push(reply);

@@ -70,7 +70,8 @@ pub enum Message {
     /// A folder's thread saw something.
     Sight(Life, Input),
     /// A person asks for something; all of it goes into one step, and is answered when that
-    /// is on disk. If it never will be, the reply is dropped.
+    /// is on disk. If it never will be, the reply is dropped. Nothing at all is answered when the
+    /// ledger proves to be writable.
     Ask(Vec<Command>, Reply),
     /// A person hands files over by name; answered when that is on disk.
     Push(Vec<Wanted>, Reply),
@@ -167,6 +168,8 @@ pub struct Session {
     sleep: sleep::Sleep,
     /// Folders whose threads do not move.
     hanging: BTreeSet<FolderId>,
+    /// When the ledger was last written only to see that it can be.
+    proven: Option<Instant>,
     /// What the last walk of a folder could not see, in words.
     unseen: BTreeMap<FolderId, String>,
     /// Folders whose walks wait until there is room in memory.
@@ -208,6 +211,7 @@ impl Session {
             clock,
             sleep: sleep::Sleep::new(),
             hanging: BTreeSet::new(),
+            proven: None,
             unseen: BTreeMap::new(),
             crowded: Vec::new(),
             token_changed,
@@ -274,7 +278,7 @@ impl Session {
 
     /// One step, and its effects begun.
     fn step(&mut self, incoming: Incoming, say: &mut Say<'_>) -> Result<(), LedgerError> {
-        let Incoming { inputs: heard, replies, pushed, asked, reloads } = incoming;
+        let Incoming { inputs: heard, replies, proofs, pushed, asked, reloads } = incoming;
         // First: it rests on what the ledger says before the step.
         let (mut inputs, told) = self.reload(reloads);
         // What former threads of a folder saw, they saw by former rules.
@@ -315,6 +319,11 @@ impl Session {
         }
         for (reply, result) in told {
             let _ = reply.send(result);
+        }
+        if !proofs.is_empty() && self.writes() {
+            for reply in proofs {
+                let _ = reply.send(());
+            }
         }
         for reply in asked {
             let _ = reply.send(self.view());

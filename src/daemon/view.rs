@@ -3,12 +3,17 @@
 //! Owns:
 //! - a view is of one moment, between two steps.
 
+use std::time::{Duration, Instant};
+
 use crate::planner::{
     AccountId, AttemptId, Cause, FolderId, FolderView, Gate, Notice, Now, SharedPath, Wall,
     Watching,
 };
 
 use super::{PATIENCE_MS, Session};
+
+/// How long a ledger that could be written is believed to be so still, when somebody asks.
+const PROOF_HOLDS: Duration = Duration::from_secs(60);
 
 /// How things stand at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +117,22 @@ impl Session {
             bytes_per_second: self.hands.bytes_per_second(),
             stops,
         }
+    }
+
+    /// Whether the ledger can be written now, or could a moment ago. What cannot be is no end of the
+    /// session yet: nothing has to be written.
+    pub(super) fn writes(&mut self) -> bool {
+        let proven = self.proven.is_some_and(|at| at.elapsed() < PROOF_HOLDS);
+        if !proven {
+            match self.engine.ledger().prove_writable() {
+                Ok(()) => self.proven = Some(Instant::now()),
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Remembers what a walk could not see, until one sees all.

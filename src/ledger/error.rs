@@ -103,6 +103,12 @@ impl LedgerError {
         }
     }
 
+    /// Whether it is only that the disk is full.
+    pub fn is_full_disk(&self) -> bool {
+        let LedgerError::Sqlite(error) = self else { return false };
+        error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {

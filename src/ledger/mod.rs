@@ -235,6 +235,22 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Writes what is there already, to see that writing is possible.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub fn prove_writable(&self) -> Result<(), LedgerError> {
+        let version = MIGRATIONS.len();
+        let write = format!("BEGIN IMMEDIATE; PRAGMA user_version = {version}; COMMIT");
+        self.db.execute_batch(&write).map_err(|error| {
+            if !self.db.is_autocommit() {
+                // It failed for the same reason, and has nothing to take back.
+                let _ = self.db.execute_batch("ROLLBACK");
+            }
+            self.name_in(error.into())
+        })
+    }
+
     /// The e-mails of accounts on which something is stored, or still to be.
     ///
     /// # Errors

@@ -83,6 +83,32 @@ fn a_disk_that_is_unmounted_is_away_and_its_files_are_not_gone() {
     assert_eq!(daemon.stop().iter().filter(|event| event["event"] == "gone").count(), 0);
 }
 
+#[test]
+fn a_disk_for_the_ledger_that_is_full_at_the_start_is_waited_for() {
+    let server = Server::start();
+    let (taxiway, folder) = configured(&server, "");
+    let state = taxiway.state_dir();
+    std::fs::create_dir_all(&state).expect("a directory");
+    let at = state.display();
+    let script = format!(
+        "mount -t tmpfs -o size=1m,mode=700 none '{at}'; \
+         head -c 1000k /dev/zero > '{at}/ballast'; cat /dev/zero > '{at}/more' 2>/dev/null || true"
+    );
+    let arguments = ["run", "--json"];
+    let Some(command) = in_a_namespace(&taxiway, &script, &arguments) else { return };
+    let mut daemon = Daemon::start(command);
+    daemon.until_told("full");
+    let file = folder.join("a.gif");
+    write(&file, &picture(1, 1_000));
+    there(&daemon, &format!("rm '{at}/ballast' '{at}/more'"));
+    daemon.event_of("uploaded", &file);
+    daemon.stop();
+    // For who waits for its end, it is one.
+    let arguments = ["run", "--once", "-q"];
+    let Some(command) = in_a_namespace(&taxiway, &script, &arguments) else { return };
+    taxiway.finish(command, b"").exits(74);
+}
+
 /// The disk stays the same, and what came onto it meanwhile nobody has told of.
 #[test]
 fn a_disk_that_comes_back_with_other_files_is_taken_up_and_watched() {

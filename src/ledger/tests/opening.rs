@@ -25,6 +25,17 @@ fn what_is_committed_is_on_disk() {
 }
 
 #[test]
+fn that_it_can_be_written_is_proved_by_writing() {
+    let book = Book::new();
+    book.ledger.prove_writable().expect("a write");
+    assert_eq!(number(&book.ledger, "PRAGMA user_version"), MIGRATIONS.len() as i64);
+    book.ledger.db.execute_batch("PRAGMA query_only = ON").expect("a setting");
+    book.ledger.prove_writable().expect_err("no write");
+    book.ledger.db.execute_batch("PRAGMA query_only = OFF").expect("a setting");
+    book.ledger.prove_writable().expect("a write again, with nothing left open");
+}
+
+#[test]
 fn the_sqlite_within_does_not_corrupt_its_log() {
     assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
 }
