@@ -10,6 +10,7 @@
 
 mod doors;
 mod launchd;
+mod places;
 mod system;
 mod systemd;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 
 pub use doors::{Doors, Hidden, hidden};
 pub use launchd::{LABEL, agent, launchctl};
+pub use places::{Places, places_of, places_of_agent};
 pub use system::{System, system_config};
 pub use systemd::{SYSUSERS, TMPFILES, doors_file, journalctl, places_file, systemctl, unit};
 

@@ -84,6 +84,39 @@ fn a_drop_in_says_where_configuration_and_state_are() {
 }
 
 #[test]
+fn places_are_read_as_they_were_written() {
+    for path in
+        ["/a", "/my files/100%.toml", "/$s/\"q\"\\n", "/it's", "/a;b", "/a=b", "/a & <b>&lt;"]
+    {
+        let places = vec![
+            ("TAXIWAY_CONFIG", PathBuf::from(path)),
+            ("TAXIWAY_BASE_URL", PathBuf::from("http://127.0.0.1:9/v1?a=%20")),
+        ];
+        let drop_in = places_file(&places).unwrap().unwrap();
+        assert_eq!(places_of(&drop_in), Some(places.clone()), "{drop_in}");
+        let text = agent(Path::new("/t"), &places, Path::new("/log")).unwrap();
+        assert_eq!(places_of_agent(&text), Some(places), "{text}");
+    }
+    let plain = agent(Path::new("/t"), &[], Path::new("/log")).unwrap();
+    assert_eq!(places_of_agent(&plain), Some(vec![]));
+    let edited = "[Service]\nEnvironment=A=%h TAXIWAY_CONFIG=/a 'TAXIWAY_STATE_DIR=/b c'\n\
+                  # Environment=TAXIWAY_CONFIG=/c\nEnvironment=TAXIWAY_CONFIG=/d\n";
+    let expected = [("TAXIWAY_STATE_DIR", "/b c"), ("TAXIWAY_CONFIG", "/d")];
+    let expected = expected.map(|(name, path)| (name, PathBuf::from(path)));
+    assert_eq!(places_of(edited), Some(expected.to_vec()));
+    assert_eq!(places_of(&format!("{edited}Environment=\n")), Some(vec![]));
+    for unclear in ["%h/x", "\"/a", "/a\\", "/a\\x20b"] {
+        assert_eq!(
+            places_of(&format!("Environment=TAXIWAY_STATE_DIR={unclear}\n")),
+            None,
+            "{unclear}"
+        );
+    }
+    let odd = "<key>EnvironmentVariables</key><dict><key>TAXIWAY_CONFIG</key><data/></dict>";
+    assert_eq!(places_of_agent(odd), None);
+}
+
+#[test]
 fn a_drop_in_opens_what_the_configuration_needs_and_nothing_else() {
     let open =
         |writable: &[&str], hooks| doors_file(&Doors { writable: paths(writable), hooks }).unwrap();

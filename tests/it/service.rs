@@ -2,6 +2,7 @@
 //! they are told; and the files that it writes, judged by the tools of their formats.
 
 mod formats;
+mod places;
 mod system;
 
 use std::fs;
@@ -169,7 +170,8 @@ fn what_only_the_command_line_knows_goes_into_a_drop_in() {
     // Back to where everybody has it.
     fs::rename(&other, taxiway.path(".config/taxiway/config.toml")).expect("moved");
     told(&taxiway);
-    let said = taxiway.run(&["service", "install"]).exits(0);
+    let usual = ["--config", ".config/taxiway/config.toml", "--state-dir", ".local/state/taxiway"];
+    let said = taxiway.run(&[&usual[..], &["service", "install"]].concat()).exits(0);
     assert!(said.out.contains("removed   "), "{}", said.out);
     assert!(!drop_in.exists());
     assert_eq!(told(&taxiway).last().expect("a call"), "systemctl --user restart taxiway.service");

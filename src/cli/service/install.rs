@@ -119,7 +119,7 @@ fn write_unit(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<boo
     };
     let drop_in = which.drop_in("places.conf");
     changed |= match places {
-        Some(text) => files::put(report, &drop_in, &text)?,
+        Some(text) => put_places(report, which, &text)?,
         None => files::remove(report, &drop_in)?,
     };
     Ok(changed)
@@ -130,7 +130,19 @@ fn write_agent(report: &mut Report, which: &Which, loaded: &Loaded) -> Result<bo
     let text = agent(&program()?, &elsewhere(which, loaded), &log)?;
     files::directory(log.parent().unwrap_or(Path::new("/")))
         .map_err(|error| files::unwritable(&log, error))?;
-    files::put(report, &which.file(), &text)
+    put_places(report, which, &text)
+}
+
+/// Writes the file that says where things are, and says what it goes on to say.
+fn put_places(report: &mut Report, which: &Which, text: &str) -> Result<bool, Failure> {
+    let (file, kept) = (which.places_file(), which.kept_words());
+    if kept.is_empty() {
+        return files::put(report, &file, text);
+    }
+    let is_there = std::fs::read_to_string(&file).is_ok_and(|there| there == text);
+    let changed = !is_there && files::put(report, &file, text)?;
+    report.say("kept", format!("{}: {kept}", shown(&file)));
+    Ok(changed)
 }
 
 /// What this command was told of places, as variables of the service; nothing of what the service

@@ -90,9 +90,11 @@ pub fn service(common: &Common, command: ServiceCommand) -> Result<Exit, Failure
         return Err(Refusal::Sandbox.into());
     }
     match command {
-        ServiceCommand::Install(args) => install::install(common, &Which::of(common, args.system)?),
+        ServiceCommand::Install(args) => {
+            install::install(common, &Which::installed(common, args.system)?)
+        }
         ServiceCommand::Uninstall(args) => {
-            let which = Which::of(common, args.which.system)?;
+            let which = Which::installed(common, args.which.system)?;
             uninstall::uninstall(common, &which, args.purge, args.yes)
         }
         ServiceCommand::Start(args) => turn(common, args.system, Deed::Start),
@@ -105,7 +107,11 @@ pub fn service(common: &Common, command: ServiceCommand) -> Result<Exit, Failure
 
 /// Starts or stops what is installed.
 fn turn(common: &Common, system: bool, deed: Deed) -> Result<Exit, Failure> {
-    let which = Which::of(common, system)?;
+    let which = match deed {
+        // Needs nothing of what it has.
+        Deed::Stop => Which::of(common, system)?,
+        _ => Which::installed(common, system)?,
+    };
     let word = match deed {
         Deed::Stop => "stop",
         Deed::Restart => "restart",

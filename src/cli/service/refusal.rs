@@ -82,6 +82,17 @@ pub enum Refusal {
         /// The file.
         file: PathBuf,
     },
+    /// Where the service has its things is written in a way of systemd's or launchd's own.
+    #[error(
+        "{} says where the service has its things in a way that only {} understands",
+        shown(.file), if *.kind == Kind::Agent { "launchd" } else { "systemd" }
+    )]
+    Unclear {
+        /// The file.
+        file: PathBuf,
+        /// Of which service.
+        kind: Kind,
+    },
     /// The file system does not let us.
     #[error("{} cannot be written: {}", shown(.file), reason(.error))]
     File {
@@ -153,6 +164,8 @@ pub enum Refusal {
         paths: Vec<PathBuf>,
         /// Of which service.
         kind: Kind,
+        /// The program, with the flags that name these.
+        taxiway: String,
     },
     /// The system service's socket is not for us.
     #[error("no daemon of yours runs, and the system service answers to its group only")]
@@ -210,7 +223,14 @@ impl Refusal {
                 "log in as this user, not by su or sudo; or: export XDG_RUNTIME_DIR=/run/user/{uid}"
             ),
             Refusal::Manager { hint, .. } => hint.clone(),
-            Refusal::NotSure { kind, .. } => of_kind(kind, "uninstall --purge --yes"),
+            Refusal::NotSure { kind: Kind::System, .. } => {
+                of_kind(&Kind::System, "uninstall --purge --yes")
+            }
+            Refusal::NotSure { taxiway, .. } => {
+                format!("{taxiway} service uninstall --purge --yes")
+            }
+            Refusal::Unclear { file, kind: Kind::Agent } => format!("cat {}", shell_word(file)),
+            Refusal::Unclear { .. } => "systemctl --user cat taxiway.service".to_owned(),
             Refusal::NotOfTheGroup => {
                 "sudo usermod -aG taxiway \"$USER\", then log in again".to_owned()
             }
@@ -235,6 +255,7 @@ impl Refusal {
             Refusal::TokenInVariable { .. }
             | Refusal::Unwritable(_)
             | Refusal::NotOurs { .. }
+            | Refusal::Unclear { .. }
             | Refusal::Hidden { .. }
             | Refusal::HiddenProgram { .. }
             | Refusal::NoHooks

@@ -91,8 +91,11 @@ pub fn uninstall(common: &Common, which: &Which, purge: bool, yes: bool) -> Resu
         report.note("there was nothing to remove");
     }
     let flag = which.flag();
+    // What said where things are is gone with the service.
+    let taxiway =
+        if which.kind == Kind::System { "taxiway".to_owned() } else { which.taxiway()? };
     let next = if [&config, &token, &state_dir].iter().any(|path| path.exists()) {
-        format!("to delete what is left: taxiway service uninstall{flag} --purge")
+        format!("to delete what is left: {taxiway} service uninstall{flag} --purge")
     } else {
         format!("to have it back: taxiway service install{flag}")
     };
@@ -163,7 +166,7 @@ fn agreed(which: &Which, paths: &[&Path]) -> Result<bool, Failure> {
     if paths.is_empty() {
         return Ok(true);
     }
-    let words = Refusal::NotSure { paths, kind: which.kind };
+    let words = Refusal::NotSure { paths, kind: which.kind, taxiway: which.taxiway()? };
     if !std::io::stdin().is_terminal() {
         return Err(words.into());
     }

@@ -1,17 +1,25 @@
 //! Which service is meant, and where its things are.
 //!
-//! Owns: who may change it, and the lock while it is changed.
+//! Owns:
+//! - who may change it, and the lock while it is changed;
+//! - what an installation said of places holds until a flag or a variable says something else.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Environment, Flags, Sources, locate, locate_state_dir};
+use crate::config::{
+    CONFIG_VARIABLE, Environment, Flags, Origin, STATE_DIR_VARIABLE, Sources, locate,
+    locate_state_dir,
+};
 use crate::daemon::lock::{Lock, LockError, Role, held_by};
-use crate::service::{Kind, LABEL, System};
+use crate::service::{Kind, LABEL, Places, System, places_of, places_of_agent};
+use crate::text::shell_word;
 
 use crate::cli::Failure;
 use crate::cli::args::Common;
 
+use super::files;
 use super::manager::Unit;
 use super::refusal::Refusal;
 
@@ -26,6 +34,8 @@ pub struct Which {
     pub system: System,
     /// From what the configuration of this service is loaded.
     pub sources: Sources,
+    /// What the installed service says of places, and this command does not.
+    pub kept: Places,
     /// The user's home.
     home: PathBuf,
 }
@@ -62,7 +72,76 @@ impl Which {
         } else {
             Flags { config, state_dir, ..Flags::default() }
         };
-        Ok(Which { kind, system: places, sources: Sources { environment, flags }, home })
+        let sources = Sources { environment, flags };
+        Ok(Which { kind, system: places, sources, kept: Places::new(), home })
+    }
+
+    /// The same with its things where the installed service has them, unless this command says
+    /// where.
+    pub fn installed(common: &Common, system: bool) -> Result<Which, Failure> {
+        let mut which = Which::of(common, system)?;
+        let file = which.places_file();
+        let text = match std::fs::read_to_string(&file) {
+            _ if system => return Ok(which),
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(which),
+            Err(error) if error.kind() == ErrorKind::InvalidData => String::from("\\"),
+            Err(error) => return Err(files::unwritable(&file, error)),
+        };
+        let places = match which.kind {
+            Kind::Agent => places_of_agent(&text),
+            Kind::User | Kind::System => places_of(&text),
+        };
+        let kind = which.kind;
+        for (name, path) in places.ok_or(Refusal::Unclear { file, kind })? {
+            let Sources { environment, flags } = &mut which.sources;
+            let is_said = match name {
+                CONFIG_VARIABLE => flags.config.is_some() || environment.variable(name).is_some(),
+                STATE_DIR_VARIABLE => {
+                    flags.state_dir.is_some() || environment.variable(name).is_some()
+                }
+                // An empty one says that it is the usual one.
+                _ => environment.variables.contains_key(name),
+            };
+            if !is_said {
+                environment.variables.insert(name, path.clone().into_os_string());
+                which.kept.push((name, path));
+            }
+        }
+        Ok(which)
+    }
+
+    /// The file in which an installation says where things are.
+    pub fn places_file(&self) -> PathBuf {
+        match self.kind {
+            Kind::Agent => self.file(),
+            Kind::User | Kind::System => self.drop_in("places.conf"),
+        }
+    }
+
+    /// What of the places is kept, as one types it; empty if nothing is.
+    pub fn kept_words(&self) -> String {
+        let word = |(name, path): &(&'static str, PathBuf)| match *name {
+            CONFIG_VARIABLE => format!("--config {}", shell_word(path)),
+            STATE_DIR_VARIABLE => format!("--state-dir {}", shell_word(path)),
+            name => format!("{name}={}", shell_word(path)),
+        };
+        self.kept.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The program with the flags that a later command needs to mean the same things.
+    pub fn taxiway(&self) -> Result<String, Failure> {
+        let mut command = "taxiway".to_owned();
+        let places = [
+            ("--config", locate(&self.sources)?),
+            ("--state-dir", locate_state_dir(&self.sources)?),
+        ];
+        for (flag, (path, from)) in places {
+            if from != Origin::Default {
+                command += &format!(" {flag} {}", shell_word(path));
+            }
+        }
+        Ok(command)
     }
 
     /// The flag that says which, behind a command.
