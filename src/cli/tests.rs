@@ -393,6 +393,13 @@ fn of_the_service() -> Vec<Failure> {
             Unserved::NotSure {
                 paths: vec![file("config.toml"), "/home/me/.local/state/taxiway".into()],
                 kind: Kind::User,
+                taxiway: "taxiway".into(),
+            },
+        ],
+        Unserved::Unclear { .. } => [
+            Unserved::Unclear {
+                file: "/home/me/.config/systemd/user/taxiway.service.d/places.conf".into(),
+                kind: Kind::User,
             },
         ],
         Unserved::NotOfTheGroup => [Unserved::NotOfTheGroup],
