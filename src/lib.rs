@@ -53,7 +53,7 @@
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
 //!   history of one; how things stand, and waiting for it; and the socket over which a running
-//!   daemon is asked, or TCP beside it.
+//!   daemon is asked, or TCP beside it; `metrics`, and the address that `heartbeat` calls.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
 //!   `errands`: hooks, sidecars, and files that are moved away; `reload`, which gives it another
 //!   configuration.

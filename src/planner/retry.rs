@@ -139,16 +139,7 @@ impl Cause {
 
     /// The cause of this word.
     pub fn parse(word: &str) -> Option<Cause> {
-        let all = [
-            Cause::Token,
-            Cause::Subscription,
-            Cause::Account,
-            Cause::Rate,
-            Cause::Refused,
-            Cause::Server,
-            Cause::Offline,
-        ];
-        all.into_iter().find(|cause| cause.as_str() == word)
+        Cause::ALL.into_iter().find(|cause| cause.as_str() == word)
     }
 
     /// The word that `status` shows.
