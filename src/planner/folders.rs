@@ -163,10 +163,12 @@ impl Planner {
             ScanResult::Incomplete { reason } => {
                 // One directory that cannot be read must not make new files old ones for ever.
                 folder.seen_once(id, plan);
-                folder.ended(now, false);
                 if folder.away.take().is_some() {
+                    // What it waited for its root says nothing about the directory that fails now.
+                    folder.failed_scans = 0;
                     plan.notices.push(Notice::FolderBack(id));
                 }
+                folder.ended(now, false);
                 plan.notices.push(Notice::Scanned { folder: id, incomplete: Some(reason) });
                 folder.judge_events(id, false, plan);
             }

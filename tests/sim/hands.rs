@@ -317,8 +317,13 @@ impl World {
         }
         let Some(directory) = stack.pop() else {
             let reason = "a directory could not be read".into();
-            let result =
-                if incomplete { ScanResult::Incomplete { reason } } else { ScanResult::Complete };
+            let result = if incomplete {
+                self.half_seen.insert(folder);
+                ScanResult::Incomplete { reason }
+            } else {
+                self.half_seen.remove(&folder);
+                ScanResult::Complete
+            };
             return inputs.push(event(Event::ScanEnded { folder, result }));
         };
         if self.trouble && self.rng.chance(5) {

@@ -63,6 +63,8 @@ pub struct World {
     jobs: BTreeMap<(Mono, u64), Job>,
     next_job: u64,
     trouble: bool,
+    /// Folders whose last scan could not see all: they are scanned again after a pause.
+    half_seen: BTreeSet<FolderId>,
     /// Percent of changes on the disk that are announced.
     event_percent: u64,
     /// Quiet time of the folders; writers pause for less.
@@ -214,6 +216,7 @@ impl World {
             forgotten: BTreeMap::new(),
             former: BTreeSet::new(),
             token_reads: 0,
+            half_seen: BTreeSet::new(),
             counts: Counts::new(),
             story: None,
             trace: None,
@@ -248,7 +251,8 @@ impl World {
         while self.now.mono < limit {
             let quiet = self.now.mono.since(calm) > QUIET_MS;
             let rest = self.engine.as_ref().map(|engine| engine.rest(self.now, PATIENCE_MS));
-            if quiet && rest.is_some_and(|rest| rest.done && !rest.moving) {
+            let seen = !self.folders.iter().any(|f| f.watched && self.half_seen.contains(&f.id));
+            if quiet && seen && rest.is_some_and(|rest| rest.done && !rest.moving) {
                 break;
             }
             self.turn(limit)?;

@@ -192,6 +192,30 @@ fn a_root_that_is_away_is_not_all_deleted() {
 }
 
 #[test]
+fn a_root_that_comes_back_is_looked_at_again_soon_however_long_it_was_away() {
+    story(
+        "
+        given folder 1 a
+        > scan 1 away
+            say folder 1 away: the disk is not there
+        > +2s
+            do scan 1
+        > scan 1 away
+        > +4s
+            do scan 1
+        > scan 1 away
+        > +8s
+            do scan 1
+        > scan 1 incomplete
+            say folder 1 back
+            say scanned 1, not all: no right to look into s
+        > timeout
+            in 2s: a folder is to be scanned
+        ",
+    );
+}
+
+#[test]
 fn a_file_that_was_gone_and_is_back_unchanged_costs_no_read() {
     story(
         "
