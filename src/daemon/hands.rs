@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Client, Rate, SendControl, Token};
 use crate::config::Config;
 use crate::planner::{
-    AccountId, Asset, AttemptId, Event, Fingerprint, FolderId, Identity, Listing, Look, NotSent,
-    Outcome, Reading, Send, SharedPath, Sight, Trouble,
+    AccountId, Asset, AttemptId, Event, FolderId, Identity, Listing, Look, NotSent, Outcome, Send,
+    SharedPath, Sight, Trouble,
 };
 use crate::{crash, scan};
 
@@ -29,6 +29,7 @@ use super::eyes::within_size;
 use super::gauge::Gauge;
 use super::identify::identify;
 use super::naming::Names;
+use super::readers::{Read, Readers};
 use super::{Clock, Message, Tally};
 
 /// How long a whole body's answer is waited for when the run is stopped.
@@ -52,6 +53,7 @@ pub struct Hands {
     /// Shut down with the rest: tasks that still run are dropped where they wait.
     runtime: Option<Runtime>,
     reach: Reach,
+    readers: Readers,
     flights: Arc<Mutex<BTreeMap<AttemptId, Flight>>>,
     abort: CancellationToken,
     cancelled: Arc<AtomicBool>,
@@ -131,6 +133,7 @@ impl Hands {
         Ok(Hands {
             runtime: Some(runtime),
             reach,
+            readers: Readers::default(),
             flights: Arc::default(),
             abort: CancellationToken::new(),
             cancelled: Arc::new(AtomicBool::new(false)),
@@ -179,33 +182,16 @@ impl Hands {
         });
     }
 
-    /// Reads a file and says what it is.
-    pub fn identify(&self, path: SharedPath, expected: Fingerprint, reading: Reading) {
-        let (reach, cancelled) = (self.reach.clone(), Arc::clone(&self.cancelled));
+    /// Reads a file, once it is its turn, and says what it is.
+    pub fn identify(&self, folder: FolderId, read: Read) {
+        if !self.readers.join(folder, read) {
+            return;
+        }
+        let (reach, readers) = (self.reach.clone(), self.readers.clone());
+        let cancelled = Arc::clone(&self.cancelled);
         self.block(move || {
-            let now = || reach.clock.now().wall;
-            let stop = || cancelled.load(Ordering::Acquire);
-            let count = Arc::new(AtomicU64::new(0));
-            let counted = |bytes: usize| {
-                count.fetch_add(bytes as u64, Ordering::Relaxed);
-            };
-            let held = reach.gauge.reading(Arc::clone(&path), expected.size, Arc::clone(&count));
-            let read = || identify(&path, expected, reading, now, (&stop, &counted));
-            // Parsers meet whatever bytes people have; one that fails is about that file only.
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-            drop(held);
-            let mut result = result.unwrap_or_else(|_| {
-                let reason = "reading it failed inside taxiway; please report this file".into();
-                Some(Identity::Unreadable { stat: None, reason })
-            });
-            if let Some(Identity::Known { content, name, .. }) = &mut result
-                && let Some(wanted) = reach.names.name(&path, Some(&content.hash))
-            {
-                *name = wanted;
-            }
-            // Cancelled: the run ends, and the file is as it was before.
-            if let Some(result) = result {
-                reach.answer(Event::Identified { path, result });
+            while let Some(read) = readers.next(folder) {
+                reach.identify(read, &cancelled);
             }
         });
     }
@@ -323,6 +309,34 @@ impl Reach {
     fn answer(&self, event: Event) {
         // Nobody waits for it any more once the run has ended.
         let _ = self.out.send(Message::Event(event));
+    }
+
+    fn identify(&self, read: Read, cancelled: &AtomicBool) {
+        let Read { path, fingerprint: expected, reading } = read;
+        let now = || self.clock.now().wall;
+        let stop = || cancelled.load(Ordering::Acquire);
+        let count = Arc::new(AtomicU64::new(0));
+        let counted = |bytes: usize| {
+            count.fetch_add(bytes as u64, Ordering::Relaxed);
+        };
+        let held = self.gauge.reading(Arc::clone(&path), expected.size, Arc::clone(&count));
+        let read = || identify(&path, expected, reading, now, (&stop, &counted));
+        // Parsers meet whatever bytes people have; one that fails is about that file only.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        drop(held);
+        let mut result = result.unwrap_or_else(|_| {
+            let reason = "reading it failed inside taxiway; please report this file".into();
+            Some(Identity::Unreadable { stat: None, reason })
+        });
+        if let Some(Identity::Known { content, name, .. }) = &mut result
+            && let Some(wanted) = self.names.name(&path, Some(&content.hash))
+        {
+            *name = wanted;
+        }
+        // Cancelled: the run ends, and the file is as it was before.
+        if let Some(result) = result {
+            self.answer(Event::Identified { path, result });
+        }
     }
 
     async fn send(&self, send: &Send, flight: Flight, abort: CancellationToken) -> Outcome {

@@ -17,6 +17,7 @@ pub mod lock;
 mod named;
 mod naming;
 mod pulse;
+mod readers;
 mod reload;
 mod rewatch;
 mod setup;
@@ -385,8 +386,8 @@ impl Session {
                     eyes.look(path);
                 }
             }
-            Effect::Identify { path, fingerprint, reading } => {
-                self.hands.identify(path, fingerprint, reading);
+            Effect::Identify { folder, path, fingerprint, reading } => {
+                self.hands.identify(folder, readers::Read { path, fingerprint, reading });
             }
             Effect::Send(send) => self.hands.send(send),
             Effect::Withdraw { attempts } => self.hands.withdraw(&attempts),

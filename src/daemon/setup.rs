@@ -16,11 +16,8 @@ use super::errands::{self, Deeds};
 use super::eyes::Sightseeing;
 use super::hands::{Means, TokenSource};
 use super::naming::Names;
+use super::readers::READERS;
 use super::tally::Tally;
-
-/// Files read for identification at once: one for each of two cores, so that the rest of the
-/// machine stays its user's.
-const IDENTIFY_AT_ONCE: usize = 2;
 
 /// How soon a folder that could not be watched is tried again, at first.
 const REWATCH: Duration = Duration::from_secs(60);
@@ -89,7 +86,7 @@ pub fn setup(
 pub fn limits(config: &Config) -> Limits {
     Limits {
         concurrency: config.api.concurrency,
-        identify_at_once: IDENTIFY_AT_ONCE,
+        identify_at_once: READERS,
         looks_ms: looks_ms(),
         errand_pause_ms: errand_pause_ms(),
         seed: seed(),

@@ -32,6 +32,8 @@ pub enum Effect {
     },
     /// Read a file from start to end. Answer: [`Event::Identified`].
     Identify {
+        /// Its folder.
+        folder: FolderId,
         /// The path.
         path: SharedPath,
         /// How it must look, before and after.

@@ -48,6 +48,7 @@ pub use types::*;
 use doubt::Doubt;
 use errands::Errands;
 use folders::Folder;
+use readings::Share;
 use retry::{Gates, Jitter};
 use settle::Settling;
 use uploads::{Flight, Streaks};
@@ -86,6 +87,8 @@ pub struct Limits {
     pub concurrency: usize,
     /// Files read for identification at once.
     pub identify_at_once: usize,
+    /// Small files asked for at once, to be read as soon as a reader is free.
+    pub read_ahead: usize,
     /// Files on their way to rest that are remembered.
     pub settling: usize,
     /// Attempts in doubt on one account.
@@ -108,6 +111,7 @@ impl Default for Limits {
         Limits {
             concurrency: 4,
             identify_at_once: 2,
+            read_ahead: 32,
             settling: 10_000,
             doubts: 32,
             newer: 800,
@@ -315,9 +319,9 @@ impl Planner {
         while let Some((folder, path)) = self.settling.next_look(now.mono) {
             plan.effects.push(Effect::Look { folder, path });
         }
-        let most = self.limits.identify_at_once;
-        while let Some((path, fingerprint, reading)) = self.settling.next_ready(now.mono, most) {
-            plan.effects.push(Effect::Identify { path, fingerprint, reading });
+        let Limits { identify_at_once: most, read_ahead: ahead, .. } = self.limits;
+        while let Some(read) = self.settling.next_ready(now.mono, Share { most, ahead }) {
+            plan.effects.push(read);
         }
         self.begin_lists(now, &mut plan);
         self.begin_scans(now, &mut plan);

@@ -11,8 +11,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::message::Reading;
-use super::readings::Readings;
+use super::message::{Effect, Reading};
+use super::readings::{Readings, Share};
 use super::sabotage::{self, Bug};
 use super::types::{
     AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat,
@@ -186,10 +186,7 @@ impl Settling {
     /// How many wait for their turn to be read, and their bytes.
     pub fn to_read(&self) -> (u64, u64) {
         let ready = self.ready.values().flatten().filter_map(|(_, path)| self.entries.get(path));
-        ready.fold((0, 0), |(files, bytes), entry| {
-            let size = entry.stat.map_or(0, |stat| stat.fingerprint.size);
-            (files + 1, bytes.saturating_add(size))
-        })
+        ready.fold((0, 0), |(files, bytes), entry| (files + 1, bytes.saturating_add(entry.size())))
     }
 
     /// How many are being looked at, or read, or next in turn to be read.
@@ -242,7 +239,7 @@ impl Settling {
                 queue.insert((newest_first(&entry), path.clone()));
             }
             Phase::Identifying => {
-                self.readings.begin(path.clone(), entry.folder, entry.read_at);
+                self.readings.begin(path.clone(), entry.folder, entry.size(), entry.read_at);
             }
             Phase::Looking => {}
         }
@@ -286,15 +283,16 @@ impl Settling {
     }
 
     /// The next file to read, pushes first, then folder by folder, newest first; it is
-    /// `Identifying` from now on. None if `most` are being read: of the folder, or anywhere without
-    /// taking long.
-    pub fn next_ready(
-        &mut self,
-        now: Mono,
-        most: usize,
-    ) -> Option<(SharedPath, Fingerprint, Reading)> {
-        let folder = self.next_folder(|folder| self.readings.admit(folder, now, most))?;
-        let path = self.ready.get(&folder)?.first()?.1.clone();
+    /// `Identifying` from now on. None if the share is being read: of the folder, or anywhere
+    /// without taking long.
+    pub fn next_ready(&mut self, now: Mono, share: Share) -> Option<Effect> {
+        let first = |folder| Some(&self.ready.get(&folder)?.first()?.1);
+        let may = |folder| {
+            let size = first(folder).and_then(|path| self.entries.get(path)).map_or(0, Entry::size);
+            self.readings.admit(folder, size, now, share)
+        };
+        let folder = self.next_folder(may)?;
+        let path = first(folder)?.clone();
         self.last_served = Some(folder);
         let mut entry = self.take(&path)?;
         entry.phase = Phase::Identifying;
@@ -305,7 +303,7 @@ impl Settling {
             reading => reading,
         };
         self.put(path.clone(), entry);
-        Some((path, fingerprint, reading))
+        Some(Effect::Identify { folder, path, fingerprint, reading })
     }
 
     /// The files of a folder.
@@ -336,6 +334,11 @@ impl Settling {
 }
 
 impl Entry {
+    /// Its bytes when it was last looked at.
+    fn size(&self) -> u64 {
+        self.stat.map_or(0, |stat| stat.fingerprint.size)
+    }
+
     /// A file noticed now.
     pub fn new(folder: FolderId, stat: Option<Stat>, now: Mono) -> Entry {
         Entry {
@@ -629,9 +632,13 @@ mod tests {
         put(0, "pushed", 0);
         let size = stat(0, true).fingerprint.size;
         assert_eq!(settling.to_read(), (4, 4 * size));
-        let order: Vec<_> = std::iter::from_fn(|| settling.next_ready(Mono(0), 9))
-            .map(|(path, _, _)| path.display().to_string())
-            .collect();
+        let share = Share { most: 9, ahead: 9 };
+        let read = |effect| match effect {
+            Effect::Identify { path, .. } => path.display().to_string(),
+            other => panic!("{other:?}"),
+        };
+        let order: Vec<_> =
+            std::iter::from_fn(|| settling.next_ready(Mono(0), share)).map(read).collect();
         assert_eq!(order, ["pushed", "a-new", "b", "a-old"]);
         assert_eq!((settling.identifying(), settling.to_read()), (4, (0, 0)));
     }

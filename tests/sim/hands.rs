@@ -30,7 +30,7 @@ impl World {
         let soon = self.rng.range(0, 40);
         match effect {
             Effect::Look { folder, path } => self.after(soon, Job::Look { folder, path }),
-            Effect::Identify { path, fingerprint, reading } => {
+            Effect::Identify { path, fingerprint, reading, .. } => {
                 self.begin_read(path, fingerprint, reading);
             }
             Effect::Send(send) => self.after(soon, Job::SendBegins(send)),

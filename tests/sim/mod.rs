@@ -317,6 +317,7 @@ impl World {
         let limits = Limits {
             concurrency: 1 + self.rng.below(3) as usize,
             settling: *self.rng.pick(&[3, 8, 1_000]),
+            read_ahead: *self.rng.pick(&[2, 4, 32]),
             seed: self.rng.next(),
             newer,
             ..Limits::default()

@@ -22,7 +22,7 @@ const HAPPENS: [&str; 8] = [
     "file moved away",
 ];
 /// A deliberate bug must show within so many.
-const WORLDS_TO_CATCH: u64 = 2_000;
+const WORLDS_TO_CATCH: u64 = 4_000;
 
 /// What many worlds came to.
 #[derive(Debug, Default)]

@@ -30,6 +30,7 @@ fn a_folder_whose_events_miss_files_is_polled() {
         > scan 1
             write settling c.png: waiting until nobody has changed it for a while
             do poll 1: its events do not tell of every change: 3 files were found by scans only
+            do read c.png
             say seen c.png
             say scanned 1
             say 1 missed in 1, 3 so far
@@ -38,6 +39,7 @@ fn a_folder_whose_events_miss_files_is_polled() {
         ~ +15min
         > scan 1
             write settling d.png: waiting until nobody has changed it for a while
+            do read d.png
             say seen d.png
             say scanned 1
         > folder 1
@@ -65,6 +67,7 @@ fn a_folder_whose_events_are_wanted_is_only_warned_of() {
         ~ +14min
         > scan 1
             write settling d.png: waiting until nobody has changed it for a while
+            do read d.png
             say seen d.png
             say scanned 1
             say 1 missed in 1, 4 so far
@@ -197,6 +200,7 @@ fn what_is_queued_on_a_disk_that_hangs_waits() {
 fn reads_that_hang_leave_other_folders_their_share() {
     story(
         "
+        given reads 2
         given folder 2 a
         ~ put a.png A old
         ~ put b.png B old
@@ -214,6 +218,23 @@ fn reads_that_hang_leave_other_folders_their_share() {
             in 30s: a file waits for slow reads of other folders
         > +30s
             do read /2/d.png
+        ",
+    );
+}
+
+#[test]
+fn small_files_are_asked_for_before_those_ahead_of_them_are_read() {
+    story(
+        "
+        ~ put a.png A old
+        ~ put b.png B old
+        ~ put c.png C old
+        ~ see a.png
+        ~ see b.png
+        > see c.png
+            write settling c.png: waiting until nobody has changed it for a while
+            do read c.png
+            say seen c.png
         ",
     );
 }

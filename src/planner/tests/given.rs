@@ -26,7 +26,10 @@ impl Given {
         match words.next() {
             Some("accounts") => self.accounts = words.map(email).collect(),
             Some("concurrency") => self.limits.concurrency = number(words.next()) as usize,
-            Some("reads") => self.limits.identify_at_once = number(words.next()) as usize,
+            Some("reads") => {
+                self.limits.identify_at_once = number(words.next()) as usize;
+                self.limits.read_ahead = self.limits.identify_at_once;
+            }
             Some("settling") => self.limits.settling = number(words.next()) as usize,
             Some("doubts") => self.limits.doubts = number(words.next()) as usize,
             Some("newer") => self.limits.newer = number(words.next()) as u32,

@@ -654,7 +654,7 @@ impl World {
         for effect in step.effects {
             match effect {
                 Effect::Look { folder, path } => drop(self.looks.insert(path, folder)),
-                Effect::Identify { path, fingerprint, reading } => {
+                Effect::Identify { path, fingerprint, reading, .. } => {
                     self.early.insert(path.clone(), self.identity(&path, fingerprint, reading));
                     self.reads.insert(path, (fingerprint, reading));
                 }
