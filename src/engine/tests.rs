@@ -256,3 +256,19 @@ fn first_sight_is_over_once_a_folder_was_walked() {
     assert!(matches!(status("/d/old.png"), PathStatus::Ignored { .. }));
     assert_eq!(status("/d/new.png"), PathStatus::Settling);
 }
+
+#[test]
+fn a_listing_of_unchanged_files_takes_no_statement_for_each() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("{number:04}.png")).collect();
+    let paths: Vec<String> = names.iter().map(|name| format!("/d/{name}")).collect();
+    let files: Vec<(i64, &str)> = paths.iter().map(|path| (1, path.as_str())).collect();
+    let mut ledger = with_files(&files).into_ledger();
+    let statements = ledger.count_statements().unwrap();
+    let folders = vec![policy(FolderId(1), AccountId(1))];
+    let mut engine = Engine::new(ledger, Limits::default(), folders, NOW).unwrap();
+    let entries: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(1..).collect();
+    statements.store(0, std::sync::atomic::Ordering::Relaxed);
+    engine.step(NOW, vec![Input::Listing(listing("/d", &entries, &[]))]).unwrap();
+    let taken = statements.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=4).contains(&taken), "{taken} statements for a listing of 1,000 files");
+}

@@ -310,6 +310,23 @@ impl Ledger {
     }
 
     /// The simulator's full disk: the file cannot grow, or can again.
+    /// Counts the statements that are run from now on.
+    #[cfg(test)]
+    pub(crate) fn count_statements(
+        &mut self,
+    ) -> Result<std::sync::Arc<std::sync::atomic::AtomicU64>, LedgerError> {
+        use rusqlite::trace::{TraceEvent, TraceEventCodes};
+        let count = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
+        let counted = std::sync::Arc::clone(&count);
+        let one = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(..) = event {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        self.db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(one))?;
+        Ok(count)
+    }
+
     #[cfg(test)]
     pub(crate) fn fill_disk(&self, full: bool) -> Result<(), LedgerError> {
         let pages = if full { 1_i64 } else { 1 << 30 };

@@ -8,6 +8,8 @@ mod adopt;
 mod asking;
 #[cfg(target_os = "linux")]
 mod boot;
+#[cfg(target_os = "linux")]
+mod budgets;
 mod citizen;
 mod control;
 mod corpus;
