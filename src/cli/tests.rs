@@ -22,6 +22,7 @@ use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
 use crate::planner::{Cause, Refusal, RefusalKind};
+use crate::secret::keyring::{Absence, Keyring, Trouble};
 use crate::secret::{Fault, TokenError, TokenSource};
 use crate::service::{Hidden, Kind, Unwritable};
 
@@ -126,15 +127,29 @@ fn of_the_token() -> Vec<Failure> {
     let variable = || TokenSource::Environment("TAXIWAY_TOKEN");
     let credential = || TokenSource::Credential("/run/credentials/taxiway/taxiway-token".into());
     let in_file = || TokenSource::File(file("token"));
+    let kept = |by, trouble| TokenError::Kept { by, trouble };
     let malformed = |from, fault| TokenError::Malformed { from, fault };
     let mut failures = rows!(TokenError {
         TokenError::None { .. } => [
-            TokenError::None { token_file: Some(file("token")) },
-            TokenError::None { token_file: None },
+            TokenError::None { token_file: Some(file("token")), keyring: Absence::NoToken },
+            TokenError::None { token_file: Some(file("token")), keyring: Absence::NoBus },
+            TokenError::None {
+                token_file: Some(file("token")),
+                keyring: Absence::NoProgram("secret-tool"),
+            },
+            TokenError::None { token_file: None, keyring: Absence::Nobody },
+            TokenError::None { token_file: None, keyring: Absence::NotAsked },
+        ],
+        TokenError::Kept { .. } => [
+            kept(Keyring::Session, Trouble::Locked),
+            kept(Keyring::Session, Trouble::Silent),
+            kept(Keyring::Keychain, Trouble::Failing { reason: "exit code 1".into() }),
         ],
         TokenError::Malformed { .. } => [
             malformed(in_file(), Fault::Empty),
             malformed(credential(), Fault::Control),
+            malformed(TokenSource::Keyring(Keyring::Session), Fault::Empty),
+            malformed(TokenSource::Keyring(Keyring::Keychain), Fault::NotAscii),
         ],
         TokenError::Exposed { .. } => [
             TokenError::Exposed { path: file("token"), mode: 0o644 },
