@@ -273,6 +273,7 @@ fn of_the_way_to_the_server() -> Vec<Failure> {
 fn of_what_stops_uploads() -> Vec<Failure> {
     let causes = [
         (Cause::Token, "401: Unauthorized"),
+        (Cause::NoToken, "the keyring is locked"),
         (Cause::Subscription, "402: Account has no subscription or subscription expired"),
         (Cause::Account, "596: Account me@example.com in error state: login failed"),
         (Cause::Refused, "400: email is required"),
@@ -283,12 +284,13 @@ fn of_what_stops_uploads() -> Vec<Failure> {
     // It does not compile if a cause has no line above.
     let known = |cause: Cause| match cause {
         Cause::Token => 0,
-        Cause::Subscription => 1,
-        Cause::Account => 2,
-        Cause::Refused => 3,
-        Cause::Rate => 4,
-        Cause::Server => 5,
-        Cause::Offline => 6,
+        Cause::NoToken => 1,
+        Cause::Subscription => 2,
+        Cause::Account => 3,
+        Cause::Refused => 4,
+        Cause::Rate => 5,
+        Cause::Server => 6,
+        Cause::Offline => 7,
     };
     let failure = |(number, (cause, reason)): (usize, (Cause, &str))| {
         assert_eq!(known(cause), number, "each cause once, in its order");

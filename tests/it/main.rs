@@ -24,6 +24,7 @@ mod ids;
 mod init;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod keyring;
 mod ledger;
 mod listening;
 mod logs;
