@@ -268,6 +268,7 @@ fn facts(
         | Event::Hangs { .. }
         | Event::Configured(_)
         | Event::TokenChanged
+        | Event::TokenMissing { .. }
         | Event::ErrandEnded { .. }
         | Event::Stopping => {}
     }

@@ -60,7 +60,8 @@
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
 //! - [`service`]: units for systemd, an agent for launchd, and the commands that make them known.
-//! - [`secret`]: where the token is found, and how it is kept out of every text.
+//! - [`secret`]: where the token is found, a keyring being the last place, and how it is kept out of
+//!   every text.
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`row`]: a row of the ledger as programs read it.
 //! - [`supervisor`]: what systemd is told of a service that it started.

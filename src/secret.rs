@@ -6,6 +6,8 @@
 //! - the first source that exists decides: one that is there but unusable is an error, never a
 //!   reason to try the next;
 //! - a token file that others can read is not read.
+//!
+//! The last source is [`keyring`].
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -19,6 +21,10 @@ use thiserror::Error;
 
 use crate::stamp::Stamp;
 use crate::text::{reason, shell_word, shown};
+
+pub mod keyring;
+
+use keyring::{Absence, Keyring, Lack, Trouble};
 
 /// The environment variables that may hold the token, first found wins.
 pub const VARIABLES: [&str; 2] = ["TAXIWAY_TOKEN", "USEAPI_TOKEN"];
@@ -131,15 +137,19 @@ pub enum TokenSource {
     Credential(PathBuf),
     /// The file that `token_file` names; it may change at any time, see [`TokenSource::stamp`].
     File(PathBuf),
+    /// The keyring of the user's session; it may change at any time.
+    Keyring(Keyring),
 }
 
 impl TokenSource {
     /// The version of the file behind this source, to be compared with the one of
-    /// [`Found::stamp`] every few seconds; `None` where a change needs a new start.
+    /// [`Found::stamp`] every few seconds; `None` where there is no such file.
     pub fn stamp(&self) -> Option<Stamp> {
         match self {
             TokenSource::File(path) => Some(Stamp::of(path)),
-            TokenSource::Environment(_) | TokenSource::Credential(_) => None,
+            TokenSource::Environment(_) | TokenSource::Credential(_) | TokenSource::Keyring(_) => {
+                None
+            }
         }
     }
 
@@ -151,6 +161,7 @@ impl TokenSource {
             TokenSource::Credential(_) => {
                 format!("put the token into the file that LoadCredential={CREDENTIAL}:… names")
             }
+            TokenSource::Keyring(keyring) => keyring.how_to_store(),
         }
     }
 }
@@ -163,6 +174,7 @@ impl fmt::Display for TokenSource {
                 write!(f, "systemd credential {CREDENTIAL} ({})", shown(path))
             }
             TokenSource::File(path) => write!(f, "file {}", shown(path)),
+            TokenSource::Keyring(_) => write!(f, "keyring (service {})", keyring::SERVICE),
         }
     }
 }
@@ -196,13 +208,23 @@ impl Found {
 pub enum TokenError {
     /// No source has one.
     #[error(
-        "no token: {} are not set, there is no systemd credential {CREDENTIAL}, and {}",
+        "no token: {} are not set, there is no systemd credential {CREDENTIAL}{}",
         VARIABLES.join(" and "),
-        missing(.token_file.as_deref())
+        missing(.token_file.as_deref(), *.keyring)
     )]
     None {
         /// Where a token file would be looked for.
         token_file: Option<PathBuf>,
+        /// Why there is none in a keyring.
+        keyring: Absence,
+    },
+    /// No source before the keyring has one, and the keyring does not tell.
+    #[error("no token: {trouble}")]
+    Kept {
+        /// Which keyring.
+        by: Keyring,
+        /// Why it does not tell.
+        trouble: Trouble,
     },
     /// The text of a source is not a token.
     #[error("the token from {from} {fault}")]
@@ -242,10 +264,11 @@ impl TokenError {
     /// What to type or to do next.
     pub fn hint(&self) -> String {
         match self {
-            TokenError::None { token_file: Some(path) } => how_to_write(path),
-            TokenError::None { token_file: None } => {
+            TokenError::None { token_file: Some(path), .. } => how_to_write(path),
+            TokenError::None { token_file: None, .. } => {
                 "export TAXIWAY_TOKEN=user:…, or set token_file in the configuration".to_owned()
             }
+            TokenError::Kept { by, .. } => by.how_to_open(),
             TokenError::Exposed { path, .. } => format!("chmod 600 {}", shell_word(path)),
             // What is no file is not to be written over.
             TokenError::NotTokenFile { from: TokenSource::File(path), .. } if !path.is_file() => {
@@ -259,6 +282,7 @@ impl TokenError {
                     format!("ls -ld {}", shell_word(path))
                 }
                 TokenSource::Environment(name) => format!("export {name}=user:…"),
+                TokenSource::Keyring(keyring) => keyring.how_to_open(),
             },
         }
     }
@@ -270,11 +294,13 @@ impl TokenError {
 }
 
 /// Looks through the sources in their order: `TAXIWAY_TOKEN`, `USEAPI_TOKEN`, the systemd
-/// credential, `token_file`. A variable or a credential that is empty counts as not set; a file that
-/// is empty is an error. `variable` answers for the environment.
+/// credential, `token_file`, the keyring, which may take two seconds. A variable or a credential that
+/// is empty counts as not set; a file or an item of the keyring that is empty is an error. `variable`
+/// answers for the environment.
 pub fn find(
     variable: impl Fn(&str) -> Option<OsString>,
     token_file: Option<&Path>,
+    keyring: Keyring,
 ) -> Result<Found, TokenError> {
     for name in VARIABLES {
         let value = variable(name).unwrap_or_default();
@@ -297,7 +323,20 @@ pub fn find(
     {
         return Ok(found);
     }
-    Err(TokenError::None { token_file: token_file.map(Path::to_owned) })
+    let absence = match keyring.ask() {
+        Ok(text) => return from_keyring(keyring, &text),
+        Err(Lack::Trouble(trouble)) => return Err(TokenError::Kept { by: keyring, trouble }),
+        Err(Lack::Absent(absence)) => absence,
+    };
+    Err(TokenError::None { token_file: token_file.map(Path::to_owned), keyring: absence })
+}
+
+fn from_keyring(keyring: Keyring, text: &SecretString) -> Result<Found, TokenError> {
+    let source = TokenSource::Keyring(keyring);
+    match Token::parse(text.expose_secret()) {
+        Ok(token) => Ok(Found { token, source, stamp: None }),
+        Err(fault) => Err(TokenError::Malformed { from: source, fault }),
+    }
 }
 
 fn from_variable(name: &'static str, value: &OsStr) -> Result<Option<Found>, TokenError> {
@@ -316,7 +355,7 @@ fn from_file(source: TokenSource) -> Result<Option<Found>, TokenError> {
         TokenSource::File(path) => (path.clone(), true),
         // systemd guards the directory; the modes of the files in it vary.
         TokenSource::Credential(path) => (path.clone(), false),
-        TokenSource::Environment(_) => return Ok(None),
+        TokenSource::Environment(_) | TokenSource::Keyring(_) => return Ok(None),
     };
     // Opening a FIFO would wait for a writer, so it is looked at before it is opened.
     let metadata = match std::fs::metadata(&path) {
@@ -362,10 +401,14 @@ fn unreadable(from: TokenSource, error: &io::Error) -> TokenError {
     TokenError::Unreadable { from, reason: reason(error) }
 }
 
-fn missing(token_file: Option<&Path>) -> String {
-    match token_file {
+fn missing(token_file: Option<&Path>, keyring: Absence) -> String {
+    let file = match token_file {
         Some(path) => format!("{} does not exist", shown(path)),
         None => "no token file is configured".to_owned(),
+    };
+    match keyring.words() {
+        nothing if nothing.is_empty() => format!(", and {file}"),
+        keyring => format!(", {file}, and {keyring}"),
     }
 }
 

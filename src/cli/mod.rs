@@ -13,6 +13,7 @@ mod events;
 mod folder;
 mod ids;
 mod init;
+mod key;
 mod ledger;
 mod list;
 mod log;

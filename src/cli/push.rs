@@ -19,10 +19,11 @@ use crate::text::{self, shown};
 use super::args::{Common, PushArgs};
 use super::asking::Daemon;
 use super::ids::{asset_of, known_or_read, resolved};
+use super::key::Key;
 use super::others::Others;
 use super::progress::{Bars, Handed, Pushed, Stay};
 use super::row::RowFields;
-use super::session::{Key, Server, refuse_unpaired, verdict};
+use super::session::{Server, refuse_unpaired, verdict};
 use super::{Exit, Failure, load, output};
 
 /// One argument, and what became of it.
@@ -45,8 +46,8 @@ pub fn push(common: &Common, args: PushArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "--name goes with exactly one file", hint));
     }
     let (loaded, environment) = load(common, Flags::default())?;
-    let token = environment.token(Some(&loaded.config.api.token_file));
-    let others = token.is_err().then(|| Others::of(common, &loaded, &environment)).flatten();
+    let others = Others::of(common, &loaded, &environment)
+        .filter(|_| environment.token(Some(&loaded.config.api.token_file)).is_err());
     let config = loaded.config;
     let known = ledger_path(&config.state_dir);
     let emails = known_emails(&config, Ledger::read(&known)?.as_ref())?;
@@ -282,10 +283,10 @@ fn send(
         pushes.extend(file.path.clone().map(|path| (path, push)));
     }
     let source = key.source();
-    let (token, changed) = key.watch();
+    let (token, news) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
     let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
-    let (session, out) = Session::start(engine, Vec::new(), means, clock, changed)?;
+    let (session, out) = Session::start(engine, Vec::new(), means, clock, news)?;
     let task = Task { once: true, timeout: args.timeout, pushes };
     let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
     let mut wrong: BTreeMap<SharedPath, String> = BTreeMap::new();

@@ -18,8 +18,10 @@ use crate::supervisor::Supervisor;
 
 use super::args::Common;
 use super::closed::refuse_closed;
+use super::key::Holder;
+use super::key::Key;
 use super::service::refuse_hidden;
-use super::session::{Key, Keyring, sandbox_accounts};
+use super::session::sandbox_accounts;
 use super::{Exit, Failure, load_from, log, output, run};
 
 /// How long a session that is about to begin is waited for.
@@ -34,7 +36,7 @@ pub struct Reloader {
     base_url: String,
     /// What a sandbox inside this process has, if that is the server.
     accounts: Option<Vec<String>>,
-    ring: Keyring,
+    holder: Holder,
     config: watch::Sender<Arc<Config>>,
     session: Mutex<Option<Sender<Message>>>,
     begun: Condvar,
@@ -57,7 +59,7 @@ impl Reloader {
             sources,
             base_url: base_url.to_owned(),
             accounts: common.sandbox.then(|| sandbox_accounts(&config)),
-            ring: Keyring::of(key),
+            holder: Holder::of(key),
             config: watch::Sender::new(Arc::new(config)),
             session: Mutex::default(),
             begun: Condvar::new(),
@@ -77,8 +79,8 @@ impl Reloader {
     }
 
     /// The key in use.
-    pub fn ring(&self) -> &Keyring {
-        &self.ring
+    pub fn holder(&self) -> &Holder {
+        &self.holder
     }
 
     /// From now on this session takes over what is read.
@@ -103,13 +105,13 @@ impl Reloader {
         self.refuse_stranger(&config)?;
         self.refuse_unseen(&before, &config)?;
         refuse_closed(&self.sources.environment, &config)?;
-        let key = Key::find(&config, &self.sources.environment, sandbox)?;
+        let key = self.holder.found_again(&config, &self.sources.environment, sandbox)?;
         let other = is_another_way(&before, &config);
         let client = other.then(|| client(&config, &self.base_url)).transpose();
         let client = client.map_err(SetupError::from)?;
         let kept_out = run::kept_out(&config);
         self.hand_over(Reload { config: Arc::clone(&config), client, kept_out })?;
-        self.ring.take(key);
+        self.holder.take(key);
         self.config.send_replace(Arc::clone(&config));
         log::follow(config.log);
         let changed = changes(&before, &config);

@@ -9,8 +9,8 @@ use crate::config::{Config, Environment, Flags, Loaded, Sources};
 use crate::control::{Heard, Place, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
-    Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, dry_means, means,
-    setup,
+    Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, TokenNews,
+    dry_means, means, setup,
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
@@ -20,11 +20,12 @@ use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
 use super::closed::refuse_closed;
+use super::key::{Holder, Key};
 use super::log::{self, Shape};
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
 use super::row::RowFields;
-use super::session::{self, Key, Keyring, verdict};
+use super::session::{self, verdict};
 use super::signals::Stop;
 use super::supervised::Told;
 use super::{Exit, Failure, events, load_from, output};
@@ -62,7 +63,10 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
         return dry_run(common, &config);
     }
     let environment = sources.environment.clone();
-    let key = Key::find(&config, &environment, common.sandbox)?;
+    let key = match args.once {
+        true => Key::find(&config, &environment, common.sandbox)?,
+        false => Key::find_or_wait(&config, &environment, common.sandbox)?,
+    };
     if let Err(Failure { message, hint, .. }) = refuse_closed(&environment, &config) {
         // What is uploaded does not hang on it.
         tracing::warn!("{message}; hint: {hint}");
@@ -133,7 +137,7 @@ fn live(
     task: &Task,
 ) -> Result<Exit, Failure> {
     let Company { supervisor, standing, control } = *company;
-    let ring = reloader.ring();
+    let holder = reloader.holder();
     let mut pause = LEDGER_PAUSE;
     let mut greeted = false;
     loop {
@@ -176,12 +180,13 @@ fn live(
         };
         let folders: Vec<FolderId> =
             engine.planner().folder_views().map(|view| view.folder).collect();
-        let (token, changed) = ring.watch();
+        let (token, news) = holder.watch();
         let mut means = means(&config, &server.base_url, token).map_err(SetupError::from)?;
         means.tally = standing.tally().clone();
-        let (session, out) = Session::start(engine, sights, means, clock, changed)?;
+        let (session, out) = Session::start(engine, sights, means, clock, news)?;
         let session = session.fed_by(supervisor.feeding());
         reloader.tell(out.clone());
+        holder.tell(out.clone());
         standing.tell(out.clone());
         if let Some(control) = control {
             control.tell(out.clone());
@@ -191,7 +196,7 @@ fn live(
             greet(common, &config, server);
             supervisor.ready();
         }
-        let mut speak = speaker(common, task.once, ring.clone());
+        let mut speak = speaker(common, task.once, holder.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
             let now = clock.now().wall;
             if let Some(control) = control.filter(|control| control.has_listeners()) {
@@ -226,7 +231,7 @@ fn live(
                 announce(common, control, &clock, "stopped");
                 let folders = engine.planner().folder_views().map(|view| view.folder);
                 let folders: Vec<FolderId> = folders.collect();
-                return finish(common, task, &ended, &engine, &folders, &ring.source());
+                return finish(common, task, &ended, &engine, &folders, &holder.source());
             }
             (_, None) => return Ok(Exit::Well),
         }
@@ -265,7 +270,7 @@ pub(super) fn kept_out(config: &Config) -> Vec<PathBuf> {
 fn speaker(
     common: &Common,
     once: bool,
-    ring: Keyring,
+    holder: Holder,
 ) -> impl FnMut(Said<'_>, &Engine, Wall) + use<> {
     let (json, quiet) = (common.json, common.quiet > 0);
     let mut hinted = once;
@@ -279,11 +284,11 @@ fn speaker(
             // Nobody wants to hear it.
         } else if log::shape() != Shape::Text {
             if let Some((severity, message, fields)) =
-                events::record(said, engine, now, &ring.source())
+                events::record(said, engine, now, &holder.source())
             {
                 log::say(severity, &message, fields);
             }
-        } else if let Some(line) = events::human(said, engine, now, &ring.source()) {
+        } else if let Some(line) = events::human(said, engine, now, &holder.source()) {
             output::tell(&line);
             if matches!(said, Said::Idle) && !std::mem::replace(&mut hinted, true) {
                 output::tell("          drop a file into a folder to see it uploaded; Ctrl-C ends");
@@ -429,7 +434,8 @@ fn dry_run(common: &Common, config: &Config) -> Result<Exit, Failure> {
     let engine = Engine::new(ledger, parts.limits, parts.folders, now)?;
     let means: Means = dry_means(config);
     let task = Task { once: true, timeout: None, pushes: Vec::new() };
-    let (session, _out) = Session::start(engine, parts.sights, means, clock, Box::new(|| false))?;
+    let (session, _out) =
+        Session::start(engine, parts.sights, means, clock, Box::new(|| TokenNews::Same))?;
     let (ended, engine) = session.run(&task, &mut |_, _| {});
     let Some(engine) = engine else {
         return match ended {

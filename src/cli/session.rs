@@ -1,16 +1,12 @@
-//! What `run` and `push` share: the token, the server, the ledger, and what is left at the end.
+//! What `run` and `push` share: the server, the ledger, and what is left at the end.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::api;
-use crate::config::{Config, Environment};
-use crate::daemon::TokenSource;
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::ledger::{Ledger, State};
 use crate::planner::{Cause, FolderId, Gate};
 use crate::sandbox::{DEFAULT_ACCOUNT, Options, Sandbox};
-use crate::secret::{Found, Token};
-use crate::{secret, text};
+use crate::secret::keyring::Keyring;
+use crate::text;
 
 use super::args::Common;
 use super::{Exit, Failure, again};
@@ -81,99 +77,6 @@ pub fn sandbox_accounts(config: &Config) -> Vec<String> {
     if accounts.is_empty() { vec![DEFAULT_ACCOUNT.to_owned()] } else { accounts }
 }
 
-/// The token, and where it came from.
-pub struct Key {
-    found: Option<Found>,
-    environment: Environment,
-    token_file: std::path::PathBuf,
-}
-
-impl Key {
-    /// Finds the token; a sandbox needs none.
-    pub fn find(config: &Config, environment: &Environment, sandbox: bool) -> Result<Key, Failure> {
-        let token_file = config.api.token_file.clone();
-        let found = if sandbox { None } else { Some(environment.token(Some(&token_file))?) };
-        if let Some(warning) = found.as_ref().and_then(Found::warning) {
-            tracing::warn!("{warning}");
-        }
-        Ok(Key { found, environment: environment.clone(), token_file })
-    }
-
-    /// Which source is in use, in words.
-    pub fn source(&self) -> String {
-        match &self.found {
-            Some(found) => found.source.to_string(),
-            None => "the sandbox".into(),
-        }
-    }
-
-    /// Two ways to ask for the token: as it is now, and whether it is another than the last time
-    /// that question was asked.
-    pub fn watch(self) -> (TokenSource, Box<dyn FnMut() -> bool>) {
-        Keyring::of(self).watch()
-    }
-
-    /// The token as it is now; none if a sandbox needs none.
-    fn refresh(&mut self) -> Option<Token> {
-        let held = self.found.as_mut()?;
-        let stamp = held.source.stamp();
-        if stamp.is_some() && stamp != held.stamp {
-            match self.environment.token(Some(&self.token_file)) {
-                Ok(found) => *held = found,
-                Err(error) => tracing::warn!("the token cannot be read any more: {error}"),
-            }
-        }
-        Some(held.token.clone())
-    }
-}
-
-/// The key in use, which a reload may change.
-#[derive(Clone)]
-pub struct Keyring(Arc<Mutex<Key>>);
-
-impl Keyring {
-    /// With this key on it.
-    pub fn of(key: Key) -> Keyring {
-        Keyring(Arc::new(Mutex::new(key)))
-    }
-
-    /// Takes another key.
-    pub fn take(&self, key: Key) {
-        *self.key() = key;
-    }
-
-    /// Which source is in use, in words.
-    pub fn source(&self) -> String {
-        self.key().source()
-    }
-
-    /// See [`Key::watch`].
-    pub fn watch(&self) -> (TokenSource, Box<dyn FnMut() -> bool>) {
-        let (ring, asked) = (self.clone(), self.clone());
-        let mut last = asked.key().refresh();
-        let changed = Box::new(move || {
-            let token = asked.key().refresh();
-            let changed = token != last;
-            last = token;
-            changed
-        });
-        let sandbox = Token::parse(SANDBOX_TOKEN).ok().and_then(|token| sendable(&token));
-        let token = move || match ring.key().refresh() {
-            Some(token) => sendable(&token),
-            None => sandbox.clone(),
-        };
-        (Box::new(token), changed)
-    }
-
-    fn key(&self) -> std::sync::MutexGuard<'_, Key> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn sendable(token: &secret::Token) -> Option<api::Token> {
-    api::Token::parse(token.secret()).ok()
-}
-
 /// What is left when a session has ended, as an exit code and a line for a person.
 pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Option<Failure>) {
     let mut exit = Exit::Well;
@@ -241,6 +144,7 @@ pub fn remedy(cause: Cause, source: &str) -> (Exit, String) {
         Cause::Token => {
             (Exit::Stopped, format!("put the new token where this one came from: {source}"))
         }
+        Cause::NoToken => (Exit::Config, Keyring::of_this_system().how_to_open()),
         Cause::Subscription => (Exit::Stopped, "renew the subscription at useapi.net".to_owned()),
         Cause::Account => (Exit::Stopped, "mend the account at useapi.net".to_owned()),
         Cause::Refused => {

@@ -22,6 +22,7 @@ use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
 use crate::planner::{Cause, Refusal, RefusalKind};
+use crate::secret::keyring::{Absence, Keyring, Trouble};
 use crate::secret::{Fault, TokenError, TokenSource};
 use crate::service::{Hidden, Kind, Unwritable};
 
@@ -126,15 +127,29 @@ fn of_the_token() -> Vec<Failure> {
     let variable = || TokenSource::Environment("TAXIWAY_TOKEN");
     let credential = || TokenSource::Credential("/run/credentials/taxiway/taxiway-token".into());
     let in_file = || TokenSource::File(file("token"));
+    let kept = |by, trouble| TokenError::Kept { by, trouble };
     let malformed = |from, fault| TokenError::Malformed { from, fault };
     let mut failures = rows!(TokenError {
         TokenError::None { .. } => [
-            TokenError::None { token_file: Some(file("token")) },
-            TokenError::None { token_file: None },
+            TokenError::None { token_file: Some(file("token")), keyring: Absence::NoToken },
+            TokenError::None { token_file: Some(file("token")), keyring: Absence::NoBus },
+            TokenError::None {
+                token_file: Some(file("token")),
+                keyring: Absence::NoProgram("secret-tool"),
+            },
+            TokenError::None { token_file: None, keyring: Absence::Nobody },
+            TokenError::None { token_file: None, keyring: Absence::NotAsked },
+        ],
+        TokenError::Kept { .. } => [
+            kept(Keyring::Session, Trouble::Locked),
+            kept(Keyring::Session, Trouble::Silent),
+            kept(Keyring::Keychain, Trouble::Failing { reason: "exit code 1".into() }),
         ],
         TokenError::Malformed { .. } => [
             malformed(in_file(), Fault::Empty),
             malformed(credential(), Fault::Control),
+            malformed(TokenSource::Keyring(Keyring::Session), Fault::Empty),
+            malformed(TokenSource::Keyring(Keyring::Keychain), Fault::NotAscii),
         ],
         TokenError::Exposed { .. } => [
             TokenError::Exposed { path: file("token"), mode: 0o644 },
@@ -258,6 +273,7 @@ fn of_the_way_to_the_server() -> Vec<Failure> {
 fn of_what_stops_uploads() -> Vec<Failure> {
     let causes = [
         (Cause::Token, "401: Unauthorized"),
+        (Cause::NoToken, "the keyring is locked"),
         (Cause::Subscription, "402: Account has no subscription or subscription expired"),
         (Cause::Account, "596: Account me@example.com in error state: login failed"),
         (Cause::Refused, "400: email is required"),
@@ -268,12 +284,13 @@ fn of_what_stops_uploads() -> Vec<Failure> {
     // It does not compile if a cause has no line above.
     let known = |cause: Cause| match cause {
         Cause::Token => 0,
-        Cause::Subscription => 1,
-        Cause::Account => 2,
-        Cause::Refused => 3,
-        Cause::Rate => 4,
-        Cause::Server => 5,
-        Cause::Offline => 6,
+        Cause::NoToken => 1,
+        Cause::Subscription => 2,
+        Cause::Account => 3,
+        Cause::Refused => 4,
+        Cause::Rate => 5,
+        Cause::Server => 6,
+        Cause::Offline => 7,
     };
     let failure = |(number, (cause, reason)): (usize, (Cause, &str))| {
         assert_eq!(known(cause), number, "each cause once, in its order");

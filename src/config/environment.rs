@@ -12,6 +12,7 @@ use directories::{BaseDirs, ProjectDirs, UserDirs};
 
 use super::types::Email;
 use crate::secret;
+use crate::secret::keyring::Keyring;
 
 /// Names the configuration file.
 pub const CONFIG_VARIABLE: &str = "TAXIWAY_CONFIG";
@@ -40,6 +41,8 @@ pub struct Environment {
     pub runtime_dir: Option<PathBuf>,
     /// What relative paths of flags and variables are relative to.
     pub current_dir: Option<PathBuf>,
+    /// The keyring that is asked for the token.
+    pub keyring: Keyring,
 }
 
 impl Environment {
@@ -59,11 +62,15 @@ impl Environment {
     pub fn of_process() -> Environment {
         let places = ProjectDirs::from("", "", "taxiway");
         let places = places.as_ref();
+        let variables: BTreeMap<_, _> = Environment::VARIABLES
+            .into_iter()
+            .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
+            .collect();
+        // The system's service is nobody's session.
+        let is_system = variables.get(SERVICE_VARIABLE).is_some_and(|kind| kind == "system");
         Environment {
-            variables: Environment::VARIABLES
-                .into_iter()
-                .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
-                .collect(),
+            variables,
+            keyring: if is_system { Keyring::NotAsked } else { Keyring::of_this_system() },
             home: UserDirs::new().map(|user| user.home_dir().to_owned()),
             config_dir: places.map(|places| places.config_dir().to_owned()),
             // Platforms without a place for state keep it with the data.
@@ -82,7 +89,12 @@ impl Environment {
 
     /// Looks for the token; see [`secret::find`].
     pub fn token(&self, token_file: Option<&Path>) -> Result<secret::Found, secret::TokenError> {
-        secret::find(|name| self.variable(name).map(OsStr::to_owned), token_file)
+        secret::find(|name| self.variable(name).map(OsStr::to_owned), token_file, self.keyring)
+    }
+
+    /// The same without the keyring.
+    pub fn without_keyring(&self) -> Environment {
+        Environment { keyring: Keyring::NotAsked, ..self.clone() }
     }
 }
 
@@ -96,6 +108,7 @@ impl fmt::Debug for Environment {
             .field("state_dir", &self.state_dir)
             .field("runtime_dir", &self.runtime_dir)
             .field("current_dir", &self.current_dir)
+            .field("keyring", &self.keyring)
             .finish()
     }
 }

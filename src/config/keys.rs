@@ -82,8 +82,10 @@ const API: &[Key] = &[
         example: r#""token""#,
         meaning: "The file that holds the token, beside the configuration unless it says otherwise. \
                   It is refused when others can read it. `TAXIWAY_TOKEN`, `USEAPI_TOKEN` and the \
-                  systemd credential `taxiway-token` are looked for before it. What is written into \
-                  it applies within 5 s, without reload or start.",
+                  systemd credential `taxiway-token` are looked for before it, and the keyring of your \
+                  session after it: the item that `secret-tool store --label=taxiway service \
+                  taxiway` makes, on macOS `security add-generic-password -U -s taxiway -a taxiway \
+                  -w`. What is written into either applies within 5 s, without reload or start.",
     },
     Key { name: "concurrency", example: "4", meaning: "How many uploads go out at once, at most." },
     Key {

@@ -118,14 +118,15 @@ fn stops(page: &mut Page, status: &Status, view: &View) {
         is(status.needs_person(view)),
     );
     let of_all = view.stops.iter().find(|stop| stop.account.is_none());
-    let all = Cause::ALL.map(|cause| {
-        let stopped = of_all.is_some_and(|stop| stop.cause == cause);
-        (cause.as_str(), u8::from(stopped))
+    let mut causes: Vec<&str> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+    causes.dedup();
+    let all = causes.iter().map(|cause| {
+        let stopped = of_all.is_some_and(|stop| stop.cause.as_str() == *cause);
+        (*cause, u8::from(stopped))
     });
     let words = "Whether this stops all uploads.";
     page.gauge("taxiway_stopped", words, labelled("cause", all));
-    let states = ["ok"].into_iter().chain(Cause::ALL.iter().map(|cause| cause.as_str()));
-    let states: Vec<&str> = states.collect();
+    let states: Vec<&str> = ["ok"].into_iter().chain(causes).collect();
     let samples = status.accounts.iter().take(ACCOUNTS_MOST).flat_map(|account| {
         let email = account.email.clone().unwrap_or_default();
         let now = account.state.clone();

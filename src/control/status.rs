@@ -15,6 +15,7 @@ use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause};
 use crate::row::{time, time_of_day, when_and_how_far};
+use crate::secret::keyring::Keyring;
 use crate::text::{about, count_of_bytes, escaped};
 
 /// How a reason begins that says until when is waited.
@@ -245,7 +246,11 @@ impl Status {
             (Some(None), _, _) => Some("paused until somebody says: taxiway resume".into()),
             (Some(Some(until)), _, _) => Some(format!("paused until {}", when_and_how_far(until))),
             (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
-                Some(format!("{}: {}", stop.cause.words(), escaped(&stop.reason)))
+                let words = format!("{}: {}", stop.cause.words(), escaped(&stop.reason));
+                Some(match stop.cause {
+                    Cause::NoToken => format!("{words}; to open it: {}", how_to_open()),
+                    _ => words,
+                })
             }
             (None, _, Some(away)) => {
                 let why = away.reason.as_deref().unwrap_or("it is not there");
@@ -341,6 +346,10 @@ fn accounts(view: &View, emails: &BTreeMap<AccountId, Option<String>>) -> Vec<Ac
         }
     };
     shown.map(account).collect()
+}
+
+fn how_to_open() -> String {
+    Keyring::of_this_system().how_to_open()
 }
 
 fn unseen(reason: &str) -> String {

@@ -127,7 +127,7 @@ impl Job {
         let (Some(client), Some(asset_id)) = (&reach.client, &self.errand.asset_id) else {
             return Some(ErrandResult::Void { reason: "it has no assetId".into() });
         };
-        let Some(token) = (reach.token)() else {
+        let Some(token) = reach.token().await else {
             return Some(ErrandResult::Wait { reason: "the token cannot be read any more".into() });
         };
         match client.presence(&token, asset_id).await {

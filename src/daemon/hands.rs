@@ -3,7 +3,7 @@
 //! Owns:
 //! - every effect gets its answer, whatever becomes of it, but for reads cut short by the end;
 //! - at most `concurrency` uploads go out at once, in the order they were opened;
-//! - the token is read anew when its file changes, and only when it is needed.
+//! - the token is asked for when it is needed, and where waiting for it holds up nobody else.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -45,7 +45,7 @@ const BLOCKED_MOST: usize = 64;
 /// How the assetIds of a dry run begin.
 pub const DRY_RUN: &str = "dry-run:";
 
-/// Where the token comes from, asked whenever it may have changed.
+/// Where the token comes from, asked at each use; it may take a few seconds.
 pub type TokenSource = Box<dyn Fn() -> Option<Token> + std::marker::Send + Sync>;
 
 /// The hands.
@@ -65,7 +65,7 @@ pub struct Hands {
 pub(super) struct Reach {
     out: Sender<Message>,
     pub(super) client: Option<Client>,
-    pub(super) token: Arc<TokenSource>,
+    token: Arc<TokenSource>,
     rate: Arc<Rate>,
     places: Arc<Semaphore>,
     clock: Clock,
@@ -228,7 +228,7 @@ impl Hands {
     pub fn list(&self, account: AccountId, email: Option<String>) {
         let reach = self.reach.clone();
         self.spawn(async move {
-            let listing = match (&reach.client, (reach.token)()) {
+            let listing = match (&reach.client, reach.token().await) {
                 (Some(client), Some(token)) => {
                     client.list(&token, email.as_deref(), || reach.clock.now()).await
                 }
@@ -339,6 +339,12 @@ impl Reach {
         }
     }
 
+    /// The token as it is now.
+    pub(super) async fn token(&self) -> Option<Token> {
+        let token = Arc::clone(&self.token);
+        tokio::task::spawn_blocking(move || token()).await.ok().flatten()
+    }
+
     async fn send(&self, send: &Send, flight: Flight, abort: CancellationToken) -> Outcome {
         let withdrawn = Outcome::NotSent(NotSent::Withdrawn);
         let place = tokio::select! {
@@ -354,7 +360,7 @@ impl Reach {
             let asset_id = format!("{DRY_RUN}{}", send.attempt.0);
             return Outcome::Stored(Asset { asset_id, url: None });
         };
-        let Some(token) = (self.token)() else {
+        let Some(token) = self.token().await else {
             let reason = "the token cannot be read any more".to_owned();
             return Outcome::NotSent(NotSent::Offline(Trouble { reason, refusal: None }));
         };

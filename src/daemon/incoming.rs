@@ -40,6 +40,8 @@ impl Incoming {
                 self.replies.push(reply);
             }
             Message::View(reply) => self.asked.push(reply),
+            // That it came makes the loop look.
+            Message::Token => {}
             Message::Reload(reload, reply) => self.reloads.push((*reload, reply)),
             Message::Stop => return true,
         }

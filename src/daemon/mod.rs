@@ -33,7 +33,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::engine::{Engine, Input};
 use crate::ledger::LedgerError;
 use crate::planner::{
-    Cause, Command, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath, Wall,
+    Command, Effect, Event, FolderId, Mono, Notice, Now, Push, Rest, SharedPath, Wall,
 };
 use crate::supervisor::Feeding;
 use crate::{crash, text};
@@ -56,7 +56,7 @@ pub use view::{FolderNow, StopView, Uploading, View};
 const STEP_MOST: usize = 512;
 /// A next try further away than this is left to another run, for `--once`.
 const PATIENCE_MS: i64 = 60_000;
-/// How often a refused token is looked at again.
+/// How often a token that is refused or missing is looked for again.
 const TOKEN_POLL: Duration = Duration::from_secs(3);
 /// How often the loop turns though nothing happens, to notice that the machine slept.
 const TICK: Duration = Duration::from_secs(30);
@@ -78,6 +78,8 @@ pub enum Message {
     Push(Vec<Wanted>, Reply),
     /// How do things stand?
     View(tokio::sync::oneshot::Sender<View>),
+    /// The token may be another.
+    Token,
     /// The configuration is another; answered when it holds, or why it does not. If the run ends
     /// before that, the reply is dropped.
     Reload(Box<Reload>, Sender<Result<(), SetupError>>),
@@ -120,6 +122,21 @@ impl Clock {
         Now { wall: Wall(wall), mono: Mono(self.0.elapsed().as_millis() as i64) }
     }
 }
+
+/// What has become of the token since this was last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenNews {
+    /// Nothing, as far as is known.
+    Same,
+    /// It is another.
+    Another,
+    /// There is none, for this reason.
+    Missing(String),
+}
+
+/// Tells what has become of the token, at once, and has somebody else look again: it is told by
+/// [`Message::Token`] when there is something to be told.
+pub type TokenWatch = Box<dyn FnMut() -> TokenNews>;
 
 /// What a session is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,8 +192,7 @@ pub struct Session {
     unseen: BTreeMap<FolderId, String>,
     /// Folders whose walks wait until there is room in memory.
     crowded: Vec<FolderId>,
-    /// Whether the token is another than the last time this was asked.
-    token_changed: Box<dyn FnMut() -> bool>,
+    token_news: TokenWatch,
     tally: Tally,
     /// Tells the service manager that the loop turns.
     feeding: Feeding,
@@ -192,7 +208,7 @@ impl Session {
         sights: Vec<Sightseeing>,
         means: Means,
         clock: Clock,
-        token_changed: Box<dyn FnMut() -> bool>,
+        token_news: TokenWatch,
     ) -> std::io::Result<(Session, Sender<Message>)> {
         let (out, inbox) = channel();
         let tally = means.tally.clone();
@@ -215,7 +231,7 @@ impl Session {
             proven: None,
             unseen: BTreeMap::new(),
             crowded: Vec::new(),
-            token_changed,
+            token_news,
             tally,
             feeding: Feeding::none(),
         };
@@ -246,7 +262,10 @@ impl Session {
         let pushes = task.pushes.iter().cloned();
         let pushes = pushes.map(|(path, push)| Input::Event(Event::Pushed { path, push }));
         let pushes = pushes.map(|input| (None, input));
-        let mut next = Incoming { inputs: pushes.collect(), ..Incoming::default() };
+        let mut next = Incoming::default();
+        // Before anything could be sent.
+        self.notice_token(&mut next);
+        next.inputs.extend(pushes);
         let mut idle = false;
         loop {
             crash::hang("turn");
@@ -264,7 +283,7 @@ impl Session {
                 self.stop(say)?;
                 return Ok(Ended::TimedOut);
             }
-            if self.wait(deadline, &mut next) {
+            if self.wait(deadline, idle, &mut next) {
                 next.reloads.clear();
                 self.step(std::mem::take(&mut next), say)?;
                 self.stop(say)?;
@@ -413,12 +432,13 @@ impl Session {
     }
 
     /// Waits for the next thing to happen. True if the run is to end.
-    fn wait(&mut self, deadline: Option<Instant>, next: &mut Incoming) -> bool {
+    fn wait(&mut self, deadline: Option<Instant>, idle: bool, next: &mut Incoming) -> bool {
         let now = self.clock.now();
         let timer = self.engine.timeout(now).map(|(at, _why)| at.since(now.mono).max(0) as u64);
         let timer = timer.map(Duration::from_millis);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let refused = self.token_is_refused().then_some(TOKEN_POLL);
+        // While there is nothing to send, whatever else wakes the loop is often enough.
+        let refused = (self.waits_for_token() && !idle).then_some(TOKEN_POLL);
         let tick = (!self.eyes.is_empty()).then_some(TICK);
         let (hang, fed) = (self.next_hang(), self.feeding.next());
         let first = match [timer, left, refused, tick, hang, fed].into_iter().flatten().min() {
@@ -437,8 +457,8 @@ impl Session {
                 Err(_) => break,
             }
         }
-        if self.token_is_refused() && (self.token_changed)() {
-            next.happens(Event::TokenChanged);
+        if self.waits_for_token() {
+            self.notice_token(next);
         }
         self.notice_sleep(next);
         self.notice_hanging(next);
@@ -478,9 +498,17 @@ impl Session {
         }
     }
 
-    fn token_is_refused(&self) -> bool {
+    fn notice_token(&mut self, next: &mut Incoming) {
+        match (self.token_news)() {
+            TokenNews::Same => {}
+            TokenNews::Another => next.happens(Event::TokenChanged),
+            TokenNews::Missing(reason) => next.happens(Event::TokenMissing { reason }),
+        }
+    }
+
+    fn waits_for_token(&self) -> bool {
         let stop = self.engine.planner().stop_of_all();
-        stop.is_some_and(|gate| gate.cause == Cause::Token)
+        stop.is_some_and(|gate| gate.cause.is_about_token())
     }
 
     /// Begins nothing more, and waits for what is out.

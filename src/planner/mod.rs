@@ -294,6 +294,9 @@ impl Planner {
                 }
                 self.hungry = true;
             }
+            Event::TokenMissing { reason } => {
+                self.stop(now, AccountId(0), Cause::NoToken, reason, None, &mut plan);
+            }
             Event::ErrandEnded { errand, result } => {
                 self.errand_ended(now, errand, result, &mut plan);
             }

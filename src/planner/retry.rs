@@ -69,6 +69,8 @@ impl Jitter {
 pub enum Cause {
     /// The token was refused.
     Token,
+    /// There is none, for now.
+    NoToken,
     /// The subscription has ended.
     Subscription,
     /// The Runway account is broken.
@@ -85,8 +87,9 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 7] = [
+    pub const ALL: [Cause; 8] = [
         Cause::Token,
+        Cause::NoToken,
         Cause::Subscription,
         Cause::Account,
         Cause::Rate,
@@ -99,7 +102,11 @@ impl Cause {
     pub fn of_account(self) -> bool {
         match self {
             Cause::Account | Cause::Rate | Cause::Refused => true,
-            Cause::Token | Cause::Subscription | Cause::Server | Cause::Offline => false,
+            Cause::Token
+            | Cause::NoToken
+            | Cause::Subscription
+            | Cause::Server
+            | Cause::Offline => false,
         }
     }
 
@@ -109,6 +116,7 @@ impl Cause {
         match self {
             Cause::Rate | Cause::Server => true,
             Cause::Token
+            | Cause::NoToken
             | Cause::Subscription
             | Cause::Account
             | Cause::Refused
@@ -116,10 +124,19 @@ impl Cause {
         }
     }
 
+    /// Whether another token ends it.
+    pub fn is_about_token(self) -> bool {
+        matches!(self, Cause::Token | Cause::NoToken)
+    }
+
     /// Whether time alone does not mend it.
     pub fn needs_person(self) -> bool {
         match self {
-            Cause::Token | Cause::Subscription | Cause::Account | Cause::Refused => true,
+            Cause::Token
+            | Cause::NoToken
+            | Cause::Subscription
+            | Cause::Account
+            | Cause::Refused => true,
             Cause::Rate | Cause::Server | Cause::Offline => false,
         }
     }
@@ -128,6 +145,7 @@ impl Cause {
     pub fn words(self) -> &'static str {
         match self {
             Cause::Token => "the token is refused",
+            Cause::NoToken => "there is no token",
             Cause::Subscription => "the subscription has ended",
             Cause::Account => "the Runway account is in trouble",
             Cause::Rate => "the server asked to slow down",
@@ -142,10 +160,10 @@ impl Cause {
         Cause::ALL.into_iter().find(|cause| cause.as_str() == word)
     }
 
-    /// The word that `status` shows.
+    /// The word that `status` shows; the first cause that has it is the one that is meant by it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Cause::Token => "auth",
+            Cause::Token | Cause::NoToken => "auth",
             Cause::Subscription => "subscription",
             Cause::Account => "broken",
             Cause::Rate => "rate",
@@ -253,9 +271,11 @@ impl Gates {
     pub fn may_list(&self, account: AccountId, now: Mono) -> bool {
         let blocks = |gate: &Gate| match gate.cause {
             Cause::Rate | Cause::Refused | Cause::Server => false,
-            Cause::Token | Cause::Subscription | Cause::Account | Cause::Offline => {
-                gate.until.is_none_or(|until| until > now)
-            }
+            Cause::Token
+            | Cause::NoToken
+            | Cause::Subscription
+            | Cause::Account
+            | Cause::Offline => gate.until.is_none_or(|until| until > now),
         };
         !self.all.as_ref().is_some_and(blocks) && !self.accounts.get(&account).is_some_and(blocks)
     }
@@ -325,7 +345,7 @@ impl Gates {
         let backoff_ms = jitter.delay_ms(tries, GATE_BASE_MS, GATE_CAP_MS);
         let until = match cause {
             Cause::Token | Cause::Subscription if unconfirmed => Some(now.plus(CONFIRM_MS)),
-            Cause::Token => None,
+            Cause::Token | Cause::NoToken => None,
             Cause::Subscription | Cause::Account | Cause::Refused => Some(now.plus(PROBE_MS)),
             Cause::Rate => {
                 Some(now.plus(asked_ms.unwrap_or(0).clamp(backoff_ms, SERVER_DELAY_CAP_MS)))
@@ -353,7 +373,9 @@ impl Gates {
     pub fn open(&mut self, account: AccountId, tried: Tried) -> (bool, bool) {
         let shows = |cause| match cause {
             Cause::Offline | Cause::Server | Cause::Refused => true,
-            Cause::Token | Cause::Subscription | Cause::Account | Cause::Rate => false,
+            Cause::Token | Cause::NoToken | Cause::Subscription | Cause::Account | Cause::Rate => {
+                false
+            }
         };
         let all = self.all.take_if(|gate| tried.all || shows(gate.cause));
         let gate = self.accounts.get(&account);
@@ -382,7 +404,7 @@ impl Gates {
                 | Cause::Refused
                 | Cause::Server
                 | Cause::Offline => true,
-                Cause::Token | Cause::Rate => false,
+                Cause::Token | Cause::NoToken | Cause::Rate => false,
             };
             if ours {
                 gate.until = gate.until.map(|until| until.min(now));
@@ -395,9 +417,9 @@ impl Gates {
         self.all.take_if(|gate| gate.unconfirmed && gate.cause == Cause::Token);
     }
 
-    /// The token changed: a refused one no longer stops anybody. True if one did.
+    /// The token changed: one that was refused or missing no longer stops anybody. True if it did.
     pub fn token_changed(&mut self) -> bool {
-        let refused = self.all.take_if(|gate| gate.cause == Cause::Token);
+        let refused = self.all.take_if(|gate| gate.cause.is_about_token());
         refused.is_some_and(|gate| !gate.unconfirmed)
     }
 

@@ -10,6 +10,13 @@ use super::*;
 
 const GOOD: &str = "user:12345-AbCdEf0123456789";
 
+fn find(
+    variable: impl Fn(&str) -> Option<OsString>,
+    token_file: Option<&Path>,
+) -> Result<Found, TokenError> {
+    super::find(variable, token_file, Keyring::NotAsked)
+}
+
 fn nothing(_: &str) -> Option<OsString> {
     None
 }
@@ -286,4 +293,44 @@ fn a_changed_token_file_has_another_stamp() {
     assert_ne!(after.token, before.token);
     fs::remove_file(&file).unwrap();
     assert_eq!(after.source.stamp(), Some(Stamp::Absent));
+}
+
+#[test]
+fn a_keyring_is_the_last_that_is_looked_into_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    let none = |keyring| TokenError::None { token_file: Some(file.clone()), keyring };
+    let before = "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
+                  credential taxiway-token, ";
+    for (absence, words) in [
+        (Absence::NotAsked, ""),
+        (Absence::NoBus, "no session bus leads to a keyring"),
+        (Absence::NoProgram("secret-tool"), "no secret-tool is there to ask a keyring"),
+        (Absence::Nobody, "no keyring is on the session bus"),
+        (Absence::NoToken, "the keyring has none"),
+    ] {
+        let error = none(absence);
+        let path = file.display();
+        let rest = match words {
+            "" => format!("and {path} does not exist"),
+            words => format!("{path} does not exist, and {words}"),
+        };
+        assert_eq!(error.to_string(), format!("{before}{rest}"));
+        assert_eq!(error.exit_code(), 78);
+    }
+    let locked = TokenError::Kept { by: Keyring::Session, trouble: Trouble::Locked };
+    assert_eq!(locked.to_string(), "no token: the keyring is locked");
+    assert_eq!(locked.hint(), "secret-tool lookup service taxiway >/dev/null");
+    let silent = TokenError::Kept { by: Keyring::Session, trouble: Trouble::Silent };
+    assert_eq!(silent.to_string(), "no token: the keyring did not answer within 2 s");
+
+    let keyring = Keyring::Session;
+    let found = from_keyring(keyring, &SecretString::from(format!("{GOOD}\n"))).unwrap();
+    assert_eq!(found.source.to_string(), "keyring (service taxiway)");
+    let hint = "secret-tool store --label=taxiway service taxiway";
+    assert_eq!(found.source.how_to_replace(), hint);
+    assert_eq!(found.stamp, None);
+    let error = from_keyring(keyring, &SecretString::from("user:1-a b")).unwrap_err();
+    let words = "the token from keyring (service taxiway) has white space inside";
+    assert_eq!((error.to_string().as_str(), error.hint().as_str()), (words, hint));
 }

@@ -152,8 +152,8 @@ fn without_anything_it_says_where_to_begin_and_leaves_no_trace() {
         "warn  configuration  there is no ~/config/taxiway/config.toml: all is default, and \
          nothing is watched\n      hint: taxiway init\n\
          fail  token          no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no \
-         systemd credential taxiway-token, and ~/config/taxiway/token does not exist\n      \
-         hint: taxiway init\n\
+         systemd credential taxiway-token, ~/config/taxiway/token does not exist, and no session bus \
+         leads to a keyring\n      hint: taxiway init\n\
          CERTIFICATES\n\
          ok    proxy          none is set\n\
          warn  server         not asked: there is no token\n      hint: taxiway doctor\n\

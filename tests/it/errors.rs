@@ -26,7 +26,8 @@ fn no_token() {
     let mut taxiway = with_a_file(&server);
     taxiway.unset("TAXIWAY_TOKEN");
     let words = "no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
-                 credential taxiway-token, and ~/config/taxiway/token does not exist";
+                 credential taxiway-token, ~/config/taxiway/token does not exist, and no session \
+                 bus leads to a keyring";
     let hint = "(umask 077; printf %s 'user:…' > ~/config/taxiway/token)";
     let said = taxiway.run(&["run", "--once"]).exits(78);
     said.tells(&format!("error: {words}\nhint: {hint}\n"));

@@ -390,6 +390,57 @@ fn on_a_terminal(taxiway: &Taxiway, arguments: &[&str], steps: &[(&str, &str)]) 
     })
 }
 
+/// `init` on a terminal, up to the question whether the keyring is to have the token.
+fn offered(taxiway: &Taxiway, base: &str, answer: &str) -> Option<Session> {
+    let steps = [("(not shown): ", "user:1-sandbox\r"), ("your keyring? [Y/n] ", answer)];
+    on_a_terminal(taxiway, &all(base, &[]), &steps)
+}
+
+#[test]
+fn a_person_is_offered_the_keyring_and_who_is_not_there_the_file() {
+    let server = Server::start();
+    let base = server.base_url();
+    let mut taxiway = fresh(&server);
+    taxiway.with_keyring();
+    let Some(session) = offered(&taxiway, &base, "\r") else { return };
+    let (code, text) = (session.code, &session.text);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("\nstored: keyring (service taxiway)\nwritten: ~/config/"), "{text}");
+    assert!(!text.contains("user:1-sandbox"), "{text}");
+    assert!(!taxiway.path("config/taxiway/token").exists());
+    let (search, store) = ("search service taxiway", "store --label=taxiway service taxiway");
+    assert_eq!(taxiway.keyring_was_asked(), [search, search, store, search]);
+    write(&taxiway.path("Runway/a.gif"), &picture(1, 1_000));
+    taxiway.run(&["run", "--once"]).exits(0);
+
+    // A token that is there is not stored again.
+    fs::remove_file(taxiway.config_file()).expect("removed");
+    let said = taxiway.run(&all(&base, &["--existing", "upload"])).exits(0);
+    assert!(said.err.starts_with("token: from keyring (service taxiway)\nwritten: "), "{said:?}");
+
+    let written = "written: ~/config/taxiway/token (only you can read it)\n";
+    for (says, answer, before) in [
+        ("none", "n\r", ""),
+        (
+            "closed",
+            "\r",
+            "the keyring does not take it: secret-tool: Cannot create an item in a locked \
+             collection\n",
+        ),
+    ] {
+        let mut taxiway = fresh(&server);
+        taxiway.with_keyring();
+        taxiway.keyring(says);
+        let Some(session) = offered(&taxiway, &base, answer) else { return };
+        assert_eq!(session.code, 0, "{}", session.text);
+        assert!(session.text.contains(&format!("\n{before}{written}")), "{}", session.text);
+    }
+    let mut taxiway = fresh(&server);
+    taxiway.with_keyring();
+    let said = taxiway.run_with_stdin(&all(&base, &["--yes"]), TOKEN.as_bytes()).exits(0);
+    assert!(said.told().contains(written), "{said:?}");
+}
+
 #[test]
 fn a_person_is_asked_for_everything_and_asked_again() {
     let server = Server::of(&["a@b.c", "me@example.com"]);

@@ -26,6 +26,7 @@ mod ids;
 mod init;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod keyring;
 mod ledger;
 mod listening;
 mod logs;

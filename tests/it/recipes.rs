@@ -39,6 +39,10 @@ impl House {
             "uploaded" => drop(taxiway.once().exits(0)),
             "running" => daemon = Some(taxiway.daemon()),
             "no token" => taxiway.unset("TAXIWAY_TOKEN"),
+            "locked keyring" => {
+                taxiway.with_keyring();
+                taxiway.keyring("locked");
+            }
             "exposed token" => {
                 taxiway.unset("TAXIWAY_TOKEN");
                 let token = taxiway.path("config/taxiway/token");

@@ -244,7 +244,8 @@ fn what_is_not_sound_changes_nothing_and_says_what_to_do() {
         (
             config("token_file = \"none\"\n", ""),
             "error: no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd \
-             credential taxiway-token, and ~/config/taxiway/none does not exist\n"
+             credential taxiway-token, ~/config/taxiway/none does not exist, and no session bus \
+             leads to a keyring\n"
                 .to_owned(),
         ),
         (

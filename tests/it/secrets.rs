@@ -195,6 +195,26 @@ fn the_token_of_a_file_is_nowhere_but_in_that_file() {
 }
 
 #[test]
+fn the_token_of_a_keyring_is_nowhere_but_in_that_keyring() {
+    let server = Server::start();
+    let mut taxiway = house(&server, "");
+    taxiway.with_keyring();
+    taxiway.keyring(&format!("token {TOKEN}"));
+    let holder = taxiway.path("ring/says");
+    let mut search = Search::new();
+    live(&mut search, &server, &taxiway, &holder);
+    search.finds_nothing();
+    assert!(taxiway.path("ring/environment").exists(), "what it was asked with was looked at");
+    for text in [format!("{TOKEN} {TOKEN}"), format!("{TOKEN}\u{1}")] {
+        taxiway.keyring(&format!("token {text}"));
+        let mut search = Search::new();
+        let said = taxiway.run(&["run", "--once", "-vvv"]).exits(78);
+        search.look("stderr", said.err.as_bytes());
+        assert_eq!(search.found, [""; 0]);
+    }
+}
+
+#[test]
 fn what_is_looked_for_would_be_found() {
     for text in [
         format!("Authorization: Bearer {TOKEN}"),

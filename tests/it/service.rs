@@ -190,7 +190,8 @@ fn nothing_is_installed_that_could_not_run() {
     write(&config, section(&folder).as_bytes());
     taxiway.run(&["service", "install"]).exits(78).prints("").tells(
         "error: no token: TAXIWAY_TOKEN and USEAPI_TOKEN are not set, there is no systemd credential \
-         taxiway-token, and ~/.config/taxiway/token does not exist\n\
+         taxiway-token, ~/.config/taxiway/token does not exist, and no session bus leads to a \
+         keyring\n\
          hint: (umask 077; printf %s 'user:…' > ~/.config/taxiway/token)\n",
     );
     taxiway.set("TAXIWAY_TOKEN", "user:1-sandbox");

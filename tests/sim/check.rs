@@ -21,6 +21,7 @@ impl World {
             Notice::FolderAway { .. } => "folder away",
             Notice::AccountStopped { cause, .. } => match cause {
                 Cause::Token => "stopped by the token",
+                Cause::NoToken => "stopped without a token",
                 Cause::Subscription => "stopped by the subscription",
                 Cause::Account => "stopped by a broken account",
                 Cause::Rate => "stopped by a rate limit",

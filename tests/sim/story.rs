@@ -151,6 +151,7 @@ impl World {
             Event::Watched { .. } | Event::Hangs { .. } | Event::Configured(_) => return None,
             Event::Asked(command) => self.asked(command)?,
             Event::TokenChanged => "token".to_owned(),
+            Event::TokenMissing { .. } => "no token".to_owned(),
             Event::Stopping => "stop".to_owned(),
             // A folder of a story wants none.
             Event::ErrandEnded { .. } => return None,

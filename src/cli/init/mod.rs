@@ -20,7 +20,7 @@ use crate::config::{
     load_or_default,
 };
 use crate::daemon::lock::{LockError, held_by};
-use crate::secret::TokenSource;
+use crate::secret::{Token, TokenSource};
 use crate::text::{reason, shell_word, shown};
 
 use super::args::{Common, ExistingArg, InitArgs};
@@ -29,7 +29,7 @@ use super::{Exit, Failure, again, output};
 
 use ask::Asker;
 use holdings::Holdings;
-use prove::Proven;
+use prove::{Proven, Store};
 use write::Beside;
 
 /// What was found, answered and proven.
@@ -38,7 +38,7 @@ struct Answers {
     folder: PathBuf,
     existing: Existing,
     holdings: Holdings,
-    store: Option<PathBuf>,
+    store: Store,
     proven: Proven,
 }
 
@@ -165,7 +165,8 @@ fn answers(
         output::tell(&format!("{} holds {}", shown(&folder), holdings.words()));
     }
     let existing = existing(asker, args.existing, &folder, &holdings)?;
-    let store = if common.sandbox { None } else { prove::storage(asker, &proven, &sources)? };
+    let store =
+        if common.sandbox { Store::Nowhere } else { prove::storage(asker, &proven, &sources)? };
     Ok(Answers { email, folder, existing, holdings, store, proven })
 }
 
@@ -298,7 +299,7 @@ fn existing(
 /// What was written.
 struct Written {
     config: PathBuf,
-    token_file: Option<PathBuf>,
+    token: Store,
 }
 
 fn written(
@@ -320,13 +321,10 @@ fn written(
     let beside = beside.map_err(|error| cannot(config, &error))?;
     read_back(loaded, sources, answers, beside.path())?;
     // The token first: a configuration never names a file that is not there.
-    if let (Some(file), Some(token)) = (&answers.store, &answers.proven.token) {
-        let line = secrecy::ExposeSecret::expose_secret(token.secret()).to_owned() + "\n";
-        let stored = Beside::write(&write::behind_links(file), line.as_bytes(), 0o600);
-        // What is there was refused, or this is what it holds already.
-        let stored = stored.and_then(Beside::replace);
-        stored.map_err(|error| cannot(file, &error))?;
-    }
+    let token = match &answers.proven.token {
+        Some(token) => store(token, &answers.store, |file, error| cannot(file, &error))?,
+        None => Store::Nowhere,
+    };
     let placed = if loaded.file.exists { beside.replace() } else { beside.place() };
     placed.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Failure::new(
@@ -336,7 +334,31 @@ fn written(
         ),
         _ => cannot(config, &error),
     })?;
-    Ok(Written { config: config.clone(), token_file: answers.store.clone() })
+    Ok(Written { config: config.clone(), token })
+}
+
+/// Stores the token; says where it is by then. What a keyring does not take goes into the file.
+fn store(
+    token: &Token,
+    store: &Store,
+    cannot: impl Fn(&Path, std::io::Error) -> Failure,
+) -> Result<Store, Failure> {
+    let file = match store {
+        Store::Nowhere => return Ok(Store::Nowhere),
+        Store::File(file) => file,
+        Store::Keyring { keyring, or } => {
+            match prove::kept(*keyring, token) {
+                Ok(()) => return Ok(store.clone()),
+                Err(why) => output::tell(&format!("the keyring does not take it: {why}")),
+            }
+            or
+        }
+    };
+    let line = secrecy::ExposeSecret::expose_secret(token.secret()).to_owned() + "\n";
+    let stored = Beside::write(&write::behind_links(file), line.as_bytes(), 0o600);
+    // What is there was refused, or this is what it holds already.
+    stored.and_then(Beside::replace).map_err(|error| cannot(file, error))?;
+    Ok(Store::File(file.clone()))
 }
 
 /// What the file will say, and its permission bits.
@@ -425,7 +447,10 @@ fn tell(
         let object = json!({
             "schema": 1,
             "config": written.config.to_string_lossy(),
-            "token_file": written.token_file.as_ref().map(|file| file.to_string_lossy()),
+            "token_file": match &written.token {
+                Store::File(file) => Some(file.to_string_lossy()),
+                Store::Keyring { .. } | Store::Nowhere => None,
+            },
             "account": answers.email.as_str(),
             "folder": answers.folder.to_string_lossy(),
             "existing": match answers.existing {
@@ -442,8 +467,14 @@ fn tell(
     if common.quiet > 0 {
         return;
     }
-    if let Some(file) = &written.token_file {
-        output::tell(&format!("written: {} (only you can read it)", shown(file)));
+    match &written.token {
+        Store::Nowhere => {}
+        Store::File(file) => {
+            output::tell(&format!("written: {} (only you can read it)", shown(file)));
+        }
+        Store::Keyring { keyring, .. } => {
+            output::tell(&format!("stored: {}", TokenSource::Keyring(*keyring)));
+        }
     }
     output::tell(&format!("written: {}", shown(&written.config)));
     if !Asker::of_process(false).is_there && answers.holdings.files > 0 {
@@ -454,11 +485,12 @@ fn tell(
         let (folder, holds) = (shown(&answers.folder), answers.holdings.words());
         output::tell(&format!("{folder} holds {holds}: {becomes}"));
     }
-    let wins = environment.token(None).ok().map(|found| found.source);
-    if let (Some(source), Some(token)) = (wins, &answers.proven.token)
-        && environment.token(None).is_ok_and(|found| found.token != *token)
+    if let (Ok(wins), Some(token)) =
+        (environment.without_keyring().token(None), &answers.proven.token)
+        && wins.token != *token
     {
-        output::tell(&format!("{source} holds another token, and wins: {}", unset(&source)));
+        let source = &wins.source;
+        output::tell(&format!("{source} holds another token, and wins: {}", unset(source)));
     }
     match held_by(&loaded.config.state_dir) {
         Some(LockError::Held { daemon: true, .. }) => output::tell(&format!(
@@ -472,6 +504,8 @@ fn tell(
 fn unset(source: &TokenSource) -> String {
     match source {
         TokenSource::Environment(name) => format!("unset {name}"),
-        TokenSource::Credential(_) | TokenSource::File(_) => source.how_to_replace(),
+        TokenSource::Credential(_) | TokenSource::File(_) | TokenSource::Keyring(_) => {
+            source.how_to_replace()
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::proof::Prober;
 use crate::cli::{Exit, Failure, output};
 use crate::config::{Config, Email, Environment};
 use crate::planner::RefusalKind;
+use crate::secret::keyring::{Absence, Keyring, Lack};
 use crate::secret::{self, Found, Token, TokenError, TokenSource};
 use crate::text::{escaped, shown};
 
@@ -58,14 +59,17 @@ pub fn token(asker: &Asker, config: &Config, sources: &Sources<'_>) -> Result<Pr
 
 /// A token that is there already; none: it has to be asked for.
 fn find(asker: &Asker, sources: &Sources<'_>) -> Result<Option<Found>, Failure> {
-    let found = match sources.named.filter(|file| file.exists()) {
-        Some(file) => secret::find(|_| None, Some(file)),
+    // Who names a file has chosen, though it may not be there yet.
+    let found = match sources.named {
+        Some(file) if file.exists() => secret::find(|_| None, Some(file), Keyring::NotAsked),
+        Some(_) => sources.environment.without_keyring().token(Some(sources.token_file)),
         None => sources.environment.token(Some(sources.token_file)),
     };
     match found {
         Ok(found) => {
             // One that was not named may surprise who pipes another one in.
-            let surprises = matches!(found.source, TokenSource::File(_)) && sources.named.is_none();
+            let stored = matches!(found.source, TokenSource::File(_) | TokenSource::Keyring(_));
+            let surprises = stored && sources.named.is_none();
             if asker.is_there || surprises {
                 output::tell(&format!("token: from {}", found.source));
             }
@@ -75,7 +79,12 @@ fn find(asker: &Asker, sources: &Sources<'_>) -> Result<Option<Found>, Failure> 
             Ok(Some(found))
         }
         Err(TokenError::None { .. }) => Ok(None),
-        Err(error @ TokenError::Malformed { from: TokenSource::File(_), .. }) if asker.is_there => {
+        Err(
+            error @ TokenError::Malformed {
+                from: TokenSource::File(_) | TokenSource::Keyring(_),
+                ..
+            },
+        ) if asker.is_there => {
             output::tell(&error.to_string());
             Ok(None)
         }
@@ -143,7 +152,8 @@ fn taken(asker: &Asker, prober: &Prober, source: Option<&TokenSource>) -> Result
                     None => "copy it again from https://useapi.net".to_owned(),
                 };
                 // A variable would win over whatever is typed now.
-                let can_be_replaced = matches!(source, None | Some(TokenSource::File(_)));
+                let can_be_replaced =
+                    matches!(source, None | Some(TokenSource::File(_) | TokenSource::Keyring(_)));
                 if asker.is_there && can_be_replaced {
                     output::tell(&message);
                     return Ok(false);
@@ -311,29 +321,83 @@ fn works(prober: &Prober, accounts: &[RunwayAccount], email: &Email) -> Result<(
     }
 }
 
-/// Where a token that was typed or handed over goes; none: it stays where it is.
-pub fn storage(
-    asker: &Asker,
-    proven: &Proven,
-    sources: &Sources<'_>,
-) -> Result<Option<PathBuf>, Failure> {
+/// Where a token is to be stored, or is by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// It stays where it is.
+    Nowhere,
+    /// In this file.
+    File(PathBuf),
+    /// In the keyring; in the file if that does not take it.
+    Keyring {
+        /// Which.
+        keyring: Keyring,
+        /// The file.
+        or: PathBuf,
+    },
+}
+
+/// Where a token that was typed or handed over goes: a keyring is better than a file, if there is
+/// somebody to say so. One that needs a person to open it is nothing to choose for who is not there.
+pub fn storage(asker: &Asker, proven: &Proven, sources: &Sources<'_>) -> Result<Store, Failure> {
     let file = sources.named.unwrap_or(sources.token_file);
-    match &proven.source {
-        None => Ok(Some(file.to_owned())),
-        Some(TokenSource::File(_)) => Ok(None),
-        Some(source) => {
-            let asked = sources.named.is_some()
-                || asker.agrees(&format!(
-                    "store it in {} as well? what is started at login does not see the {source}",
-                    shown(file)
-                ))?;
-            if !asked {
-                output::tell(&format!(
-                    "the token stays in {source} and is not stored: whatever starts taxiway has \
-                     to hand it over"
-                ));
-            }
-            Ok(asked.then(|| file.to_owned()))
+    let seen = match &proven.source {
+        None => None,
+        Some(TokenSource::File(_) | TokenSource::Keyring(_)) => return Ok(Store::Nowhere),
+        Some(source @ (TokenSource::Environment(_) | TokenSource::Credential(_))) => Some(source),
+    };
+    let keyring = sources.environment.keyring;
+    // A file that is there would win over it.
+    if let Some(token) = &proven.token
+        && asker.is_there
+        && sources.named.is_none()
+        && !file.exists()
+        && keyring.takes(token)
+        && is_there(keyring)
+    {
+        let question = match seen {
+            None => "store the token in your keyring?".to_owned(),
+            Some(source) => format!(
+                "store it in your keyring as well? what is started at login does not see the \
+                 {source}"
+            ),
+        };
+        if asker.agrees(&question)? {
+            return Ok(Store::Keyring { keyring, or: file.to_owned() });
         }
+    }
+    let Some(source) = seen else { return Ok(Store::File(file.to_owned())) };
+    let asked = sources.named.is_some()
+        || asker.agrees(&format!(
+            "store it in {} as well? what is started at login does not see the {source}",
+            shown(file)
+        ))?;
+    if asked {
+        return Ok(Store::File(file.to_owned()));
+    }
+    output::tell(&format!(
+        "the token stays in {source} and is not stored: whatever starts taxiway has to hand it over"
+    ));
+    Ok(Store::Nowhere)
+}
+
+/// Whether a keyring answers; what it has is to be replaced.
+fn is_there(keyring: Keyring) -> bool {
+    match keyring.ask() {
+        Ok(_) | Err(Lack::Absent(Absence::NoToken)) => true,
+        Err(Lack::Absent(_) | Lack::Trouble(_)) => false,
+    }
+}
+
+/// Puts the token into the keyring, and sees whether it is there.
+///
+/// # Errors
+/// In words.
+pub fn kept(keyring: Keyring, token: &Token) -> Result<(), String> {
+    keyring.store(token)?;
+    match secret::find(|_| None, None, keyring) {
+        Ok(found) if found.token == *token => Ok(()),
+        Ok(_) => Err("it gives another one back".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }

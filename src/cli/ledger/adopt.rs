@@ -12,7 +12,8 @@ use clap::Args;
 
 use crate::api::Client;
 use crate::cli::args::Common;
-use crate::cli::session::{Key, Server};
+use crate::cli::key::Key;
+use crate::cli::session::Server;
 use crate::cli::{Exit, Failure, again, load};
 use crate::config::{Config, Flags};
 use crate::daemon::lock::{Lock, Role, held_by, ledger_path};

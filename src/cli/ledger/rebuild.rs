@@ -13,7 +13,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::args::Common;
-use crate::cli::session::{Key, Server};
+use crate::cli::key::Key;
+use crate::cli::session::Server;
 use crate::cli::{Exit, Failure, again, load, output};
 use crate::config::{Config, Flags};
 use crate::daemon::Clock;

@@ -14,8 +14,9 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Client, Presence};
 use crate::cli::args::Common;
+use crate::cli::key::Key;
 use crate::cli::row::{path_hex, time};
-use crate::cli::session::{Key, Server};
+use crate::cli::session::Server;
 use crate::cli::{Exit, Failure, again, load, output};
 use crate::config::{Config, Flags};
 use crate::daemon::lock::{Lock, Role, ledger_path};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{
     BASE_URL_VARIABLE, CONFIG_VARIABLE, Config, Loaded, Origin, STATE_DIR_VARIABLE,
 };
-use crate::secret::TokenSource;
+use crate::secret::{TokenSource, VARIABLES};
 use crate::service::{Deed, Kind, agent, places_file, unit};
 use crate::text::{shell_word, shown};
 
@@ -171,8 +171,12 @@ fn elsewhere(which: &Which, loaded: &Loaded) -> Vec<(&'static str, PathBuf)> {
 /// Refuses a token that ends with the shell that has it.
 fn demand_lasting_token(which: &Which, loaded: &Loaded) -> Result<(), Failure> {
     let token_file = &loaded.config.api.token_file;
-    let found = which.sources.environment.token(Some(token_file))?;
-    if let TokenSource::Environment(variable) = found.source {
+    let mut environment = which.sources.environment.clone();
+    let found = environment.token(Some(token_file))?;
+    environment.variables.retain(|name, _| !VARIABLES.contains(name));
+    if let TokenSource::Environment(variable) = found.source
+        && environment.token(Some(token_file)).is_err()
+    {
         let token_file = token_file.clone();
         return Err(Refusal::TokenInVariable { variable, token_file }.into());
     }

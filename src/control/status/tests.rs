@@ -119,6 +119,10 @@ fn what_only_a_person_can_mend_comes_first() {
     is(told(&stopped, counts), "attention", false, line);
     let line = "the token is refused: 401: Unauthorized";
     is(told(&stopped, Counts::default()), "attention", false, line);
+    stopped.stops = vec![stop(None, Cause::NoToken, "the keyring is locked")];
+    let line = "there is no token: the keyring is locked; to open it: secret-tool lookup service \
+                taxiway >/dev/null; 1 file waiting";
+    is(told(&stopped, counts), "attention", false, line);
 }
 
 #[test]

@@ -82,8 +82,13 @@ pub enum Event {
     Configured(Box<Configured>),
     /// A person asks for something.
     Asked(Command),
-    /// The token is another than before.
+    /// The token is another than before, or there is one again.
     TokenChanged,
+    /// There is no token to send anything with, for now.
+    TokenMissing {
+        /// Why, in words.
+        reason: String,
+    },
     /// Something that was to be done for a file was tried.
     ErrandEnded {
         /// Which.

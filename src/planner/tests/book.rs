@@ -123,6 +123,7 @@ impl Book {
             | Event::Hangs { .. }
             | Event::Configured(_)
             | Event::TokenChanged
+            | Event::TokenMissing { .. }
             | Event::ErrandEnded { .. }
             | Event::Stopping => {}
         }

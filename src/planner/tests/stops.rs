@@ -134,6 +134,31 @@ pub(super) fn a_refused_token_stops_all_uploads_until_it_changes() {
 }
 
 #[test]
+fn without_a_token_nothing_is_sent_until_there_is_one() {
+    story(
+        "
+        ~ arrive a.png A:1
+        ~ sent 1 lost
+        > no token locked
+            say stopped all (auth): locked
+        ~ arrive b.png B:2
+        # Another reason is no other stop.
+        > no token silent
+        # The doubt is not looked up either.
+        > +1s
+        > +10s
+        > token
+            write open 2: B on a as b.png
+            do send 2: b.png to a@x
+            say resumed all
+            say uploading b.png
+        > +10s
+            do list a
+        ",
+    );
+}
+
+#[test]
 fn an_old_tokens_refusal_does_not_stop_the_new_one() {
     story(
         "

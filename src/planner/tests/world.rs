@@ -260,6 +260,9 @@ impl World {
             ["notfound", path] => self.ask(Command::NotFound { key: self.key_of(path) }),
             ["forget", path] => self.ask(Command::Forget { key: self.key_of(path) }),
             ["token"] => self.step(vec![Event::TokenChanged]),
+            ["no", "token", reason] => {
+                self.step(vec![Event::TokenMissing { reason: (*reason).to_owned() }])
+            }
             ["stop"] => self.step(vec![Event::Stopping]),
             ["restart"] => {
                 self.planner = begin(&self.limits, &self.folders, &self.book, self.now);

@@ -7,6 +7,7 @@
 
 mod daemon;
 mod files;
+mod keyring;
 mod program;
 mod server;
 mod socket;

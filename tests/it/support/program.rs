@@ -43,6 +43,8 @@ impl Taxiway {
         }
         taxiway.set("PATH", std::env::var_os("PATH").unwrap_or_default());
         taxiway.set("TZ", "UTC");
+        // Not the keychain of who runs the tests.
+        taxiway.set("TAXIWAY_TEST_KEYRING", "session");
         taxiway
     }
 

@@ -124,7 +124,8 @@ fn token_facts(
             error: error.to_string(),
             hint: match error {
                 TokenError::None { .. } => "taxiway init".to_owned(),
-                TokenError::Exposed { .. }
+                TokenError::Kept { .. }
+                | TokenError::Exposed { .. }
                 | TokenError::Malformed { .. }
                 | TokenError::NotTokenFile { .. }
                 | TokenError::Unreadable { .. } => error.hint(),
@@ -136,16 +137,17 @@ fn token_facts(
 /// A later source that holds another token. Who put one there believes that it is used.
 fn shadowed(patient: &Patient, found: &Found, common: &Common) -> Option<TokenSource> {
     let mut environment = patient.environment.clone();
-    let file = patient.token_file(common);
+    let mut file = patient.token_file(common);
     let mut used = found.source.clone();
     loop {
         match used {
-            TokenSource::Environment(name) => environment.variables.remove(name),
+            TokenSource::Environment(name) => drop(environment.variables.remove(name)),
             TokenSource::Credential(_) => {
-                environment.variables.remove(crate::secret::CREDENTIALS_VARIABLE)
+                environment.variables.remove(crate::secret::CREDENTIALS_VARIABLE);
             }
-            TokenSource::File(_) => return None,
-        };
+            TokenSource::File(_) => file = None,
+            TokenSource::Keyring(_) => return None,
+        }
         // One that cannot be used is no token.
         let next = environment.token(file.as_deref()).ok()?;
         if next.token != found.token {

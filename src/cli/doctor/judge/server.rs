@@ -50,7 +50,9 @@ pub(super) fn token(token: &TokenFacts, server: &Server) -> Check {
             format!("{text}; another token, from {other}, is not looked at"),
             match source {
                 TokenSource::Environment(name) => format!("unset {name}"),
-                TokenSource::Credential(_) | TokenSource::File(_) => source.how_to_replace(),
+                TokenSource::Credential(_) | TokenSource::File(_) | TokenSource::Keyring(_) => {
+                    source.how_to_replace()
+                }
             },
         ),
         None if unusual && !taken => Check::warn(
