@@ -14,6 +14,7 @@ use crate::daemon::{
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
+use crate::patient;
 use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
@@ -36,7 +37,8 @@ const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(60);
 /// Runs the command.
 pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     for folder in &args.folders {
-        if !folder.is_dir() {
+        let asked = folder.clone();
+        if patient::ask(move |_| asked.is_dir()) == Some(false) {
             let message = format!("{} is not a directory", shown(folder));
             let word = crate::text::shell_word(folder);
             let does = if folder.exists() { "taxiway push" } else { "mkdir -p" };
@@ -69,12 +71,15 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     }
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let (reload, reloads) = sync_channel(1);
+    let answered = reload.clone();
     let supervisor = Supervisor::of_process();
     let stop = Stop::listen(reload, supervisor.clone())?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
     let reloader =
         Reloader::new(common, sources, config, key, &server.base_url, supervisor.clone());
+    // A folder may lead elsewhere than was assumed while its disk did not answer.
+    patient::when_answered(move || _ = answered.try_send(()));
     let standing = Standing::new(lock.ledger_path(), Tally::default());
     let control = listen(&reloader, &environment, standing.clone());
     reloader.listen(reloads)?;

@@ -8,7 +8,8 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use super::environment::Environment;
-use super::load::{Loaded, resolve};
+use super::load::Loaded;
+use super::resolve::resolve;
 use super::types::{AfterUpload, placeholders};
 use crate::text::{reason, shell_word, shown};
 
