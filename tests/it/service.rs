@@ -3,6 +3,8 @@
 
 mod formats;
 mod places;
+#[cfg(target_os = "linux")]
+mod removal;
 mod system;
 
 use std::fs;
