@@ -99,6 +99,31 @@ fn a_system_service_is_installed_with_user_folders_and_an_example() {
 }
 
 #[test]
+fn what_the_service_reads_it_can_read_whatever_the_umask_of_who_installs_it() {
+    let taxiway = machine();
+    let config = taxiway.path("machine/etc/taxiway/config.toml");
+    let plain = taxiway.command(&["service", "install", "--system"]);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "umask 077; exec \"$0\" service install --system"]);
+    command.arg(plain.get_program()).env_clear().current_dir(&taxiway.root);
+    command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    taxiway.finish(command, b"").exits(0).tells("");
+    let units = taxiway.path("machine/etc/systemd/system");
+    let sysusers = taxiway.path("machine/etc/sysusers.d/taxiway.conf");
+    for (path, mode) in [
+        (config.as_path(), 0o644),
+        (config.parent().expect("a parent"), 0o755),
+        (&units, 0o755),
+        (&units.join("taxiway.service"), 0o644),
+        (&sysusers, 0o644),
+    ] {
+        let found = fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(found & 0o7777, mode, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_system_service_has_no_homes_and_only_root_changes_it() {
     let taxiway = machine();
     let config = taxiway.path("machine/etc/taxiway/config.toml");
