@@ -118,11 +118,25 @@ fn people(report: &mut Report, which: &Which) -> Result<(), Failure> {
     let directories = "tmpfiles.d/taxiway.conf";
     let (packaged, own) = (system.packaged(directories), system.installed(directories));
     files::put_unless_packaged(report, &packaged, &own, TMPFILES)?;
-    if !aid(&["systemd-tmpfiles", "--create", "taxiway.conf"], &[])? {
-        let program = "systemd-tmpfiles".to_owned();
-        return Err(Refusal::NoProgram { program, error: ErrorKind::NotFound.into() }.into());
+    match aid(&["systemd-tmpfiles", "--create", "taxiway.conf"], &[]) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let program = "systemd-tmpfiles".to_owned();
+            Err(Refusal::NoProgram { program, error: ErrorKind::NotFound.into() }.into())
+        }
+        // It makes what it can: what is missing may be no more than an ACL, which not every file
+        // system has.
+        Err(failure) if system.drop_folder().is_dir() && system.state_dir().is_dir() => {
+            report.note(format!(
+                "{}; without a default ACL on {} the service reads only what its makers let the \
+                 group read, as umask 027 does",
+                failure.message,
+                shown(&system.drop_folder())
+            ));
+            Ok(())
+        }
+        Err(failure) => Err(failure),
     }
-    Ok(())
 }
 
 /// Writes a configuration where there is none. Whether it has a folder.

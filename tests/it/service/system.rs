@@ -124,6 +124,27 @@ fn what_the_service_reads_it_can_read_whatever_the_umask_of_who_installs_it() {
 }
 
 #[test]
+fn a_file_system_without_acls_is_a_note_and_no_folder_is_an_error() {
+    let taxiway = machine();
+    let refuses = "#!/bin/sh\necho 'Setting default ACL failed: not supported' >&2\nexit 73\n";
+    super::script(&taxiway, "systemd-tmpfiles", refuses);
+    let install = ["service", "install", "--system"];
+    taxiway.run(&install).exits(75).tells(
+        "error: systemd-tmpfiles --create taxiway.conf: Setting default ACL failed: not supported\n\
+         hint: systemd-tmpfiles --create taxiway.conf\n",
+    );
+    for directory in ["machine/srv/taxiway", "machine/var/lib/taxiway"] {
+        taxiway.folder(directory);
+    }
+    let said = taxiway.run(&install).exits(0).tells("");
+    let note = "note      systemd-tmpfiles --create taxiway.conf: Setting default ACL failed: not \
+                supported; without a default ACL on ~/machine/srv/taxiway the service reads only \
+                what its makers let the group read, as umask 027 does\n";
+    let out = said.out.replace(&*taxiway.root.to_string_lossy(), "~");
+    assert!(out.contains(note), "{out}");
+}
+
+#[test]
 fn a_system_service_has_no_homes_and_only_root_changes_it() {
     let taxiway = machine();
     let config = taxiway.path("machine/etc/taxiway/config.toml");
