@@ -12,7 +12,7 @@ use std::path::{Component, Path};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid, fchmod, fchown, mkdirat, openat};
 use rustix::io::Errno;
 
-use crate::config::{Config, Folder, Loaded};
+use crate::config::{Config, Folder, Loaded, resolve};
 use crate::secret::how_to_write;
 use crate::service::{Doors, Kind, SYSUSERS, TMPFILES, doors_file, hidden, system_config, unit};
 use crate::text::{shell_word, shown};
@@ -82,9 +82,9 @@ pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-/// Refuses what the service could not see.
+/// Refuses what the service could not see, by this name or where it leads.
 pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
-    match hidden(path) {
+    match hidden(path).or_else(|| hidden(&resolve(path))) {
         None => Ok(()),
         Some(why) => Err(Refusal::Hidden { path: path.to_owned(), why }.into()),
     }
@@ -92,10 +92,13 @@ pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
 
 /// Refuses to have the service run what it could not see, as what cargo installs for a user.
 fn refuse_hidden_program(program: &Path) -> Result<(), Failure> {
-    match hidden(program) {
-        None => Ok(()),
-        Some(_) => Err(Refusal::HiddenProgram { program: program.to_owned() }.into()),
+    let resolved = resolve(program);
+    for program in [&resolved, program] {
+        if hidden(program).is_some() {
+            return Err(Refusal::HiddenProgram { program: program.to_owned() }.into());
+        }
     }
+    Ok(())
 }
 
 /// User and group, drop folder and state directory.
@@ -234,6 +237,16 @@ mod tests {
         }
         assert_eq!(make(&root.join("a/../d"), uid, gid), Err(Errno::LOOP));
         assert!(!elsewhere.exists() && !root.join("c").exists() && !root.join("d").exists());
+    }
+
+    #[test]
+    fn a_link_into_a_home_is_a_place_in_a_home() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let link = directory.path().canonicalize().expect("a path").join("taxiway");
+        std::os::unix::fs::symlink("/var/home/me/.cargo/bin/taxiway", &link).expect("a link");
+        let refused = refuse_hidden_program(&link).expect_err("it is not seen");
+        let begin = "/var/home/me/.cargo/bin/taxiway cannot be seen by the system's service";
+        assert!(refused.message.starts_with(begin), "{}", refused.message);
     }
 
     #[test]
