@@ -346,6 +346,12 @@ fn a_reload_that_needs_a_closed_door_is_refused_with_what_opens_it() {
          user's service is for them\n\
          hint: taxiway service install, as the user whose home it is\n",
     );
+    taxiway.configure(&format!("{before}after_upload = \"move:/home/me/done\"\n"));
+    taxiway.run(&["reload"]).exits(78).prints("").tells(
+        "error: /home/me/done cannot be seen: the homes are closed to the system's service, and the \
+         user's service is for them\n\
+         hint: taxiway service install, as the user whose home it is\n",
+    );
     taxiway.configure(&format!("{before}sidecar = true\n"));
     let said = taxiway.run(&["reload"]).exits(0).tells("");
     assert!(said.out.contains("sidecar = true"), "the folder can be written in: {}", said.out);
