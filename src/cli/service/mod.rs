@@ -32,7 +32,7 @@ use manager::Manager;
 use which::Which;
 
 pub(in crate::cli) use refusal::Refusal;
-pub(in crate::cli) use system::refuse_hidden;
+pub(in crate::cli) use system::{is_open, refuse_hidden};
 pub(in crate::cli) use which::is_systemd_here;
 
 #[derive(Debug, Subcommand)]

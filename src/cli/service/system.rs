@@ -40,6 +40,10 @@ pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
     if system.is_real() {
         refuse_hidden_program(&program)?;
     }
+    let token = system.token();
+    if is_open(&token) {
+        return Err(Refusal::OpenToken { token }.into());
+    }
     let text = unit(Kind::System, &program)?.unwrap_or_default();
     let doors = doors_file(&Doors::of(&loaded.config))?;
     let manager = Manager::of(which);
@@ -57,7 +61,6 @@ pub fn install(common: &Common, which: &Which) -> Result<Exit, Failure> {
     let configured = configure(&mut report, which, &loaded)?;
     make_targets(&mut report, which, &loaded)?;
     drop(lock);
-    let token = system.token();
     let has_token = token.exists();
     if has_token && configured {
         switch_on(&mut report, &manager, &before, changed)?;
@@ -88,6 +91,11 @@ pub fn refuse_hidden(path: &Path) -> Result<(), Failure> {
         None => Ok(()),
         Some(why) => Err(Refusal::Hidden { path: path.to_owned(), why }.into()),
     }
+}
+
+/// Whether others than its owner may do anything with a file.
+pub fn is_open(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 != 0)
 }
 
 /// Refuses to have the service run what it could not see, as what cargo installs for a user.

@@ -145,6 +145,29 @@ fn a_file_system_without_acls_is_a_note_and_no_folder_is_an_error() {
 }
 
 #[test]
+fn a_token_that_others_can_read_is_refused_and_doctor_says_so() {
+    let mut taxiway = machine();
+    let file = taxiway.path("machine/etc/taxiway/token");
+    token(&file);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+    taxiway.run(&["service", "install", "--system"]).exits(78).prints("").tells(
+        "error: others than root can use ~/machine/etc/taxiway/token\n\
+         hint: sudo chmod 600 ~/machine/etc/taxiway/token\n",
+    );
+    assert_eq!(told(&taxiway), [""; 0], "nothing is changed");
+    taxiway.set("TAXIWAY_BASE_URL", "http://127.0.0.1:9/");
+    let warning = "others than root can use ~/machine/etc/taxiway/token, the token of the system's \
+                   service";
+    let said = |taxiway: &Taxiway| {
+        let said = taxiway.run(&["doctor"]);
+        said.out.replace(&*taxiway.root.to_string_lossy(), "~")
+    };
+    assert!(said(&taxiway).contains(warning), "{}", said(&taxiway));
+    token(&file);
+    assert!(!said(&taxiway).contains(warning), "{}", said(&taxiway));
+}
+
+#[test]
 fn a_system_service_has_no_homes_and_only_root_changes_it() {
     let taxiway = machine();
     let config = taxiway.path("machine/etc/taxiway/config.toml");
