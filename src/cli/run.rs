@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use crate::config::{Config, Environment, Flags, Loaded, Sources};
+use crate::config::{Config, Environment, Flags, Loaded, SERVICE_VARIABLE, Sources};
 use crate::control::{Heard, Place, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
@@ -83,7 +83,8 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let standing = Standing::new(lock.ledger_path(), Tally::default());
     let control = listen(&reloader, &environment, standing.clone());
     reloader.listen(reloads)?;
-    let told = Told::begin(&supervisor, &standing)?;
+    let public = environment.variable(SERVICE_VARIABLE).is_some_and(|kind| kind == "system");
+    let told = Told::begin(&supervisor, &standing, public)?;
     let control = control.as_ref();
     let company = Company { supervisor: &supervisor, standing: &standing, control };
     let ended = live(common, &reloader, &server, &lock, &company, &stop, &task);

@@ -16,11 +16,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Told(Standing);
 
 impl Told {
-    /// Begins to tell, if anybody listens.
+    /// Begins to tell, if anybody listens; `public`: every
+    /// user of the machine can see it, so it names nothing.
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub fn begin(supervisor: &Supervisor, standing: &Standing) -> std::io::Result<Told> {
+    pub fn begin(
+        supervisor: &Supervisor,
+        standing: &Standing,
+        public: bool,
+    ) -> std::io::Result<Told> {
         let told = Told(standing.clone());
         if !supervisor.listens() {
             return Ok(told);
@@ -32,7 +37,7 @@ impl Told {
             while let Some(now) = tally.wait(seen, moves.then_some(PAUSE)) {
                 seen = now;
                 moves = false;
-                if let Some((line, changes)) = standing.line() {
+                if let Some((line, changes)) = standing.line(public) {
                     supervisor.status(&line);
                     moves = changes;
                 }

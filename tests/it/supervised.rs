@@ -122,6 +122,19 @@ fn it_is_ready_once_the_ledger_is_open_and_the_socket_answers_and_says_what_take
 }
 
 #[test]
+fn what_every_user_of_the_machine_can_see_names_no_folder() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::watching(&server);
+    let mut manager = Manager::of(&mut taxiway);
+    taxiway.set("TAXIWAY_SERVICE", "system");
+    std::fs::remove_dir_all(taxiway.path("folder")).expect("removed");
+    let daemon = taxiway.spawn(&["run", "--json"]);
+    let (_, words) = manager.until("STATUS=a folder is away");
+    assert_eq!(words, "STATUS=a folder is away: taxiway status says more");
+    daemon.stop();
+}
+
+#[test]
 fn its_state_is_the_first_line_of_status_while_it_arms_its_watches_and_uploads() {
     let server = Server::start();
     let mut taxiway = Taxiway::watching(&server);
