@@ -15,6 +15,7 @@ mod ids;
 mod init;
 mod ledger;
 mod list;
+mod listening;
 mod log;
 mod others;
 mod output;

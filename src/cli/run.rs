@@ -1,12 +1,11 @@
 //! `taxiway run`: the daemon in the foreground, once, or dry.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::config::{Config, Environment, Flags, Loaded, SERVICE_VARIABLE, Sources};
-use crate::control::{Heard, Place, Server, Standing};
+use crate::control::{Heard, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
     Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, dry_means, means,
@@ -21,6 +20,7 @@ use crate::text::{escaped, shown};
 
 use super::args::{Common, RunArgs};
 use super::closed::refuse_closed;
+use super::listening::Listening;
 use super::log::{self, Shape};
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
@@ -81,11 +81,11 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     // A folder may lead elsewhere than was assumed while its disk did not answer.
     patient::when_answered(move || _ = answered.try_send(()));
     let standing = Standing::new(lock.ledger_path(), Tally::default());
-    let control = listen(&reloader, &environment, standing.clone());
+    let control = Listening::start(&reloader, &environment, &standing, &supervisor)?;
     reloader.listen(reloads)?;
     let public = environment.variable(SERVICE_VARIABLE).is_some_and(|kind| kind == "system");
-    let told = Told::begin(&supervisor, &standing, public)?;
-    let control = control.as_ref();
+    let told = Told::begin(&supervisor, &standing, public, control.missing())?;
+    let control = &control;
     let company = Company { supervisor: &supervisor, standing: &standing, control };
     let ended = live(common, &reloader, &server, &lock, &company, &stop, &task);
     supervisor.stopping();
@@ -98,7 +98,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
 struct Company<'a> {
     supervisor: &'a Supervisor,
     standing: &'a Standing,
-    control: Option<&'a Server>,
+    control: &'a Listening,
 }
 
 /// Refuses a configuration without a folder.
@@ -189,18 +189,16 @@ fn live(
         let session = session.fed_by(supervisor.feeding());
         reloader.tell(out.clone());
         standing.tell(out.clone());
-        if let Some(control) = control {
-            control.tell(out.clone());
-        }
+        control.tell(out.clone());
         stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, &config, server);
-            supervisor.ready();
+            control.ready();
         }
         let mut speak = speaker(common, task.once, ring.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
             let now = clock.now().wall;
-            if let Some(control) = control.filter(|control| control.has_listeners()) {
+            if let Some(control) = control.server().filter(|server| server.has_listeners()) {
                 let json = events::json(said, engine, now);
                 let notice = match said {
                     Said::Notice(notice) => Some(notice.clone()),
@@ -210,7 +208,7 @@ fn live(
             }
             speak(said, engine, now);
         };
-        announce(common, control, &clock, "started");
+        announce(common, control.server(), &clock, "started");
         let draws = Bars::wanted(common) && log::shape() == Shape::Text;
         let bars = draws.then(|| {
             let gauge = session.gauge();
@@ -229,30 +227,12 @@ fn live(
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
             }
             (ended, Some(engine)) => {
-                announce(common, control, &clock, "stopped");
+                announce(common, control.server(), &clock, "stopped");
                 let folders = engine.planner().folder_views().map(|view| view.folder);
                 let folders: Vec<FolderId> = folders.collect();
                 return finish(common, task, &ended, &engine, &folders, &ring.source());
             }
             (_, None) => return Ok(Exit::Well),
-        }
-    }
-}
-
-/// Opens the control socket. Files are uploaded also without it.
-fn listen(
-    reloader: &Arc<Reloader>,
-    environment: &Environment,
-    standing: Standing,
-) -> Option<Server> {
-    let state_dir = reloader.config().state_dir.clone();
-    let place = Place::of(&state_dir, environment.runtime_dir.as_deref());
-    match Server::start(reloader.configs(), reloader.as_asked(), place, standing) {
-        Ok(server) => Some(server),
-        Err(error) => {
-            let why = crate::text::reason(&error);
-            tracing::warn!("no control socket: {why}; retry, resolve and forget find nobody");
-            None
         }
     }
 }

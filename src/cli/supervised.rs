@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Told(Standing);
 
 impl Told {
-    /// Begins to tell, if anybody listens; `public`: every
+    /// Begins to tell, if anybody listens; of what is `missing` before all else. `public`: every
     /// user of the machine can see it, so it names nothing.
     ///
     /// # Errors
@@ -25,6 +25,7 @@ impl Told {
         supervisor: &Supervisor,
         standing: &Standing,
         public: bool,
+        missing: impl Fn() -> Option<String> + Send + 'static,
     ) -> std::io::Result<Told> {
         let told = Told(standing.clone());
         if !supervisor.listens() {
@@ -38,7 +39,8 @@ impl Told {
                 seen = now;
                 moves = false;
                 if let Some((line, changes)) = standing.line(public) {
-                    supervisor.status(&line);
+                    let missing = missing().map(|missing| missing + "; ").unwrap_or_default();
+                    supervisor.status(&(missing + &line));
                     moves = changes;
                 }
                 if tally.ends_within(PAUSE) {
