@@ -20,6 +20,7 @@ mod keys;
 mod kinds;
 mod load;
 mod origin;
+mod resolve;
 mod show;
 mod types;
 
@@ -37,8 +38,9 @@ pub use environment::{
 };
 pub use error::{ConfigError, WrongValue};
 pub use keys::Table;
-pub use load::{ConfigFile, Loaded, locate, locate_state_dir, resolve};
+pub use load::{ConfigFile, Loaded, locate, locate_state_dir};
 pub use origin::{Origin, Origins};
+pub use resolve::resolve;
 pub use show::{show_json, show_toml};
 pub use types::{
     AfterUpload, BadValue, BaseUrl, Email, Existing, HOOK_PLACEHOLDERS, HeartbeatUrl, Incomplete,
@@ -121,7 +123,7 @@ pub struct Folder {
     /// The directory as configured, absolute. It need not exist; where it comes back behind
     /// another link, [`resolve`] gives its root anew.
     pub path: PathBuf,
-    /// The directory with all links resolved, as far as it existed when it was loaded.
+    /// The directory with all links resolved, as far as it existed and answered when it was loaded.
     pub root: PathBuf,
     /// The account: the folder's own, else that of `[api]`. `None`: to be learnt.
     pub email: Option<Email>,

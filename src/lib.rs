@@ -65,7 +65,8 @@
 //! - [`sandbox`]: the documented API on this machine, with faults to order.
 //! - [`row`]: a row of the ledger as programs read it.
 //! - [`supervisor`]: what systemd is told of a service that it started.
-//! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line.
+//! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line. [`patient`]:
+//!   what is asked of a disk that may never answer.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
@@ -73,7 +74,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `stamp`, `text`, `secret`, `supervisor`, `crash` | other leaves |
+//! | leaves: `hash`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
@@ -123,6 +124,7 @@ pub mod fuzzing;
 pub mod hash;
 pub mod ledger;
 pub mod media;
+pub mod patient;
 pub mod planner;
 pub mod row;
 pub mod rules;

@@ -3,7 +3,8 @@
 //!
 //! Owns:
 //! - where no manager listens, nothing is said, and nothing costs anything;
-//! - what is said holds nobody up for longer than a second, and ends nothing when it is not heard;
+//! - what is said holds nobody up, and ends nothing when it is not heard; what must not be lost on a
+//!   manager that does not listen for a while is said once it does, in its order;
 //! - a reload that is announced is always said to be over, however it ended;
 //! - a sign of life is given by whoever calls [`Feeding::turn`], and by nobody else.
 //!
@@ -11,19 +12,22 @@
 //! out of the environment, which no threads may be running for. Hooks get an environment without
 //! them anyway.
 
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The longest that a full socket holds up who speaks.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How soon what a full socket did not take is said again.
+const AGAIN: Duration = Duration::from_millis(200);
+/// So much is kept for a manager that does not listen: each word but the state is said seldom.
+const OWED_MOST: usize = 64;
 /// How much longer a start is said to take, each time.
 const LONGER: Duration = Duration::from_secs(120);
 /// How often that is said.
@@ -44,6 +48,15 @@ struct Line {
     stopping: AtomicBool,
     /// The last state that was told, so that none is told twice.
     status: Mutex<String>,
+    owed: Mutex<Owed>,
+}
+
+/// What the socket was too full for.
+#[derive(Debug, Default)]
+struct Owed {
+    words: VecDeque<String>,
+    /// A thread says it as soon as it can be said.
+    is_seen_to: bool,
 }
 
 impl Supervisor {
@@ -64,7 +77,8 @@ impl Supervisor {
         let ours = number("WATCHDOG_PID").is_none_or(|of| of == u64::from(pid));
         let watchdog = number("WATCHDOG_USEC").filter(|usec| ours && *usec > 0);
         let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        // The loop that does the work is among those who speak.
+        socket.set_nonblocking(true)?;
         Ok(Supervisor(Some(Arc::new(Line {
             socket,
             to: address(&name)?,
@@ -72,6 +86,7 @@ impl Supervisor {
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             status: Mutex::default(),
+            owed: Mutex::default(),
         }))))
     }
 
@@ -127,7 +142,7 @@ impl Supervisor {
             // A stop has its own time.
             let stops = || line.stopping.load(Ordering::Acquire);
             for _ in (0..LONGER_MOST).take_while(|_| !stops()) {
-                line.say(&format!("EXTEND_TIMEOUT_USEC={}", LONGER.as_micros()));
+                line.whisper(&format!("EXTEND_TIMEOUT_USEC={}", LONGER.as_micros()));
                 if wait.recv_timeout(LONGER_EVERY) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -182,7 +197,7 @@ impl Feeding {
     pub fn turn(&mut self) {
         let (Some(every), Some(line)) = (self.every, &self.supervisor.0) else { return };
         if self.fed.is_none_or(|fed| fed.elapsed() >= every / 4) {
-            line.say("WATCHDOG=1");
+            line.whisper("WATCHDOG=1");
             self.fed = Some(Instant::now());
         }
     }
@@ -196,20 +211,76 @@ impl Feeding {
 }
 
 impl Line {
-    fn say(&self, words: &str) {
-        if let Err(error) = self.socket.send_to_addr(words.as_bytes(), &self.to) {
-            tracing::debug!("the service manager does not hear {words:?}: {error}");
+    /// Says what has to be heard, now or as soon as it can be.
+    fn say(self: &Arc<Line>, words: &str) {
+        let mut owed = lock(&self.owed);
+        if owed.words.is_empty() && self.send(words) {
+            return;
+        }
+        // Of all states only the last is of interest.
+        if words.starts_with("STATUS=") {
+            owed.words.retain(|words| !words.starts_with("STATUS="));
+        }
+        if owed.words.len() < OWED_MOST {
+            owed.words.push_back(words.to_owned());
+        }
+        if !owed.is_seen_to {
+            let line = Arc::clone(self);
+            let again = move || {
+                while line.is_owing() {
+                    std::thread::sleep(AGAIN);
+                }
+            };
+            // Without a thread it is said with what is said next.
+            let thread = std::thread::Builder::new().name("manager".into()).spawn(again);
+            owed.is_seen_to = thread.is_ok();
         }
     }
 
-    fn status(&self, text: &str) {
+    /// Says what will be said again in any case.
+    fn whisper(self: &Arc<Line>, words: &str) {
+        if lock(&self.owed).words.is_empty() {
+            self.send(words);
+        }
+    }
+
+    /// Whether anything is left to be said.
+    fn is_owing(&self) -> bool {
+        let mut owed = lock(&self.owed);
+        while let Some(words) = owed.words.front() {
+            if !self.send(words) {
+                return true;
+            }
+            owed.words.pop_front();
+        }
+        owed.is_seen_to = false;
+        false
+    }
+
+    /// False if there is no room for it. A manager that is not there hears nothing, and never will.
+    fn send(&self, words: &str) -> bool {
+        match self.socket.send_to_addr(words.as_bytes(), &self.to) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                tracing::debug!("the service manager does not hear {words:?}: {error}");
+                true
+            }
+            Ok(_) => true,
+        }
+    }
+
+    fn status(self: &Arc<Line>, text: &str) {
         let text = text.replace('\n', " ");
-        let mut last = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.status);
         if *last != text {
             self.say(&format!("STATUS={text}"));
             *last = text;
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A path, or a name that begins with `@` and is in no file system.
@@ -298,6 +369,43 @@ mod tests {
         assert_eq!(next(), "STATUS=opening the ledger");
         assert_eq!(next(), "EXTEND_TIMEOUT_USEC=120000000");
         drop(long);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_listen_holds_nobody_up_and_hears_all_that_matters_once_it_does() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let name = directory.path().join("notify");
+        let variables = [("WATCHDOG_USEC", "3600000000")];
+        let (socket, variables) = manager(name.as_os_str(), &variables);
+        let supervisor = Supervisor::found(variables, 1).expect("a supervisor");
+        let line = supervisor.0.clone().expect("a line");
+        let noise = std::iter::repeat_with(|| line.send("NOISE=1")).take_while(|sent| *sent);
+        let noise = noise.count();
+        // From a thread, so that a word that waits fails this test, and does not hang it.
+        let (done, end) = channel();
+        let speaks = supervisor.clone();
+        std::thread::spawn(move || {
+            speaks.ready();
+            for state in 0..1_000 {
+                speaks.status(&format!("uploading {state}"));
+                speaks.feeding().turn();
+            }
+            drop(speaks.reloading());
+            done.send(()).expect("a listener");
+        });
+        end.recv_timeout(Duration::from_secs(60)).expect("it waits for nobody");
+        socket.set_nonblocking(false).expect("a mode");
+        let mut buffer = [0; 100];
+        let mut next = || {
+            let read = socket.recv(&mut buffer).expect("a word");
+            String::from_utf8_lossy(&buffer[..read]).into_owned()
+        };
+        for _ in 0..noise {
+            assert_eq!(next(), "NOISE=1");
+        }
+        assert_eq!([next(), next()], ["READY=1", "STATUS=uploading 999"]);
+        assert!(next().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert_eq!(next(), "READY=1");
     }
 
     #[cfg(target_os = "linux")]

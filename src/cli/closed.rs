@@ -9,6 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use crate::config::{Config, Environment, HOOKS_VARIABLE, SERVICE_VARIABLE};
+use crate::patient::ask;
 use crate::service::Doors;
 
 use super::Failure;
@@ -34,10 +35,16 @@ fn closed(doors: &Doors, hooks: bool, is_read_only: impl Fn(&Path) -> bool) -> O
     shut.map(|directory| Refusal::ReadOnly { directory: directory.clone() })
 }
 
-/// Whether a directory, or the one that it would be made in, is on something read-only.
+/// Whether a directory, or the one that it would be made in, is on something read-only. Of one that
+/// does not answer that is not known, and its folder is away.
 fn is_read_only(directory: &Path) -> bool {
-    let there = directory.ancestors().find(|directory| directory.exists());
-    there.is_some_and(|there| access(there, Access::WRITE_OK) == Err(Errno::ROFS))
+    let directory = directory.to_owned();
+    let answer = ask(move |asked| {
+        let there = |directory: &&Path| asked.may_look(directory) && directory.exists();
+        let there = asked.may_look(&directory).then(|| directory.ancestors().find(there)).flatten();
+        there.is_some_and(|there| access(there, Access::WRITE_OK) == Err(Errno::ROFS))
+    });
+    answer.unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod init;
 mod key;
 mod ledger;
 mod list;
+mod listening;
 mod log;
 mod others;
 mod output;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::{Config, SERVICE_VARIABLE, Sources, changes};
+use crate::config::{Config, Folder, SERVICE_VARIABLE, Sources, changes};
 use crate::control::{self, Refusal};
 use crate::daemon::{Message, Reload, SetupError, client};
 use crate::ledger::LedgerError;
@@ -170,7 +170,10 @@ impl Reloader {
         }
         let known = |root| before.folders.iter().any(|folder| folder.root == root);
         let mut new = config.folders.iter().filter(|folder| !known(folder.root.clone()));
-        new.try_for_each(|folder| refuse_hidden(&folder.root))
+        new.try_for_each(|folder| refuse_hidden(&folder.root))?;
+        let known = |target| before.folders.iter().any(|folder| folder.moves_to() == Some(target));
+        let mut new = config.folders.iter().filter_map(Folder::moves_to);
+        new.try_for_each(|target| if known(target) { Ok(()) } else { refuse_hidden(target) })
     }
 
     fn hand_over(&self, reload: Reload) -> Result<(), Failure> {

@@ -1,12 +1,11 @@
 //! `taxiway run`: the daemon in the foreground, once, or dry.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use crate::config::{Config, Environment, Flags, Loaded, Sources};
-use crate::control::{Heard, Place, Server, Standing};
+use crate::config::{Config, Environment, Flags, Loaded, SERVICE_VARIABLE, Sources};
+use crate::control::{Heard, Server, Standing};
 use crate::daemon::lock::{Lock, Role, ledger_path};
 use crate::daemon::{
     Clock, DRY_RUN, Ended, Means, Said, Session, Setup, SetupError, Tally, Task, TokenNews,
@@ -14,6 +13,7 @@ use crate::daemon::{
 };
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
+use crate::patient;
 use crate::planner::{AttemptEnd, FolderId, Wall, Write};
 use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
@@ -21,6 +21,7 @@ use crate::text::{escaped, shown};
 use super::args::{Common, RunArgs};
 use super::closed::refuse_closed;
 use super::key::{Holder, Key};
+use super::listening::Listening;
 use super::log::{self, Shape};
 use super::progress::{Bars, Folders, Stay};
 use super::reload::Reloader;
@@ -37,7 +38,8 @@ const LEDGER_PAUSE_MOST: Duration = Duration::from_secs(60);
 /// Runs the command.
 pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     for folder in &args.folders {
-        if !folder.is_dir() {
+        let asked = folder.clone();
+        if patient::ask(move |_| asked.is_dir()) == Some(false) {
             let message = format!("{} is not a directory", shown(folder));
             let word = crate::text::shell_word(folder);
             let does = if folder.exists() { "taxiway push" } else { "mkdir -p" };
@@ -73,17 +75,21 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     }
     let lock = Lock::take(&config.state_dir, Role::Daemon, Duration::ZERO)?;
     let (reload, reloads) = sync_channel(1);
+    let answered = reload.clone();
     let supervisor = Supervisor::of_process();
     let stop = Stop::listen(reload, supervisor.clone())?;
     let server = session::Server::open(&config, common.sandbox)?;
     let task = Task { once: args.once, timeout: args.timeout, pushes: Vec::new() };
     let reloader =
         Reloader::new(common, sources, config, key, &server.base_url, supervisor.clone());
+    // A folder may lead elsewhere than was assumed while its disk did not answer.
+    patient::when_answered(move || _ = answered.try_send(()));
     let standing = Standing::new(lock.ledger_path(), Tally::default());
-    let control = listen(&reloader, &environment, standing.clone());
+    let control = Listening::start(&reloader, &environment, &standing, &supervisor)?;
     reloader.listen(reloads)?;
-    let told = Told::begin(&supervisor, &standing)?;
-    let control = control.as_ref();
+    let public = environment.variable(SERVICE_VARIABLE).is_some_and(|kind| kind == "system");
+    let told = Told::begin(&supervisor, &standing, public, control.missing())?;
+    let control = &control;
     let company = Company { supervisor: &supervisor, standing: &standing, control };
     let ended = live(common, &reloader, &server, &lock, &company, &stop, &task);
     supervisor.stopping();
@@ -96,7 +102,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
 struct Company<'a> {
     supervisor: &'a Supervisor,
     standing: &'a Standing,
-    control: Option<&'a Server>,
+    control: &'a Listening,
 }
 
 /// Refuses a configuration without a folder.
@@ -188,18 +194,16 @@ fn live(
         reloader.tell(out.clone());
         holder.tell(out.clone());
         standing.tell(out.clone());
-        if let Some(control) = control {
-            control.tell(out.clone());
-        }
+        control.tell(out.clone());
         stop.tell(out.clone());
         if !std::mem::replace(&mut greeted, true) {
             greet(common, &config, server);
-            supervisor.ready();
+            control.ready();
         }
         let mut speak = speaker(common, task.once, holder.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
             let now = clock.now().wall;
-            if let Some(control) = control.filter(|control| control.has_listeners()) {
+            if let Some(control) = control.server().filter(|server| server.has_listeners()) {
                 let json = events::json(said, engine, now);
                 let notice = match said {
                     Said::Notice(notice) => Some(notice.clone()),
@@ -209,7 +213,7 @@ fn live(
             }
             speak(said, engine, now);
         };
-        announce(common, control, &clock, "started");
+        announce(common, control.server(), &clock, "started");
         let draws = Bars::wanted(common) && log::shape() == Shape::Text;
         let bars = draws.then(|| {
             let gauge = session.gauge();
@@ -228,30 +232,12 @@ fn live(
                 pause = (pause * 2).min(LEDGER_PAUSE_MOST);
             }
             (ended, Some(engine)) => {
-                announce(common, control, &clock, "stopped");
+                announce(common, control.server(), &clock, "stopped");
                 let folders = engine.planner().folder_views().map(|view| view.folder);
                 let folders: Vec<FolderId> = folders.collect();
                 return finish(common, task, &ended, &engine, &folders, &holder.source());
             }
             (_, None) => return Ok(Exit::Well),
-        }
-    }
-}
-
-/// Opens the control socket. Files are uploaded also without it.
-fn listen(
-    reloader: &Arc<Reloader>,
-    environment: &Environment,
-    standing: Standing,
-) -> Option<Server> {
-    let state_dir = reloader.config().state_dir.clone();
-    let place = Place::of(&state_dir, environment.runtime_dir.as_deref());
-    match Server::start(reloader.configs(), reloader.as_asked(), place, standing) {
-        Ok(server) => Some(server),
-        Err(error) => {
-            let why = crate::text::reason(&error);
-            tracing::warn!("no control socket: {why}; retry, resolve and forget find nobody");
-            None
         }
     }
 }

@@ -16,11 +16,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Told(Standing);
 
 impl Told {
-    /// Begins to tell, if anybody listens.
+    /// Begins to tell, if anybody listens; of what is `missing` before all else. `public`: every
+    /// user of the machine can see it, so it names nothing.
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub fn begin(supervisor: &Supervisor, standing: &Standing) -> std::io::Result<Told> {
+    pub fn begin(
+        supervisor: &Supervisor,
+        standing: &Standing,
+        public: bool,
+        missing: impl Fn() -> Option<String> + Send + 'static,
+    ) -> std::io::Result<Told> {
         let told = Told(standing.clone());
         if !supervisor.listens() {
             return Ok(told);
@@ -32,8 +38,9 @@ impl Told {
             while let Some(now) = tally.wait(seen, moves.then_some(PAUSE)) {
                 seen = now;
                 moves = false;
-                if let Some((line, changes)) = standing.line() {
-                    supervisor.status(&line);
+                if let Some((line, changes)) = standing.line(public) {
+                    let missing = missing().map(|missing| missing + "; ").unwrap_or_default();
+                    supervisor.status(&(missing + &line));
                     moves = changes;
                 }
                 if tally.ends_within(PAUSE) {

@@ -380,6 +380,9 @@ fn of_the_service() -> Vec<Failure> {
         Unserved::TokenInVariable { .. } => [
             Unserved::TokenInVariable { variable: "TAXIWAY_TOKEN", token_file: "/etc/token".into() },
         ],
+        Unserved::OpenToken { .. } => [
+            Unserved::OpenToken { token: "/etc/taxiway/token".into() },
+        ],
         Unserved::Unwritable(_) => [
             Unwritable { path: "/opt/a\nb/taxiway".into(), why: "it has a control character in it" }.into(),
         ],

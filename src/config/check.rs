@@ -3,12 +3,14 @@
 //! Owns: nothing here keeps the daemon from running; each finding has something to type or to do.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
 
 use super::environment::Environment;
-use super::load::{Loaded, resolve};
+use super::load::Loaded;
+use super::resolve::resolve;
 use super::types::{AfterUpload, placeholders};
 use crate::text::{reason, shell_word, shown};
 
@@ -54,6 +56,7 @@ pub fn check(loaded: &Loaded, environment: &Environment) -> Vec<Finding> {
         }
     }
     findings.extend(token(loaded, environment));
+    findings.extend(open_address(loaded));
     if let Some(file) = &config.api.ca_file
         && let Err(error) = std::fs::File::open(file)
     {
@@ -159,6 +162,25 @@ fn nested(loaded: &Loaded) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Who knows the address that is called can keep silent what should be heard.
+fn open_address(loaded: &Loaded) -> Option<Finding> {
+    loaded.config.control.heartbeat_url.as_ref()?;
+    let file = &loaded.file.path;
+    let found = std::fs::metadata(file).ok()?;
+    let around = std::fs::metadata(file.parent()?).ok()?;
+    if found.mode() & 0o004 == 0 || around.mode() & 0o001 == 0 {
+        return None;
+    }
+    let word = shell_word(file);
+    // The system's service reads it by its group.
+    let hint = match file.starts_with("/etc/taxiway") {
+        true => format!("sudo chgrp taxiway {word} && sudo chmod o= {word}"),
+        false => format!("chmod o= {word}"),
+    };
+    let text = format!("everybody can read {}, and heartbeat_url is a secret", shown(file));
+    Some(Finding { text, hint })
 }
 
 fn token(loaded: &Loaded, environment: &Environment) -> Option<Finding> {

@@ -16,6 +16,7 @@ use super::file::{self, Entries, Source};
 use super::keys::Table;
 use super::kinds::{self, Base, Kind, tidy};
 use super::origin::{Origin, Origins};
+use super::resolve::resolve;
 use super::{Api, Config, Control, Folder, Log};
 
 /// A configuration and where its values come from.
@@ -67,28 +68,6 @@ pub fn locate_state_dir(sources: &Sources) -> Result<(PathBuf, Origin), ConfigEr
     let default = environment.state_dir.clone();
     place(environment, flag, STATE_DIR_VARIABLE, default)?
         .ok_or(ConfigError::NoHome { what: "the state directory", flag: "--state-dir DIR" })
-}
-
-/// The path with all symbolic links resolved; what does not exist (yet) is appended as written.
-/// `path` is absolute.
-pub fn resolve(path: &Path) -> PathBuf {
-    let mut missing: Vec<Component<'_>> = Vec::new();
-    let mut existing = path.components();
-    loop {
-        if let Ok(mut resolved) = existing.as_path().canonicalize() {
-            for component in missing.iter().rev() {
-                match component {
-                    Component::ParentDir => _ = resolved.pop(),
-                    other => resolved.push(other),
-                }
-            }
-            return resolved;
-        }
-        match existing.next_back() {
-            Some(component) => missing.push(component),
-            None => return tidy(path),
-        }
-    }
 }
 
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ConfigError> {

@@ -103,13 +103,18 @@ impl Standing {
         &self.0.daemon
     }
 
-    /// The first line of `status`, and whether it changes though nothing happens. None: nobody can
+    /// The first line of `status`, and whether it changes though nothing happens; for everybody on
+    /// the machine to see, if it is `public`: then it says how much, and not which. None: nobody can
     /// tell now. It waits for the loop.
-    pub fn line(&self) -> Option<(String, bool)> {
+    pub fn line(&self, public: bool) -> Option<(String, bool)> {
         let (reply, view) = tokio::sync::oneshot::channel();
         lock(&self.0.session).as_ref()?.send(Message::View(reply)).ok()?;
         let view = view.blocking_recv().ok()?;
         let (figures, age) = self.figures(&view).ok()?;
+        let (view, figures) = match public {
+            true => without_names(view, &figures),
+            false => (view, figures),
+        };
         let status = Status::put_together(&view, &figures, &self.0.daemon);
         let changes = !view.uploading.is_empty() || !age.is_zero();
         if view.arming > 0 && view.uploading.is_empty() && view.paused.is_none() {
@@ -183,6 +188,19 @@ impl Counted {
     }
 }
 
+/// The same without paths, and without what servers and disks say, which may hold some.
+fn without_names(mut view: View, figures: &Figures) -> (View, Arc<Figures>) {
+    let ask = || "taxiway status says more".to_owned();
+    for folder in &mut view.folders {
+        folder.reason = (folder.mode == "away").then(ask);
+        folder.unseen = folder.unseen.as_ref().map(|_| ask());
+    }
+    view.stops.iter_mut().for_each(|stop| stop.reason = ask());
+    let mut figures = figures.clone();
+    figures.roots.values_mut().for_each(|root| *root = "a folder".to_owned());
+    (view, Arc::new(figures))
+}
+
 fn ids(view: &View) -> Vec<FolderId> {
     view.folders.iter().map(|folder| folder.id).collect()
 }
@@ -194,7 +212,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::FolderNow;
+    use crate::daemon::{FolderNow, StopView};
     use crate::planner::Wall;
 
     fn view() -> View {
@@ -219,6 +237,49 @@ mod tests {
             to_read: (0, 0),
             bytes_per_second: 0,
         }
+    }
+
+    #[test]
+    fn what_everybody_may_see_names_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ledger.sqlite3");
+        let ledger = Ledger::open(&path, "https://api.test", 1, Wall(0)).expect("a ledger");
+        let root = std::path::Path::new("/home/secret");
+        let (id, _) = ledger.folder(root).expect("a folder");
+        let standing = Standing::new(path, Tally::default());
+        let mut view = view();
+        view.folders[0].id = id;
+        let line = |view: &View, public: bool| {
+            let (session, asked) = std::sync::mpsc::channel();
+            standing.tell(session);
+            let view = view.clone();
+            let answers = std::thread::spawn(move || {
+                let Ok(Message::View(reply)) = asked.recv() else { panic!("not asked") };
+                reply.send(view).expect("a listener");
+            });
+            let (line, _) = standing.line(public).expect("a line");
+            answers.join().expect("answered");
+            line
+        };
+        view.folders[0].unseen = Some("/home/secret/x: Permission denied".into());
+        assert!(
+            line(&view, false)
+                .ends_with("; not all could be seen: /home/secret/x: Permission denied")
+        );
+        let said = line(&view, true);
+        assert!(said.ends_with("; not all could be seen: taxiway status says more"), "{said}");
+        view.folders[0].unseen = None;
+        view.folders[0].mode = "away";
+        view.folders[0].reason = Some("/home/secret is not there".into());
+        let whole = "/home/secret is away: /home/secret is not there";
+        assert_eq!(line(&view, false), whole);
+        assert_eq!(line(&view, true), "a folder is away: taxiway status says more");
+        let reason = "account me@secret has no room".to_owned();
+        let (account, cause, until) = (None, crate::planner::Cause::Token, None);
+        view.stops = vec![StopView { account, cause, reason, until }];
+        assert!(line(&view, false).contains("secret"));
+        let said = line(&view, true);
+        assert!(said.ends_with(": taxiway status says more") && !said.contains("secret"), "{said}");
     }
 
     #[test]

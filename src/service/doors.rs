@@ -46,7 +46,8 @@ pub enum Hidden {
 /// Whether a directory is closed to the system service, and why.
 pub fn hidden(path: &Path) -> Option<Hidden> {
     let below = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
-    if below(&["/home", "/root", "/run/user"]) {
+    // Where /home is a link, it mostly leads to /var/home.
+    if below(&["/home", "/var/home", "/root", "/run/user"]) {
         return Some(Hidden::Home);
     }
     below(&["/tmp", "/var/tmp"]).then_some(Hidden::Temporary)

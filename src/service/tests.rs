@@ -170,6 +170,7 @@ fn what_the_system_service_cannot_see_is_known() {
         ("/srv/taxiway", None),
         ("/homework", None),
         ("/home/me/Runway", Some(Hidden::Home)),
+        ("/var/home/me/Runway", Some(Hidden::Home)),
         ("/root/x", Some(Hidden::Home)),
         ("/run/user/1000/x", Some(Hidden::Home)),
         ("/tmp/x", Some(Hidden::Temporary)),

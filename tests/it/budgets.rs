@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::memory::peak_kib;
-use crate::support::{Said, Server, Taxiway, have, picture, required, write};
+use crate::support::{Server, Taxiway, have, picture, required, write};
 
 /// What the program asked the kernel for: a line a call, file descriptors with their paths.
 struct Calls(String);
@@ -22,7 +22,7 @@ impl Calls {
         let ours = taxiway.command(&["run", "--once"]);
         command.arg(ours.get_program()).args(ours.get_args()).env_clear();
         command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let said: Said = taxiway.finish(command, b"");
+        let said = taxiway.finish(command, b"");
         if !required(!said.told().contains("ptrace"), "the right to trace processes") {
             return None;
         }

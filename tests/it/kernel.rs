@@ -296,20 +296,7 @@ fn a_disk_that_hangs_is_away_and_others_go_on() {
     let settings = "settle = \"50ms\"\npoll_interval = \"100ms\"\n";
     taxiway.configure(&format!("{}{settings}{}{settings}", section(&dead), section(&well)));
     let silent = taxiway.path("silent");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/hanging.py");
-    let mut disk = Command::new("python3");
-    disk.arg(script).arg(&dead).arg(&silent).stdout(Stdio::piped());
-    let Ok(disk) = disk.spawn() else {
-        required(false, "python3");
-        return;
-    };
-    let mut disk = Disk { child: disk, mounted: dead.clone() };
-    let mut first = [0; 1];
-    let out = disk.child.stdout.as_mut().expect("a pipe");
-    let mounted = std::io::Read::read_exact(out, &mut first).is_ok();
-    if !required(mounted, "a mount of FUSE (root and /dev/fuse)") {
-        return;
-    }
+    let Some(_disk) = Disk::mount(&dead, &silent) else { return };
 
     // A service manager that would end a service after ten seconds without a sign of life.
     let watchdog = std::time::Duration::from_secs(10);
@@ -345,9 +332,76 @@ fn a_disk_that_hangs_is_away_and_others_go_on() {
     assert!(signs >= 4, "{signs}");
 }
 
+/// Its links are not known when the program starts, and not when it is told to read its
+/// configuration again.
+#[test]
+fn a_disk_that_hangs_from_the_start_keeps_no_start_and_no_reload_waiting() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::with(&server);
+    let (dead, well) = (taxiway.folder("dead"), taxiway.folder("well"));
+    let link = dead.join("link");
+    let settings = "settle = \"50ms\"\npoll_interval = \"100ms\"\n";
+    taxiway.configure(&format!("{}{settings}{}{settings}", section(&link), section(&well)));
+    let silent = taxiway.path("silent");
+    let Some(_disk) = Disk::mount(&dead, &silent) else { return };
+    write(&silent, b"");
+
+    let manager = std::os::unix::net::UnixDatagram::bind(taxiway.path("notify")).expect("a socket");
+    let patience = Some(std::time::Duration::from_secs(60));
+    manager.set_read_timeout(patience).expect("a limit");
+    taxiway.set("NOTIFY_SOCKET", taxiway.path("notify"));
+    let until = |wanted: &str| {
+        let mut words = [0; 1_024];
+        loop {
+            let read = manager.recv(&mut words).unwrap_or_else(|_| panic!("{wanted} never comes"));
+            let words = String::from_utf8_lossy(&words[..read]);
+            if words.starts_with(wanted) {
+                return;
+            }
+        }
+    };
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    until("READY=1");
+    let file = well.join("a.gif");
+    write(&file, &picture(1, 1_000));
+    daemon.event_of("uploaded", &file);
+    for _ in 0..2 {
+        daemon.signal("HUP");
+        until("RELOADING=1");
+        until("READY=1");
+    }
+    taxiway.run(&["reload"]).exits(0);
+    let away = daemon.event_within("folder_away", std::time::Duration::from_secs(90));
+    assert_eq!(away["path"], link.to_string_lossy().as_ref());
+
+    // Where it leads is found out once it can be.
+    fs::remove_file(&silent).expect("speech");
+    let below = dead.join("below");
+    daemon.event_of("scanned", &below);
+    daemon.stop();
+}
+
 struct Disk {
     child: std::process::Child,
     mounted: PathBuf,
+}
+
+impl Disk {
+    /// One that is silent while this file is there.
+    fn mount(at: &Path, silent: &Path) -> Option<Disk> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/hanging.py");
+        let mut child = Command::new("python3");
+        child.arg(script).arg(at).arg(silent).stdout(Stdio::piped());
+        let Ok(child) = child.spawn() else {
+            required(false, "python3");
+            return None;
+        };
+        let mut disk = Disk { child, mounted: at.to_owned() };
+        let mut first = [0; 1];
+        let out = disk.child.stdout.as_mut().expect("a pipe");
+        let mounted = std::io::Read::read_exact(out, &mut first).is_ok();
+        required(mounted, "a mount of FUSE (root and /dev/fuse)").then_some(disk)
+    }
 }
 
 impl Drop for Disk {

@@ -3,6 +3,8 @@
 
 mod formats;
 mod places;
+#[cfg(target_os = "linux")]
+mod removal;
 mod system;
 
 use std::fs;
@@ -275,6 +277,22 @@ fn a_service_is_started_stopped_and_asked_after() {
         taxiway.run(&["service", verb]).exits(0).prints("").tells(&format!("{words}\n"));
         assert_eq!(told(&taxiway), calls, "{verb}");
     }
+    for (verb, done, already) in [
+        ("start", "started", true),
+        ("stop", "stopped", false),
+        ("stop", "stopped", true),
+        ("restart", "restarted", false),
+    ] {
+        let said = taxiway.run(&["service", verb, "--json"]).exits(0).tells("");
+        let object = json!({
+            "schema": 1,
+            "service": "systemd-user",
+            "done": done,
+            "already": already,
+        });
+        assert_eq!(said.objects(), [object]);
+    }
+    told(&taxiway);
     taxiway.run(&["service", "status"]).exits(0).tells("").prints(
         "service   ~/.config/systemd/user/taxiway.service, enabled\n\
          state     active (running), process 4242\n\

@@ -122,6 +122,44 @@ fn it_is_ready_once_the_ledger_is_open_and_the_socket_answers_and_says_what_take
 }
 
 #[test]
+fn it_uploads_without_its_socket_says_so_and_is_ready_once_it_has_it() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::watching(&server);
+    let mut manager = Manager::of(&mut taxiway);
+    let in_the_way = taxiway.state_dir().join("control.sock/x");
+    std::fs::create_dir_all(&in_the_way).expect("a directory");
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    let file = taxiway.path("folder/a.gif");
+    write(&file, &picture(1, 1_000));
+    daemon.event_of("uploaded", &file);
+    let (before, words) = manager.until("STATUS=no control socket: ");
+    assert!(words.contains("; "), "{words}");
+    assert!(!before.contains(&"READY=1".to_owned()), "{before:#?}");
+    assert!(!manager.drain().contains(&"READY=1".to_owned()));
+    std::fs::remove_dir_all(taxiway.state_dir().join("control.sock")).expect("removed");
+    let (before, _) = manager.until("READY=1");
+    assert!(before.iter().all(|words| words != "RELOADING=1"), "{before:#?}");
+    ask(&taxiway, "GET /healthz", "").is(200);
+    manager.until("STATUS=all done as of ");
+    taxiway.run(&["reload"]).exits(0);
+    reloaded(&mut manager);
+    daemon.stop();
+}
+
+#[test]
+fn what_every_user_of_the_machine_can_see_names_no_folder() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::watching(&server);
+    let mut manager = Manager::of(&mut taxiway);
+    taxiway.set("TAXIWAY_SERVICE", "system");
+    std::fs::remove_dir_all(taxiway.path("folder")).expect("removed");
+    let daemon = taxiway.spawn(&["run", "--json"]);
+    let (_, words) = manager.until("STATUS=a folder is away");
+    assert_eq!(words, "STATUS=a folder is away: taxiway status says more");
+    daemon.stop();
+}
+
+#[test]
 fn its_state_is_the_first_line_of_status_while_it_arms_its_watches_and_uploads() {
     let server = Server::start();
     let mut taxiway = Taxiway::watching(&server);

@@ -31,6 +31,8 @@ pub struct Facts {
     pub daemon: DaemonFacts,
     /// What starts it.
     pub service: ServiceFacts,
+    /// The token of the system's service, if not only root can use it.
+    pub open_token: Option<PathBuf>,
     /// How this program is called in a command.
     pub program: String,
 }

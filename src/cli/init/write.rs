@@ -3,9 +3,10 @@
 //! Owns:
 //! - what exists is replaced only by who asked for that; a file that appears meanwhile stays;
 //! - a token is in no file that others can read, not even for a moment;
+//! - a file has the permission bits that it is to have, whatever the umask;
 //! - what is written has been read back as a configuration before it takes its place.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ impl Beside {
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         let beside = Beside { temporary, target: target.to_owned() };
+        // Whoever reads it may be another user, and a umask takes bits away.
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         Ok(beside)

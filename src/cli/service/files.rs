@@ -1,10 +1,12 @@
 //! Files of a service, written whole or not at all.
 //!
-//! Owns: what somebody else wrote in the place of a file of ours is not written over.
+//! Owns:
+//! - what somebody else wrote in the place of a file of ours is not written over;
+//! - what a service reads as another user that user can read, whatever the umask of who installs it.
 
-use std::fs::DirBuilder;
+use std::fs::Permissions;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::cli::Failure;
@@ -87,9 +89,17 @@ pub fn remove_empty(report: &mut Report, path: &Path) {
     }
 }
 
-/// A directory that others may look into.
+/// A directory that others may look into, with all above it that is missing.
 pub fn directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path)
+    match std::fs::create_dir(path) {
+        Ok(()) => std::fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            directory(path.parent().ok_or(error)?)?;
+            directory(path)
+        }
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The file cannot be had as it should be.

@@ -13,7 +13,7 @@ use crate::text::{shell_word, shown};
 use crate::cli::args::Common;
 use crate::cli::{Exit, Failure, run};
 
-use super::manager::{Manager, Unit, answer};
+use super::manager::{Manager, NOT_LOADED, Unit, answer};
 use super::refusal::Refusal;
 use super::report::Report;
 use super::which::Which;
@@ -92,7 +92,7 @@ pub fn enable(
     changed: bool,
 ) -> Result<(), Failure> {
     if manager.is_launchd() {
-        if changed && before.state != "not loaded" {
+        if changed && before.state != NOT_LOADED {
             // What is loaded keeps the file as it was.
             manager.run(Deed::Disable)?;
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::secret;
 use crate::service::{Deed, Kind, LABEL, UNIT, launchctl, systemctl};
@@ -17,6 +18,13 @@ use crate::cli::Failure;
 
 use super::refusal::{Refusal, logs};
 use super::which::Which;
+
+/// How an agent stands that launchd does not know.
+pub const NOT_LOADED: &str = "not loaded";
+/// How often is looked whether launchd is done with an agent, and how many times: answers that are
+/// waited for take 10 s, and launchd kills what takes 20.
+const ENDS_LOOK: Duration = Duration::from_millis(100);
+const ENDS_MOST: u32 = 300;
 
 /// The manager of a service.
 pub struct Manager<'a> {
@@ -123,7 +131,7 @@ impl<'a> Manager<'a> {
         let file = self.which.file();
         let file = file.exists().then_some(file);
         if !said.well {
-            return Ok(Unit { file, state: "not loaded".to_owned(), ..Unit::default() });
+            return Ok(Unit { file, state: NOT_LOADED.to_owned(), ..Unit::default() });
         }
         Ok(Unit { file, ..agent_of(&said.out) })
     }
@@ -132,12 +140,29 @@ impl<'a> Manager<'a> {
     pub fn run(&self, deed: Deed) -> Result<(), Failure> {
         let argv = self.argv(deed);
         let said = call(&argv)?;
-        if said.well { Ok(()) } else { Err(self.refused(&argv, &said, Some(deed))) }
+        if !said.well {
+            return Err(self.refused(&argv, &said, Some(deed)));
+        }
+        if deed == Deed::Disable && self.is_launchd() {
+            return self.await_end(&argv);
+        }
+        Ok(())
+    }
+
+    /// launchd answers before what it forgets has ended, and takes no other by its name until then.
+    fn await_end(&self, argv: &[String]) -> Result<(), Failure> {
+        let is_gone = || Ok(self.agent()?.state == NOT_LOADED);
+        if until(is_gone, || std::thread::sleep(ENDS_LOOK), ENDS_MOST)? {
+            return Ok(());
+        }
+        let words = format!("it has not ended after {} s", (ENDS_LOOK * ENDS_MOST).as_secs());
+        let hint = format!("taxiway service status{}", self.which.flag());
+        Err(Refusal::Manager { command: argv.join(" "), words, hint }.into())
     }
 
     /// Starts it or starts it again, by loading it if launchd has forgotten it.
     pub fn start(&self, deed: Deed, unit: &Unit) -> Result<(), Failure> {
-        if self.which.kind == Kind::Agent && unit.state == "not loaded" {
+        if self.which.kind == Kind::Agent && unit.state == NOT_LOADED {
             self.run(Deed::Enable)?;
             return self.run(Deed::Load);
         }
@@ -178,6 +203,21 @@ impl<'a> Manager<'a> {
         };
         Refusal::Manager { command, words, hint }.into()
     }
+}
+
+/// Whether it becomes true, asked so often at most, with a pause between two times.
+fn until(
+    mut is_true: impl FnMut() -> Result<bool, Failure>,
+    mut pause: impl FnMut(),
+    most: u32,
+) -> Result<bool, Failure> {
+    for _ in 0..most {
+        if is_true()? {
+            return Ok(true);
+        }
+        pause();
+    }
+    is_true()
 }
 
 /// Runs a program that is not the manager itself, and need not be there. Whether it was.
@@ -282,6 +322,23 @@ mod tests {
         assert!(!again.runs() && again.has_failed(), "between two starts");
         let none = unit_of("LoadState=not-found\nActiveState=inactive\nSubState=dead\n");
         assert!(!none.is_known() && !none.runs() && !none.has_failed());
+    }
+
+    #[test]
+    fn what_takes_a_while_is_asked_for_until_it_is_so_and_not_for_ever() {
+        let asked = |true_after: u32| {
+            let (mut asked, mut paused) = (0, 0);
+            let is_true = || {
+                asked += 1;
+                Ok(asked > true_after)
+            };
+            let is_so = until(is_true, || paused += 1, 3).expect("an answer");
+            (is_so, asked, paused)
+        };
+        assert_eq!(asked(0), (true, 1, 0));
+        assert_eq!(asked(2), (true, 3, 2));
+        assert_eq!(asked(3), (true, 4, 3));
+        assert_eq!(asked(9), (false, 4, 3));
     }
 
     #[test]

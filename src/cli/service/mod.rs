@@ -32,7 +32,7 @@ use manager::Manager;
 use which::Which;
 
 pub(in crate::cli) use refusal::Refusal;
-pub(in crate::cli) use system::refuse_hidden;
+pub(in crate::cli) use system::{is_open, refuse_hidden};
 pub(in crate::cli) use which::is_systemd_here;
 
 #[derive(Debug, Subcommand)]
@@ -123,22 +123,27 @@ fn turn(common: &Common, system: bool, deed: Deed) -> Result<Exit, Failure> {
     if !unit.is_known() {
         return Err(not_installed(&which));
     }
-    let done = match (deed, unit.runs()) {
-        (Deed::Stop, false) => "stopped already",
-        (Deed::Start, true) => "started already",
+    let (done, already) = match (deed, unit.runs()) {
+        (Deed::Stop, false) => ("stopped", true),
+        (Deed::Start, true) => ("started", true),
         (Deed::Stop, true) => {
             manager.run(deed)?;
-            "stopped"
+            ("stopped", false)
         }
         (_, runs) => {
             // Free, or its own. Freed at once: it is the service that needs it.
             drop(which.lock(&unit)?);
             manager.start(if runs { deed } else { Deed::Start }, &unit)?;
-            if deed == Deed::Restart { "restarted" } else { "started" }
+            (if deed == Deed::Restart { "restarted" } else { "started" }, false)
         }
     };
-    if common.quiet == 0 {
-        output::tell(done);
+    if common.json {
+        let service = which.kind.as_str();
+        let object = json!({ "schema": 1, "service": service, "done": done, "already": already });
+        output::line(&object.to_string());
+        output::flush();
+    } else if common.quiet == 0 {
+        output::tell(&format!("{done}{}", if already { " already" } else { "" }));
     }
     Ok(Exit::Well)
 }

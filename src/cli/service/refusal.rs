@@ -73,6 +73,12 @@ pub enum Refusal {
         /// Where a service finds one.
         token_file: PathBuf,
     },
+    /// Not only root can read it.
+    #[error("others than root can use {}", shown(.token))]
+    OpenToken {
+        /// The file.
+        token: PathBuf,
+    },
     /// A path that no unit can name.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
@@ -194,6 +200,7 @@ impl Refusal {
             Refusal::Failed { kind, .. } => logs(*kind),
             Refusal::NoLog { .. } => "taxiway service status".to_owned(),
             Refusal::TokenInVariable { token_file, .. } => how_to_write(token_file),
+            Refusal::OpenToken { token } => format!("sudo chmod 600 {}", shell_word(token)),
             Refusal::Unwritable(_) => "give it a name of plain letters".to_owned(),
             Refusal::NotOurs { file } => {
                 let old = file.with_extension("old");
@@ -253,6 +260,7 @@ impl Refusal {
             | Refusal::NoBus { .. }
             | Refusal::NotOfTheGroup => Exit::NoDaemon,
             Refusal::TokenInVariable { .. }
+            | Refusal::OpenToken { .. }
             | Refusal::Unwritable(_)
             | Refusal::NotOurs { .. }
             | Refusal::Unclear { .. }

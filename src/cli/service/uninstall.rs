@@ -17,7 +17,7 @@ use crate::cli::args::Common;
 use crate::cli::{Exit, Failure, output};
 
 use super::files;
-use super::manager::Manager;
+use super::manager::{Manager, NOT_LOADED};
 use super::refusal::Refusal;
 use super::report::Report;
 use super::which::Which;
@@ -46,7 +46,7 @@ pub fn uninstall(common: &Common, which: &Which, purge: bool, yes: bool) -> Resu
     }
     let mut report = Report::of(common, which.kind);
     if which.kind == Kind::Agent {
-        if unit.state != "not loaded" {
+        if unit.state != NOT_LOADED {
             manager.run(Deed::Disable)?;
             report.did("stopped", "and forgotten by launchd");
         }

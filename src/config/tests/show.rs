@@ -172,6 +172,32 @@ fn check_is_content_with_a_good_configuration() {
 }
 
 #[test]
+fn check_says_that_everybody_can_read_a_secret_address() {
+    let mut world = World::with(
+        "[control]\nheartbeat_url = \"https://hc.example/secret\"\n[[folder]]\npath = \"~/in\"\n",
+    );
+    world = world.set("USEAPI_TOKEN", "user:1-a");
+    fs::create_dir(world.at("home/in")).unwrap();
+    let (file, around) =
+        (world.at("home/.config/taxiway/config.toml"), world.at("home/.config/taxiway"));
+    let said = |file_mode, around_mode| {
+        fs::set_permissions(&file, fs::Permissions::from_mode(file_mode)).unwrap();
+        fs::set_permissions(&around, fs::Permissions::from_mode(around_mode)).unwrap();
+        let findings = check(&world.load(), &world.sources.environment);
+        let said = findings.iter().map(|f| (world.short(&f.text), world.short(&f.hint)));
+        said.collect::<Vec<_>>()
+    };
+    let expected = (
+        "everybody can read $/home/.config/taxiway/config.toml, and heartbeat_url is a secret"
+            .to_owned(),
+        "chmod o= $/home/.config/taxiway/config.toml".to_owned(),
+    );
+    assert_eq!(said(0o644, 0o755), [expected]);
+    assert_eq!(said(0o640, 0o755), []);
+    assert_eq!(said(0o644, 0o700), [], "nobody gets there");
+}
+
+#[test]
 fn check_says_when_nothing_is_configured() {
     let world = World::new().set("USEAPI_TOKEN", "user:1-a");
     let findings = check(&world.load(), &world.sources.environment);

@@ -99,6 +99,75 @@ fn a_system_service_is_installed_with_user_folders_and_an_example() {
 }
 
 #[test]
+fn what_the_service_reads_it_can_read_whatever_the_umask_of_who_installs_it() {
+    let taxiway = machine();
+    let config = taxiway.path("machine/etc/taxiway/config.toml");
+    let plain = taxiway.command(&["service", "install", "--system"]);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "umask 077; exec \"$0\" service install --system"]);
+    command.arg(plain.get_program()).env_clear().current_dir(&taxiway.root);
+    command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    taxiway.finish(command, b"").exits(0).tells("");
+    let units = taxiway.path("machine/etc/systemd/system");
+    let sysusers = taxiway.path("machine/etc/sysusers.d/taxiway.conf");
+    for (path, mode) in [
+        (config.as_path(), 0o644),
+        (config.parent().expect("a parent"), 0o755),
+        (&units, 0o755),
+        (&units.join("taxiway.service"), 0o644),
+        (&sysusers, 0o644),
+    ] {
+        let found = fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(found & 0o7777, mode, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_file_system_without_acls_is_a_note_and_no_folder_is_an_error() {
+    let taxiway = machine();
+    let refuses = "#!/bin/sh\necho 'Setting default ACL failed: not supported' >&2\nexit 73\n";
+    super::script(&taxiway, "systemd-tmpfiles", refuses);
+    let install = ["service", "install", "--system"];
+    taxiway.run(&install).exits(75).tells(
+        "error: systemd-tmpfiles --create taxiway.conf: Setting default ACL failed: not supported\n\
+         hint: systemd-tmpfiles --create taxiway.conf\n",
+    );
+    for directory in ["machine/srv/taxiway", "machine/var/lib/taxiway"] {
+        taxiway.folder(directory);
+    }
+    let said = taxiway.run(&install).exits(0).tells("");
+    let note = "note      systemd-tmpfiles --create taxiway.conf: Setting default ACL failed: not \
+                supported; without a default ACL on ~/machine/srv/taxiway the service reads only \
+                what its makers let the group read, as umask 027 does\n";
+    let out = said.out.replace(&*taxiway.root.to_string_lossy(), "~");
+    assert!(out.contains(note), "{out}");
+}
+
+#[test]
+fn a_token_that_others_can_read_is_refused_and_doctor_says_so() {
+    let mut taxiway = machine();
+    let file = taxiway.path("machine/etc/taxiway/token");
+    token(&file);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+    taxiway.run(&["service", "install", "--system"]).exits(78).prints("").tells(
+        "error: others than root can use ~/machine/etc/taxiway/token\n\
+         hint: sudo chmod 600 ~/machine/etc/taxiway/token\n",
+    );
+    assert_eq!(told(&taxiway), [""; 0], "nothing is changed");
+    taxiway.set("TAXIWAY_BASE_URL", "http://127.0.0.1:9/");
+    let warning = "others than root can use ~/machine/etc/taxiway/token, the token of the system's \
+                   service";
+    let said = |taxiway: &Taxiway| {
+        let said = taxiway.run(&["doctor"]);
+        said.out.replace(&*taxiway.root.to_string_lossy(), "~")
+    };
+    assert!(said(&taxiway).contains(warning), "{}", said(&taxiway));
+    token(&file);
+    assert!(!said(&taxiway).contains(warning), "{}", said(&taxiway));
+}
+
+#[test]
 fn a_system_service_has_no_homes_and_only_root_changes_it() {
     let taxiway = machine();
     let config = taxiway.path("machine/etc/taxiway/config.toml");
@@ -297,6 +366,12 @@ fn a_reload_that_needs_a_closed_door_is_refused_with_what_opens_it() {
     taxiway.configure(&format!("{before}{}", section(Path::new("/home/me/Runway"))));
     taxiway.run(&["reload"]).exits(78).prints("").tells(
         "error: /home/me/Runway cannot be seen: the homes are closed to the system's service, and the \
+         user's service is for them\n\
+         hint: taxiway service install, as the user whose home it is\n",
+    );
+    taxiway.configure(&format!("{before}after_upload = \"move:/home/me/done\"\n"));
+    taxiway.run(&["reload"]).exits(78).prints("").tells(
+        "error: /home/me/done cannot be seen: the homes are closed to the system's service, and the \
          user's service is for them\n\
          hint: taxiway service install, as the user whose home it is\n",
     );

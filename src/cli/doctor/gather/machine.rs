@@ -1,7 +1,7 @@
 //! Looks at this machine: the state directory, inotify, what starts services.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,10 @@ use rustix::fs::Access;
 use crate::cli::doctor::facts::{
     FolderFacts, Inotify, Seen, ServiceFacts, StateDir, StateFacts, Unit,
 };
-use crate::cli::service::is_systemd_here;
+use crate::cli::service::{is_open, is_systemd_here};
 use crate::config::Mode;
 use crate::scan;
+use crate::service::System;
 use crate::text::reason;
 
 use super::Patient;
@@ -99,6 +100,12 @@ pub(super) fn service(sandbox: bool) -> ServiceFacts {
         return ServiceFacts::NoManager;
     }
     ServiceFacts::Systemd { user: unit(&["--user"]), system: unit(&[]) }
+}
+
+/// The token of the system's service, if that is there and not only root can use it.
+pub(super) fn open_token(sandbox: bool) -> Option<PathBuf> {
+    let token = System::of_machine().token();
+    (!sandbox && is_open(&token)).then_some(token)
 }
 
 /// This program as a word of a command; its name alone where its path would need quotes, or may not

@@ -84,6 +84,7 @@ pub fn gather(common: &Common, patient: &Patient) -> (Facts, Option<Found>) {
         ledger: local::ledger(patient),
         daemon: local::daemon(patient),
         service: machine::service(patient.sandbox),
+        open_token: machine::open_token(patient.sandbox),
         program: machine::program(),
     };
     (facts, token.ok())

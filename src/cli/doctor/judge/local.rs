@@ -1,11 +1,13 @@
 //! Verdicts on the program's own things: configuration, ledger, daemon, service.
 
+use std::path::Path;
+
 use crate::cli::Exit;
 use crate::cli::doctor::facts::{
     Configuration, DaemonFacts, LedgerFacts, Said, ServiceFacts, Stuck, Unit,
 };
 use crate::cli::doctor::report::Check;
-use crate::text::{count_of_bytes, escaped, shown};
+use crate::text::{count_of_bytes, escaped, shell_word, shown};
 
 use super::count;
 
@@ -169,6 +171,13 @@ fn begin(service: &ServiceFacts) -> String {
         _ => "taxiway run",
     }
     .to_owned()
+}
+
+/// The service works with it, and so may whoever reads it.
+pub(super) fn open_token(token: &Path) -> Check {
+    let text =
+        format!("others than root can use {}, the token of the system's service", shown(token));
+    Check::warn(SERVICE, text, format!("sudo chmod 600 {}", shell_word(token)))
 }
 
 pub(super) fn service(found: &ServiceFacts, program: &str) -> Check {

@@ -26,6 +26,7 @@ pub fn judge(facts: &Facts) -> Report {
     checks.push(local::daemon(&facts.daemon, &facts.service));
     checks.extend(local::polled(&facts.daemon));
     checks.push(local::service(&facts.service, &facts.program));
+    checks.extend(facts.open_token.as_deref().map(local::open_token));
     Report { checks }
 }
 
