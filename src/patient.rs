@@ -19,17 +19,16 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 static VAIN: Mutex<Vain> = Mutex::new(Vain { places: Vec::new(), told: None, missed: false });
 
 struct Vain {
-    /// Places that have not answered in time, and a number for who still waits there.
-    places: Vec<(u64, PathBuf)>,
+    /// Questions that were not answered in time, each with the place where it still waits.
+    asked: Vec<Arc<Asked>>,
     told: Option<Box<dyn Fn() + Send>>,
     /// Something was not asked, or not answered, because of such a place.
     missed: bool,
 }
 
 /// A question that is being asked, from within.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Asked {
-    number: u64,
     state: Mutex<State>,
 }
 
@@ -54,13 +53,7 @@ fn ask_for<T: Send + 'static>(
     patience: Duration,
     question: impl FnOnce(&Asked) -> T + Send + 'static,
 ) -> Option<T> {
-    static LAST: Mutex<u64> = Mutex::new(0);
-    let number = {
-        let mut last = lock(&LAST);
-        *last += 1;
-        *last
-    };
-    let asked = Arc::new(Asked { number, state: Mutex::default() });
+    let asked = Arc::new(Asked::default());
     let (own, (to, answer)) = (Arc::clone(&asked), channel());
     let answers = move || {
         let found = question(&own);
@@ -76,13 +69,13 @@ fn ask_for<T: Send + 'static>(
         Ok(found) => Some(found),
         Err(RecvTimeoutError::Disconnected) => None,
         Err(RecvTimeoutError::Timeout) => {
+            let mut vain = lock(&VAIN);
             let mut state = lock(&asked.state);
             if let Ok(found) = answer.try_recv() {
                 return Some(found);
             }
             state.given_up = true;
-            let mut vain = lock(&VAIN);
-            vain.places.push((asked.number, state.place.clone()));
+            vain.asked.push(Arc::clone(&asked));
             vain.missed = true;
             None
         }
@@ -96,9 +89,15 @@ impl Asked {
         self.moves();
         place.clone_into(&mut lock(&self.state).place);
         let mut vain = lock(&VAIN);
-        let silent = vain.places.iter().any(|(_, silent)| place.starts_with(silent));
+        let silent = vain.asked.iter().any(|asked| asked.waits_at(place));
         vain.missed |= silent;
         !silent
+    }
+
+    /// Whether it waits for this place, or for one above it.
+    fn waits_at(&self, place: &Path) -> bool {
+        let state = lock(&self.state);
+        !state.place.as_os_str().is_empty() && place.starts_with(&state.place)
     }
 
     /// What was looked at has answered.
@@ -107,7 +106,7 @@ impl Asked {
             return;
         }
         let mut vain = lock(&VAIN);
-        vain.places.retain(|(number, _)| *number != self.number);
+        vain.asked.retain(|asked| !std::ptr::eq(Arc::as_ptr(asked), self));
         if std::mem::take(&mut vain.missed)
             && let Some(told) = &vain.told
         {
@@ -132,13 +131,17 @@ mod tests {
         assert_eq!(ask_for(LATE, |asked| asked.may_look(Path::new("/test-well/a"))), Some(true));
         let (speak, silence) = channel::<()>();
         let (ends, end) = channel();
+        let (begun, begins) = channel();
         let silent = move |asked: &Asked| {
             asked.may_look(Path::new("/test-dead"));
+            let _ = begun.send(());
             let _ = silence.recv();
             // It goes on from there, and nothing else of it is in anybody's way.
             let _ = ends.send(asked.may_look(Path::new("/test-dead/below")));
         };
         assert_eq!(ask_for(SOON, silent), None);
+        // However late its thread began.
+        begins.recv().expect("it looks");
         let may_look =
             |place: &'static str| ask_for(LATE, |asked| asked.may_look(Path::new(place)));
         for (place, expected) in

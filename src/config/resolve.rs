@@ -16,9 +16,10 @@ use crate::patient::{self, Asked};
 const LINKS_MOST: usize = 40;
 
 /// The path with all symbolic links resolved, as far as it is there and answers; the rest is appended
-/// as written. `path` is absolute.
+/// as written. What is not absolute begins in the working directory.
 pub fn resolve(path: &Path) -> PathBuf {
-    let walk = Arc::new(Mutex::new(Walk::along(path)));
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let walk = Arc::new(Mutex::new(Walk::along(&path)));
     let own = Arc::clone(&walk);
     let whole = patient::ask(move |asked| {
         go(&own, asked);
@@ -174,5 +175,7 @@ mod tests {
             assert!(real.is_err() || real.is_ok_and(|real| real == resolve(&root.join(path))));
         }
         assert_eq!(resolve(Path::new("/")), Path::new("/"));
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).expect("a place");
+        assert_eq!(resolve(Path::new("no/such/../file")), here.join("no/file"));
     }
 }

@@ -191,7 +191,6 @@ const UNSAID: &[(&str, &str)] = &[
     ("a path is not UTF-8, and has no", "the path of the token, given beside a folder that is"),
     ("choose paths with other names", "the same"),
     ("the server takes the token, but its", "the sandbox has no such owner"),
-    ("copy it again from https://useapi.net", "a token typed at a terminal and refused"),
     ("not all of a folder could be seen:", "the superuser may look everywhere"),
     ("the daemon is busy, and may still do it", "a loop that hangs for a minute"),
     ("answering failed inside taxiway", "a panic"),
