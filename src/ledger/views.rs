@@ -181,7 +181,7 @@ pub(super) const UPLOAD_STATE: &str = "CASE
             FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL), 'queued') END";
 
 /// A path's state in SQL.
-fn state_sql() -> String {
+pub(super) fn state_sql() -> String {
     format!(
         "CASE p.status WHEN 'settling' THEN 'settling' WHEN 'failed' THEN 'failed'
              WHEN 'linked' THEN {UPLOAD_STATE} ELSE 'ignored' END"
@@ -266,7 +266,7 @@ impl Ledger {
             for row in page {
                 let wanted = filter.state.is_none_or(|state| state == row.state)
                     && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under))
-                    && filter.text.as_ref().is_none_or(|text| holds(&row, text));
+                    && filter.text.as_ref().is_none_or(|text| row_holds(&row, text));
                 if wanted && each(row).is_break() {
                     return Ok(());
                 }
@@ -434,12 +434,22 @@ fn listed(folders: &[FolderId]) -> String {
     folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// Whether a row has this text in what a person would search for.
-fn holds(row: &Row, text: &str) -> bool {
-    let path = row.path.to_string_lossy();
+fn row_holds(row: &Row, text: &str) -> bool {
     let hash = row.hash.map(|hash| hash.to_string());
-    let fields = [Some(path.as_ref()), row.name.as_deref(), row.asset_id.as_deref()];
-    let mut fields = fields.into_iter().flatten().chain(hash.as_deref());
+    let (name, asset_id) = (row.name.as_deref(), row.asset_id.as_deref());
+    holds(text, &row.path, name, asset_id, hash.as_deref())
+}
+
+/// Whether this text (lower case) is in what a person would search for.
+pub(super) fn holds(
+    text: &str,
+    path: &Path,
+    name: Option<&str>,
+    asset_id: Option<&str>,
+    hash: Option<&str>,
+) -> bool {
+    let path = path.to_string_lossy();
+    let mut fields = [Some(&*path), name, asset_id, hash].into_iter().flatten();
     fields.any(|field| field.to_lowercase().contains(text))
 }
 

@@ -1,0 +1,1 @@
+//! Names that are no names, and what becomes of parts.
