@@ -16,7 +16,7 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, ORIGIN,
     REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -102,9 +102,8 @@ impl Guard {
         if read && (health || page::is_open(path)) || self.knows(single(request, AUTHORIZATION)) {
             return Ok(());
         }
-        let mut shown = self.shown(request).peekable();
-        let is_browser = shown.peek().is_some();
-        if !shown.any(|key| self.keys.knows(key)) {
+        if !self.knows_browser(request.headers()) {
+            let is_browser = self.shown(request.headers()).next().is_some();
             return Err(self.stranger(&here, is_browser || page::is_of_page(path)));
         }
         // Cookies are sent from pages of other ports of this host, too.
@@ -158,10 +157,15 @@ impl Guard {
         pairs.fold(0, |differing, (ours, theirs)| differing | (ours ^ theirs)) == 0
     }
 
+    /// Whether a browser shows a key that holds; it holds on from now.
+    pub(super) fn knows_browser(&self, headers: &HeaderMap) -> bool {
+        self.shown(headers).any(|key| self.keys.knows(key))
+    }
+
     /// The keys that a browser shows; more than one if another server of this host set one as well.
-    fn shown<'a, B>(&self, request: &'a Request<B>) -> impl Iterator<Item = &'a str> {
+    fn shown<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         let name = self.cookie();
-        let headers = request.headers().get_all(COOKIE).iter();
+        let headers = headers.get_all(COOKIE).iter();
         let cookies = headers.filter_map(|header| header.to_str().ok());
         cookies.flat_map(|cookies| cookies.split(';')).filter_map(move |cookie| {
             let (key, value) = cookie.trim().split_once('=')?;
@@ -304,5 +308,101 @@ mod tests {
         assert_eq!(admitted("/healthz", &[here]), Ok(()));
         assert_eq!(admitted("/healthz?strict", &[here]), Err(401));
         assert_eq!(admitted("/healthz/../v1/status", &[here]), Err(401));
+    }
+
+    /// A guard, and the cookie of a browser that was let in.
+    fn visited() -> (Guard, String) {
+        let guard = guard();
+        let key = guard.keys.enter(&guard.keys.offer().unwrap()).unwrap().unwrap();
+        let cookie = format!("other=1; {}={key}; more=2", guard.cookie());
+        (guard, cookie)
+    }
+
+    fn asked(guard: &Guard, request: &str, headers: &[(&str, &str)]) -> Result<(), u16> {
+        let (method, path) = request.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("host", "127.0.0.1:7447");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        guard.admit(&request.body(()).unwrap()).map_err(|refusal| refusal.status)
+    }
+
+    #[test]
+    fn a_browser_that_was_let_in_sees_everything_and_changes_nothing_by_accident() {
+        let (guard, cookie) = visited();
+        let browser = ("cookie", cookie.as_str());
+        for request in ["GET /", "GET /v1/status", "GET /v1/events", "GET /ui/rows", "HEAD /"] {
+            assert_eq!(asked(&guard, request, &[browser]), Ok(()), "{request}");
+            assert_eq!(asked(&guard, request, &[]), Err(401), "{request}");
+        }
+        let page = ("x-taxiway", "page");
+        for request in ["POST /v1/pause", "POST /ui/drop", "PUT /ui/drop", "OPTIONS /v1/pause"] {
+            assert_eq!(asked(&guard, request, &[browser]), Err(403), "{request}");
+            assert_eq!(asked(&guard, request, &[browser, ("x-taxiway", "form")]), Err(403));
+            assert_eq!(asked(&guard, request, &[page]), Err(401), "{request}");
+            assert_eq!(asked(&guard, request, &[browser, page]), Ok(()), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_browser_is_known_by_its_own_key_alone() {
+        let (guard, cookie) = visited();
+        let known = |cookie: &str| asked(&guard, "GET /v1/status", &[("cookie", cookie)]);
+        assert_eq!(known(&cookie), Ok(()));
+        let key = cookie.split(['=', ';']).nth(3).unwrap();
+        // Another server of this machine may have set one of that name, too.
+        assert_eq!(known(&format!("taxiway_7447=forged; taxiway_7447={key}")), Ok(()));
+        for wrong in [
+            format!("taxiway_7448={key}"),
+            format!("taxiway_7447={key}0"),
+            format!("taxiway_7447={}", key.to_uppercase()),
+            format!("x_taxiway_7447={key}"),
+            "taxiway_7447=".to_owned(),
+            key.to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(known(&wrong), Err(401), "{wrong}");
+        }
+        let bearer = format!("Bearer {key}");
+        let shown = asked(&guard, "GET /v1/status", &[("authorization", &bearer)]);
+        assert_eq!(shown, Err(401), "it is no token");
+    }
+
+    #[test]
+    fn a_page_of_another_port_or_site_has_no_use_of_the_browsers_key() {
+        let (guard, cookie) = visited();
+        let (browser, page) = (("cookie", cookie.as_str()), ("x-taxiway", "page"));
+        for site in ["cross-site", "same-site", ""] {
+            let site = ("sec-fetch-site", site);
+            assert_eq!(asked(&guard, "GET /ui/thumb?id=1", &[browser, site]), Err(403), "{site:?}");
+            assert_eq!(
+                asked(&guard, "POST /ui/drop", &[browser, page, site]),
+                Err(403),
+                "{site:?}"
+            );
+            assert_eq!(asked(&guard, "GET /", &[browser, site]), Ok(()), "a link to the page");
+        }
+        for site in ["same-origin", "none"] {
+            let site = ("sec-fetch-site", site);
+            assert_eq!(asked(&guard, "POST /ui/drop", &[browser, page, site]), Ok(()), "{site:?}");
+        }
+        for origin in ["http://127.0.0.1:8000", "https://evil.example", "null"] {
+            let origin = ("origin", origin);
+            assert_eq!(asked(&guard, "POST /ui/drop", &[browser, page, origin]), Err(403));
+            assert_eq!(asked(&guard, "GET /ui/enter?once=1", &[origin]), Err(403), "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_guard_of_the_page_alone_takes_no_token() {
+        let keys: Arc<Keys> = Arc::default();
+        let guard = Guard::of_page("127.0.0.1:7447".parse().unwrap(), Arc::clone(&keys));
+        let bearer = ("authorization", "Bearer a-token-of-some-length");
+        assert_eq!(asked(&guard, "GET /v1/status", &[bearer]), Err(401));
+        assert_eq!(asked(&guard, "GET /v1/status", &[("authorization", "Bearer ")]), Err(401));
+        let key = keys.enter(&keys.offer().unwrap()).unwrap().unwrap();
+        let cookie = format!("taxiway_7447={key}");
+        assert_eq!(asked(&guard, "GET /v1/status", &[("cookie", &cookie)]), Ok(()));
     }
 }

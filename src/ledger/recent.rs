@@ -8,13 +8,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, Row as SqlRow, params};
 
 use super::facts::fingerprint;
-use super::step::{join, name_of};
-use super::views::{holds, row, select, state_sql};
+use super::views::{hash_holds, holds, row, select, state_sql};
 use super::{Filter, Ledger, LedgerError, Row, State};
 use crate::planner::{Fingerprint, Wall};
 
@@ -76,7 +77,7 @@ impl Ledger {
             behind.is_none_or(|behind| at < behind)
                 && (newest.len() <= most || newest.peek().is_some_and(|oldest| at > oldest.0))
         };
-        let mut visited = 0;
+        let (mut visited, mut place) = (0, Vec::new());
         let mut found = self.db.prepare_cached(&pass(filter, filter.state.is_some()))?;
         let mut rows = found.query(params![running, filter.email, filter.with_gone])?;
         while let Some(path) = rows.next()? {
@@ -84,7 +85,7 @@ impl Ledger {
             let seen = seen(path)?;
             let wanted = is_newer(&newest, seen.at)
                 && filter.state.is_none_or(|state| state == seen.state)
-                && chosen(filter, path)?;
+                && chosen(filter, path, &mut place)?;
             if wanted {
                 newest.push(Reverse(seen.at));
                 if newest.len() > most + 1 {
@@ -104,11 +105,11 @@ impl Ledger {
 
     /// How many rows a filter chooses, whatever its state, by state in the order of [`State::ALL`].
     pub fn chosen(&self, filter: &Filter, running: bool) -> Result<[u64; 8]> {
-        let mut counts = [0; 8];
+        let (mut counts, mut place) = ([0; 8], Vec::new());
         let mut found = self.db.prepare_cached(&pass(filter, true))?;
         let mut rows = found.query(params![running, filter.email, filter.with_gone])?;
         while let Some(path) = rows.next()? {
-            if chosen(filter, path)? {
+            if chosen(filter, path, &mut place)? {
                 counts[seen(path)?.state as usize] += 1;
             }
         }
@@ -170,7 +171,7 @@ impl Ledger {
 
 /// One look at every path that there is, or that was uploaded; with no more of it than the filter
 /// asks for. `?1`: running, `?2`: the account, `?3`: with those that are gone.
-fn pass(filter: &Filter, with_state: bool) -> String {
+pub(super) fn pass(filter: &Filter, with_state: bool) -> String {
     let state = if with_state { state_sql() } else { "iif(?1, '', '')".into() };
     let (place, directory) = match filter.text.is_some() || filter.under.is_some() {
         true => ("d.path, p.name", "CROSS JOIN directory d ON d.id = p.directory_id"),
@@ -200,20 +201,26 @@ fn seen(path: &SqlRow<'_>) -> rusqlite::Result<Seen> {
     Ok(Seen { at: Behind { at: Wall(path.get(1)?), id: path.get(0)? }, state })
 }
 
-/// Whether a path that a pass sees lies where the filter says, and holds its text.
-fn chosen(filter: &Filter, path: &SqlRow<'_>) -> Result<bool> {
-    if let Some(under) = &filter.under {
-        let directory: &[u8] = path.get_ref(3)?.as_blob().unwrap_or_default();
-        // Most lie in another directory, and cost no copy.
-        let below = Path::new(&name_of(directory.to_vec())).starts_with(under);
-        if !below && !join(path.get(3)?, path.get(4)?).starts_with(under) {
-            return Ok(false);
-        }
+/// Whether a path that a pass sees lies where the filter says, and holds its text. `place` is room
+/// for its name, so that none has to be made for each.
+fn chosen(filter: &Filter, path: &SqlRow<'_>, place: &mut Vec<u8>) -> rusqlite::Result<bool> {
+    if filter.under.is_none() && filter.text.is_none() {
+        return Ok(true);
     }
-    let Some(text) = &filter.text else { return Ok(true) };
-    let hash: Option<Vec<u8>> = path.get(7)?;
-    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let (name, asset_id): (Option<String>, Option<String>) = (path.get(5)?, path.get(6)?);
-    let place = join(path.get(3)?, path.get(4)?);
-    Ok(holds(text, &place, name.as_deref(), asset_id.as_deref(), hash.as_deref()))
+    place.clear();
+    place.extend(path.get_ref(3)?.as_blob()?);
+    if !place.ends_with(b"/") {
+        place.push(b'/');
+    }
+    place.extend(path.get_ref(4)?.as_blob()?);
+    let lies = filter
+        .under
+        .as_ref()
+        .is_none_or(|under| Path::new(OsStr::from_bytes(place)).starts_with(under));
+    let Some(text) = filter.text.as_ref().filter(|_| lies) else { return Ok(lies) };
+    let word = |at| path.get_ref(at).map(|word| word.as_str().unwrap_or_default());
+    Ok(holds(&String::from_utf8_lossy(place), text)
+        || holds(word(5)?, text)
+        || holds(word(6)?, text)
+        || path.get_ref(7)?.as_blob().is_ok_and(|hash| hash_holds(hash, text)))
 }

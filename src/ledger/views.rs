@@ -434,23 +434,35 @@ fn listed(folders: &[FolderId]) -> String {
     folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
 }
 
+/// Whether a row has this text (lower case) in what a person would search for.
 fn row_holds(row: &Row, text: &str) -> bool {
-    let hash = row.hash.map(|hash| hash.to_string());
-    let (name, asset_id) = (row.name.as_deref(), row.asset_id.as_deref());
-    holds(text, &row.path, name, asset_id, hash.as_deref())
+    let path = row.path.to_string_lossy();
+    let fields = [Some(&*path), row.name.as_deref(), row.asset_id.as_deref()];
+    fields.into_iter().flatten().any(|field| holds(field, text))
+        || row.hash.is_some_and(|hash| hash_holds(&hash.0, text))
 }
 
-/// Whether this text (lower case) is in what a person would search for.
-pub(super) fn holds(
-    text: &str,
-    path: &Path,
-    name: Option<&str>,
-    asset_id: Option<&str>,
-    hash: Option<&str>,
-) -> bool {
-    let path = path.to_string_lossy();
-    let mut fields = [Some(&*path), name, asset_id, hash].into_iter().flatten();
-    fields.any(|field| field.to_lowercase().contains(text))
+/// Whether a text has another one, which is in lower case, in it; whatever its own case.
+pub(super) fn holds(whole: &str, part: &str) -> bool {
+    if !whole.is_ascii() {
+        return whole.to_lowercase().contains(part);
+    }
+    // Most are, and cost no copy.
+    let (whole, part) = (whole.as_bytes(), part.as_bytes());
+    let Some(first) = part.first() else { return true };
+    whole.windows(part.len()).any(|piece| {
+        piece.first().is_some_and(|byte| byte.eq_ignore_ascii_case(first))
+            && piece.eq_ignore_ascii_case(part)
+    })
+}
+
+/// Whether this text (lower case) is in a hash as people read it.
+pub(super) fn hash_holds(hash: &[u8], text: &str) -> bool {
+    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.bytes().all(digits) && {
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.contains(text)
+    }
 }
 
 pub(super) fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

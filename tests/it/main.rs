@@ -50,6 +50,7 @@ mod thousand;
 mod tidy;
 mod torture;
 mod transcripts;
+mod ui;
 mod upgrade;
 mod waiting;
 mod watching;

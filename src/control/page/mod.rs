@@ -19,7 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
@@ -150,6 +150,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 async fn enter(
     State(app): State<Arc<App>>,
     Extension(guard): Extension<Arc<Guard>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
@@ -158,17 +159,20 @@ async fn enter(
         Err(refusal) => return refused(&refusal),
     };
     let once = String::from_utf8(once.unwrap_or_default()).unwrap_or_default();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
     let Ok(Some(key)) = app.page.keys.enter(&once) else {
+        if guard.knows_browser(&headers) {
+            // Back to where it came from, or the same address once more.
+            return response;
+        }
         let why = "An address opens the page once, and within a minute. For another, type";
         return words(401, "This address was used, or is too old", why);
     };
     let cookie = format!("{}={key}; HttpOnly; SameSite=Strict; Path=/", guard.cookie());
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, HeaderValue::from_static("/"));
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        headers.insert(SET_COOKIE, cookie);
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
 }

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,9 +25,8 @@ use super::beneath::open_file;
 use super::looking::{id_asked, no_row, row_of};
 use crate::control::refusal::{No, Refusal};
 use crate::control::routes::{App, blocking, read_ledger, refused, unreadable};
-use crate::daemon::View;
 use crate::ledger::{Ledger, Row};
-use crate::planner::ContentHash;
+use crate::planner::{ContentHash, Stat};
 use crate::{scan, text};
 
 /// What holds a picture and nothing that a browser would run.
@@ -62,43 +61,31 @@ pub(super) async fn thumb(
 }
 
 async fn shown(app: &Arc<App>, query: String) -> Result<Picture, Refusal> {
-    let view = app.view().await?;
-    let (row, root) = blocking(app, move |app| {
-        let id = id_asked(&query)?;
-        let ledger = read_ledger(app)?.ok_or_else(|| no_row(id))?;
-        let row = row_of(&ledger, id)?;
-        let root = root_of(&ledger, &row, &view)?.ok_or_else(|| not_shown(&row, "no folder"))?;
-        Ok((row, root))
-    })
-    .await?;
+    let id = id_asked(&query)?;
     let _turn = app.page.disk.acquire().await;
     blocking(app, move |app| {
-        let ledger = read_ledger(app)?.ok_or_else(|| no_row(row.id))?;
-        picture(&ledger, &row, root)
+        let ledger = read_ledger(app)?.ok_or_else(|| no_row(id))?;
+        let row = row_of(&ledger, id)?;
+        let root = ledger.root_of(row.folder).map_err(unreadable)?;
+        let is_watched = |root: &PathBuf| app.config().folders.iter().any(|it| it.root == *root);
+        match root.filter(is_watched) {
+            Some(root) => picture(&ledger, &row, &root),
+            None => Err(not_shown(&row, "it lies in no watched folder")),
+        }
     })
     .await
 }
 
-/// The root of the folder that a row is watched in.
-fn root_of(ledger: &Ledger, row: &Row, view: &View) -> Result<Option<PathBuf>, Refusal> {
-    let watched = view.folders.iter().any(|folder| folder.id == row.folder);
-    if !watched {
-        return Ok(None);
-    }
-    ledger.root_of(row.folder).map_err(unreadable)
-}
-
-fn picture(ledger: &Ledger, row: &Row, root: PathBuf) -> Result<Picture, Refusal> {
+fn picture(ledger: &Ledger, row: &Row, root: &Path) -> Result<Picture, Refusal> {
     let kind = row.media_type.as_deref().and_then(|is| TYPES.into_iter().find(|kind| *kind == is));
     let (Some(kind), Some(hash)) = (kind, row.hash) else {
-        return Err(not_shown(row, "it is no picture that is shown"));
+        return Err(not_shown(row, "it is no picture of a known type"));
     };
     if row.size > MOST {
         return Err(not_shown(row, "it is too large"));
     }
-    let relative = row.path.strip_prefix(&root).map_err(|_| not_shown(row, "no folder"))?;
-    let open = || -> io::Result<(File, crate::planner::Stat)> {
-        let file = open_file(&root, relative)?;
+    let open = || -> io::Result<(File, Stat)> {
+        let file = open_file(root, row.path.strip_prefix(root).map_err(io::Error::other)?)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is no file"));
         }
