@@ -155,7 +155,7 @@ pub(super) async fn counts(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> 
 /// `GET /ui/why`: the history of the file of a row.
 pub(super) async fn why(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let told = blocking(&app, move |app| {
-        let id = id_asked(&query.unwrap_or_default())?;
+        let id = id_asked(&query.unwrap_or_default(), &["id"])?;
         let ledger = read_ledger(app)?.ok_or_else(|| no_row(id))?;
         let row = row_of(&ledger, id)?;
         let history = ledger.history(&row.path, true).map_err(unreadable)?;
@@ -245,9 +245,9 @@ fn spans(
     Ok(numbers.map(span).collect())
 }
 
-/// The row that a question is about: `id=…`.
-pub(super) fn id_asked(query: &str) -> Result<i64, Refusal> {
-    let id = parameters(query, &["id"])?.into_iter().next();
+/// The row that a question is about, `id=…`, among other parameters that are known.
+pub(super) fn id_asked(query: &str, known: &[&str]) -> Result<i64, Refusal> {
+    let id = parameters(query, known)?.into_iter().find(|(key, _)| *key == "id");
     let (_, id) = id.ok_or_else(|| senseless("the parameter id is missing"))?;
     let id = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
     id.ok_or_else(|| senseless("id: the number of a row"))

@@ -61,7 +61,8 @@ pub(super) async fn thumb(
 }
 
 async fn shown(app: &Arc<App>, query: String) -> Result<Picture, Refusal> {
-    let id = id_asked(&query)?;
+    // The version only gives what has changed another address.
+    let id = id_asked(&query, &["id", "v"])?;
     let _turn = app.page.disk.acquire().await;
     blocking(app, move |app| {
         let ledger = read_ledger(app)?.ok_or_else(|| no_row(id))?;

@@ -106,8 +106,9 @@ fn pictures_are_shown_of_watched_folders_while_they_are_what_the_ledger_says() {
     let etag = header(&head, "etag").expect("a tag").to_owned();
     assert_eq!(etag, format!("{:?}", taxiway.row(&deep)["hash"].as_str().expect("a hash")));
     let again = format!("If-None-Match: {etag}\r\n");
-    let (head, body) = browser.send(&format!("GET /ui/thumb?id={id}"), &again, b"");
+    let (head, body) = browser.send(&format!("GET /ui/thumb?v=abc&id={id}"), &again, b"");
     assert_eq!((super::status(&head), body.len()), (304, 0));
+    browser.get(&format!("/ui/thumb?id=99&v={id}")).is(404);
     // What it is, and not what it is called.
     let (status, head, _) = browser.thumb(browser.id_of(&folder.join("picture.jpg")));
     assert_eq!((status, header(&head, "content-type")), (200, Some("image/png")));
