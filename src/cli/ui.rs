@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::args::{Common, UiArgs};
 use super::asking::{Daemon, PATIENCE};
 use super::{Exit, Failure, again, output};
-use crate::config::Environment;
 use crate::daemon::KEPT_BACK;
 
 /// The program that opens what a person likes to see in whatever shows it.
@@ -52,9 +51,9 @@ pub fn ui(common: &Common, args: &UiArgs) -> Result<Exit, Failure> {
 
 /// Has the browser open an address, or says why not.
 fn open(url: &str) -> Result<(), String> {
-    let environment = Environment::of_process();
     let screens = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"];
-    let has_screen = screens.iter().any(|name| environment.variable(name).is_some());
+    let has_screen =
+        screens.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     if !cfg!(target_os = "macos") && !has_screen {
         return Err("there is no screen".into());
     }

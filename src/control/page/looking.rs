@@ -111,6 +111,7 @@ impl Line {
 
 /// `GET /ui/rows`: the newest rows, a line each.
 pub(super) async fn rows(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let _turn = app.page.passes.acquire().await;
     let found = blocking(&app, move |app| {
         let asked = Question::read(&query.unwrap_or_default(), &PAGE)?;
         let Some(ledger) = read_ledger(app)? else { return Ok((String::new(), None)) };
@@ -140,6 +141,7 @@ struct Found {
 
 /// `GET /ui/counts`: how many rows there are, by state.
 pub(super) async fn counts(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let _turn = app.page.passes.acquire().await;
     let found = blocking(&app, move |app| {
         let asked = Question::read(&query.unwrap_or_default(), &CHOICE)?;
         let counts = match read_ledger(app)? {

@@ -37,6 +37,9 @@ pub(super) use thumb::Moving;
 
 /// Files read or written for the page at once: what hangs on a disk leaves threads to the others.
 const FILES_AT_ONCE: usize = 2;
+/// Passes over the ledger at once; who looks on while one goes waits, and those who only ask for the
+/// status do not.
+const PASSES_AT_ONCE: usize = 2;
 /// Drops at once; further ones wait.
 const DROPS_AT_ONCE: usize = 4;
 
@@ -55,6 +58,7 @@ pub(super) struct Page {
     pub(super) wanted: watch::Sender<u64>,
     disk: Semaphore,
     drops: Semaphore,
+    passes: Semaphore,
 }
 
 impl Default for Page {
@@ -66,6 +70,7 @@ impl Default for Page {
             wanted: watch::Sender::default(),
             disk: Semaphore::new(FILES_AT_ONCE),
             drops: Semaphore::new(DROPS_AT_ONCE),
+            passes: Semaphore::new(PASSES_AT_ONCE),
         }
     }
 }

@@ -91,6 +91,8 @@ fn what_is_not_finished_is_never_ours_and_leaves_nothing() {
     drop(part);
     assert_eq!(list(&root), [] as [&str; 0]);
     let error = Part::open(root.join("none"), 0).unwrap_err();
+    let words = format!("{}/none cannot be written to: ", root.display());
+    assert!(error.error.starts_with(&words), "{}", error.error);
     assert_eq!((error.status, error.hint.as_str()), (409, "taxiway doctor"));
     let error = Part::open(root.clone(), u64::MAX).unwrap_err();
     assert_eq!(error.status, 507);
