@@ -158,7 +158,11 @@ fn a_link_leads_no_picture_out_of_its_folder() {
     // What was written to since is not what the ledger knows; whoever has it open is waited for.
     let mut writer = std::fs::File::options().append(true).open(&deep).expect("a writer");
     writer.write_all(b"more").expect("written");
-    assert_eq!(browser.thumb(id).0, 404);
+    let refused = browser.get(&format!("/ui/thumb?id={id}")).is(404).object();
+    // Before it is noticed that it settles, and after.
+    let whys = ["it has changed", "it is no picture of a known type"];
+    let whys = whys.map(|why| json!(format!("row {id} is not shown: {why}")));
+    assert!(whys.contains(&refused["error"]), "{refused}");
     drop(writer);
     daemon.stop();
 }
