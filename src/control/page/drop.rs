@@ -226,7 +226,7 @@ impl Part {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             if expected.saturating_add(SPARE) > free {
                 let words = format!("{}: the disk has no room for it", shown(&root));
-                return Err(Refusal::new(No::NoRoom, words, "taxiway status"));
+                return Err(Refusal::new(No::DiskFull, words, "taxiway status"));
             }
         }
         let name = random(RANDOM_BYTES).map_err(failed)?;
@@ -271,7 +271,7 @@ impl Drop for Part {
 fn cannot_write(root: &Path, error: &io::Error) -> Refusal {
     let words = format!("{} cannot be written to: {}", shown(root), reason(error));
     let no = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => No::NoRoom,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => No::DiskFull,
         io::ErrorKind::InvalidFilename => No::Senseless,
         _ => No::OtherState,
     };

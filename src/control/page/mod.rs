@@ -115,8 +115,7 @@ async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
             if !is_open(&opened.borrow()) {
                 let _ = timeout(app.patience, opened.changed()).await;
             }
-            let found = opened.borrow().clone();
-            found
+            opened.borrow().clone()
         }
     };
     let not_now = |words: &str| Refusal::new(No::NotNow, words, "taxiway ui");
