@@ -458,11 +458,17 @@ pub(super) fn holds(whole: &str, part: &str) -> bool {
 
 /// Whether this text (lower case) is in a hash as people read it.
 pub(super) fn hash_holds(hash: &[u8], text: &str) -> bool {
-    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.bytes().all(digits) && {
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.contains(text)
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    if !text.bytes().all(|byte| DIGITS.contains(&byte)) {
+        return false;
     }
+    // On the stack: there are many rows.
+    let mut hex = [0; 64];
+    for (digits, byte) in hex.chunks_exact_mut(2).zip(hash) {
+        let [high, low] = [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
+        digits.copy_from_slice(&[high, low]);
+    }
+    std::str::from_utf8(&hex).is_ok_and(|hex| hex.contains(text))
 }
 
 pub(super) fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

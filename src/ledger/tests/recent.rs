@@ -84,6 +84,8 @@ fn rows_are_chosen_as_a_list_chooses_them_and_counted_likewise() {
         (text("sent.png"), "/e/Äpfel.png"),
         (text("asset:x3"), "/e/Äpfel.png"),
         (text(&"02".repeat(32)), "/d/b.png"),
+        (text("20202"), "/d/b.png"),
+        (text(&"02".repeat(33)), ""),
         (text("0202x"), ""),
         (Filter { state: Some(State::Uploaded), ..text("katze") }, ""),
     ] {
