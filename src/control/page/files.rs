@@ -28,7 +28,15 @@ const INDEX: Embedded =
 
 const FILES: &[Embedded] = embedded! {
     "style.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
     "app.js": SCRIPT,
+    "dom.js": SCRIPT,
+    "drop.js": SCRIPT,
+    "ledger.js": SCRIPT,
+    "net.js": SCRIPT,
+    "panel.js": SCRIPT,
+    "plot.js": SCRIPT,
+    "words.js": SCRIPT,
 };
 
 /// Whether a path is of a file of the page, or of the way in: these are for everybody of this machine.
