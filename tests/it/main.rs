@@ -8,6 +8,7 @@ mod adopt;
 mod asking;
 #[cfg(target_os = "linux")]
 mod boot;
+mod browser;
 mod citizen;
 mod control;
 mod corpus;
