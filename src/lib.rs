@@ -53,7 +53,8 @@
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
 //!   history of one; how things stand, and waiting for it; and the socket over which a running
-//!   daemon is asked, or TCP beside it; `metrics`, and the address that `heartbeat` calls.
+//!   daemon is asked, or TCP beside it, which `guard` keeps; `page`, what a browser is shown and may do
+//!   (its files are in `src/page`); `metrics`, and the address that `heartbeat` calls.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
 //!   `errands`: hooks, sidecars, and files that are moved away; `reload`, which gives it another
 //!   configuration.
@@ -105,6 +106,7 @@
 //! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
 //! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |
 //! | a loop that hangs is restarted by the service manager, and a disk that hangs is no reason to | [`supervisor`]: signs of life come from [`daemon`]'s loop alone |
+//! | who looks at the page came in by the socket, and no other site does anything in his name | `control::guard` and `control::page` |
 //! | the token is in no log, error or ledger | [`secret`] and `api::client`: types that do not show it |
 //! | whatever the answer, it is an event of a closed list | `planner::message`; no `_ =>` in the planner |
 //!

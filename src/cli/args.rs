@@ -75,6 +75,8 @@ pub enum Command {
     Ls(LsArgs),
     /// Tell what the running daemon does now; the first line says whether all is done
     Status(StatusArgs),
+    /// Show the running daemon's page in the browser
+    Ui(UiArgs),
     /// Wait until all that lies in the folders now is done with
     Wait(WaitArgs),
     /// Tell the whole history of a file, and what comes next
@@ -247,6 +249,13 @@ pub struct StatusArgs {
     /// Go on, every second
     #[arg(long)]
     pub watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct UiArgs {
+    /// Print the address, which opens the page once, and open no browser
+    #[arg(long)]
+    pub no_open: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -31,7 +31,7 @@ use super::session::SANDBOX_SERVER;
 use super::{Exit, Failure, again, load, output};
 
 /// How long an answer may take that needs no work.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a daemon that has the lock and does not listen yet is waited for.
 const DAEMON_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a wait may take whose end is not given.
@@ -93,7 +93,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// The same, as it was answered.
-    fn answer(
+    pub(super) fn answer(
         &self,
         path: &str,
         body: Option<&Value>,
@@ -269,26 +269,10 @@ fn tell(common: &Common, status: &Status) {
         let size = count_of_bytes(upload.size);
         output::line(&format!("uploading {percent:>3}% of {size}  {}", escaped(&upload.path)));
     }
-    for (number, command) in (0..).zip(next(status)) {
+    for (number, command) in (0..).zip(status.next()) {
         let title = if number == 0 { "next" } else { "" };
         output::line(&format!("{title:<9} {}", again(common, command)));
     }
-}
-
-/// What a person may type, where one is needed.
-fn next(status: &Status) -> Vec<&'static str> {
-    let counts = &status.counts;
-    let given_up = status.errands.as_ref().is_some_and(|errands| errands.given_up > 0);
-    let stopped = ["auth", "subscription", "broken", "refused"];
-    let stopped = status.accounts.iter().any(|account| stopped.contains(&account.state.as_str()));
-    let wanted = [
-        (status.state == "paused", "resume"),
-        (stopped, "doctor"),
-        (counts.failed > 0, "ls --state failed"),
-        (counts.failed > 0 || given_up, "retry --all"),
-        (counts.held > 0, "ls --state held"),
-    ];
-    wanted.into_iter().filter(|(is, _)| *is).map(|(_, command)| command).collect()
 }
 
 /// Runs `taxiway wait`.

@@ -32,6 +32,7 @@ mod shell;
 mod signals;
 mod supervised;
 mod terminal;
+mod ui;
 mod why;
 mod wishes;
 
@@ -199,6 +200,7 @@ fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Ls(args) => list::ls(&common, &args),
         Command::Ledger { command } => ledger::ledger(&common, command),
         Command::Status(args) => asking::status(&common, &args),
+        Command::Ui(args) => ui::ui(&common, &args),
         Command::Wait(args) => asking::wait(&common, &args),
         Command::Why(args) => why::why(&common, &args),
         Command::Pause(args) => asking::pause(&common, &args),

@@ -92,7 +92,7 @@ impl Question {
 }
 
 /// As it is in the ledger: with all links resolved.
-fn directory(bytes: Vec<u8>) -> Result<PathBuf, Refusal> {
+pub(super) fn directory(bytes: Vec<u8>) -> Result<PathBuf, Refusal> {
     let directory = path(bytes);
     if directory.is_absolute() {
         return Ok(crate::config::resolve(&directory));

@@ -10,14 +10,17 @@
 //! ```text
 //! cli ── Wish ──▶ alone: the lock, one step ──────────────────────────▶ Answer
 //!          └────▶ client ══ socket ══ server: routes ──▶ daemon's loop ──▶ Answer
+//!     browser ══ TCP: guard ══ server: page ─────────────────┘
 //! ```
 
 mod alone;
 mod client;
 mod forgotten;
+mod guard;
 mod heartbeat;
 mod listing;
 mod metrics;
+mod page;
 mod place;
 mod pushing;
 mod refusal;

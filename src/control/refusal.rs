@@ -37,6 +37,8 @@ pub(super) enum No {
     TooSlow,
     /// Its body is too large.
     TooLarge,
+    /// There is no room on the disk.
+    DiskFull,
     /// The daemon cannot at this moment.
     NotNow,
     /// It is not finished, and may be later.
@@ -65,6 +67,7 @@ impl Refusal {
             No::OtherMethod => (405, 2),
             No::TooSlow => (408, 75),
             No::TooLarge => (413, 2),
+            No::DiskFull => (507, 75),
             No::NotNow => (503, 75),
             No::Unfinished => (504, 75),
             No::Stopped => (409, 77),

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::listing::Question;
+use super::page::{self, Page};
 use super::pushing::push;
 use super::refusal::{No, Refusal};
 use super::standing::Standing;
@@ -57,6 +58,7 @@ pub(super) struct App {
     session: watch::Sender<Option<Sender<Message>>>,
     heard: broadcast::Sender<Arc<Heard>>,
     pub(super) standing: Standing,
+    pub(super) page: Page,
     /// The server ends.
     ended: CancellationToken,
 }
@@ -85,12 +87,13 @@ impl App {
             session: watch::Sender::default(),
             heard: broadcast::Sender::new(BEHIND_MOST),
             standing,
+            page: Page::default(),
             ended,
         }
     }
 
     /// The wall clock.
-    fn now(&self) -> Wall {
+    pub(super) fn now(&self) -> Wall {
         Clock::start().now().wall
     }
 
@@ -179,8 +182,27 @@ pub(super) fn read_ledger(app: &App) -> Result<Option<Ledger>, Refusal> {
     Ledger::read(&app.ledger).map_err(unreadable)
 }
 
-/// The service of every connection.
-pub(super) fn router(app: Arc<App>) -> Router {
+/// The service of every connection to the socket: who asks there is one of us, and may open a way
+/// in for a browser.
+pub(super) fn of_socket(app: Arc<App>) -> Router {
+    let way_in = post(|State(app): State<Arc<App>>, request: Request| async move {
+        answer(way_in(&app, request.into_body()).await)
+    });
+    common().route("/v1/ui", way_in).layer(from_fn(bodies_only)).with_state(app)
+}
+
+/// The service of every connection over TCP: the page, too.
+pub(super) fn of_tcp(app: Arc<App>) -> Router {
+    common().layer(from_fn(bodies_only)).merge(page::routes()).with_state(app)
+}
+
+async fn way_in(app: &App, body: Body) -> Result<Vec<Answer>, Refusal> {
+    let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
+    Ok(vec![Answer::Granted(page::way_in(app).await?)])
+}
+
+/// What socket and TCP have in common.
+fn common() -> Router<Arc<App>> {
     let wish = |call| {
         post(move |State(app): State<Arc<App>>, request: Request| async move {
             answer(granted(app, call, request.into_body()).await)
@@ -216,8 +238,6 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             refused(&Refusal::new(No::OtherMethod, "this path takes another method", HINT))
         })
-        .layer(from_fn(bodies_only))
-        .with_state(app)
 }
 
 /// What is to be done stands in the body: one who says it behind the path is not heard by halves.
@@ -386,7 +406,7 @@ async fn events(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     stream(app.listen(), app.ended.clone())
 }
 
-fn no_parameters(query: Option<String>) -> Result<(), Refusal> {
+pub(super) fn no_parameters(query: Option<String>) -> Result<(), Refusal> {
     match query.as_deref().unwrap_or_default() {
         "" => Ok(()),
         _ => Err(Refusal::new(No::Senseless, "this path takes no parameters", HINT)),
@@ -398,8 +418,16 @@ const AGAIN: &str = "taxiway status";
 
 async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, Refusal> {
     let body = whole(body, app.patience).await?;
+    wished(app, move |_| wire::wish(call, &body)).await
+}
+
+/// Has a wish judged and granted.
+pub(super) async fn wished(
+    app: Arc<App>,
+    wish: impl FnOnce(&App) -> Result<Wish, Refusal> + Send + 'static,
+) -> Result<Vec<Answer>, Refusal> {
     let judged = blocking(&app, move |app| {
-        let wish: Wish = wire::wish(call, &body)?;
+        let wish = wish(app)?;
         let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
         wish.judge(ledger.as_ref(), true).map_err(unreadable)
     });
@@ -460,7 +488,7 @@ pub(super) fn unreadable(error: LedgerError) -> Refusal {
     Refusal::new(No::Broken, error.to_string(), error.hint())
 }
 
-fn answer(answers: Result<Vec<Answer>, Refusal>) -> Response {
+pub(super) fn answer(answers: Result<Vec<Answer>, Refusal>) -> Response {
     match answers {
         Ok(answers) => {
             let (status, lines) = wire::lines(&answers);
@@ -476,7 +504,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
 }
 
 /// One JSON object a line.
-fn respond(status: u16, lines: String) -> Response {
+pub(super) fn respond(status: u16, lines: String) -> Response {
     let mut response = Response::new(Body::from(lines));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

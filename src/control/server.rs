@@ -11,10 +11,11 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as Listener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -29,12 +30,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::guard::{self, Guard};
 use super::heartbeat;
+use super::page::{self, Moving};
 use super::place::Place;
 use super::routes::{self, App, Reload};
 use super::standing::Standing;
 use super::stream::{Endless, Heard};
-use super::tcp::{self, Guard};
+use super::tcp;
 use crate::config::Config;
 use crate::daemon::Message;
 
@@ -113,11 +116,14 @@ impl Server {
         };
         let cancel = CancellationToken::new();
         let app = Arc::new(App::new(config, reload, standing, bounds.patience, cancel.clone()));
-        let door = Door { router: routes::router(Arc::clone(&app)), guard: None };
+        let door = Door { router: routes::of_socket(Arc::clone(&app)), guard: None };
         let socket = serve(listener, door, bounds, cancel.clone());
         let beside = tcp::listen(Arc::clone(&app), bounds, cancel.clone());
+        let for_page = tcp::listen_for_page(Arc::clone(&app), bounds, cancel.clone());
         let beating = heartbeat::beat(Arc::clone(&app));
-        let serving = async { tokio::join!(socket, beside, beating) };
+        let serving = async { tokio::join!(socket, beside, for_page, beating) };
+        let roots = app.config().folders.iter().map(|folder| folder.root.clone()).collect();
+        tidy(roots)?;
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();
@@ -150,6 +156,16 @@ impl Drop for Server {
             let _ = thread.join();
         }
     }
+}
+
+/// Removes what drops of dead processes left, beside everything else: a disk may hang.
+fn tidy(roots: Vec<PathBuf>) -> io::Result<()> {
+    let tidied = std::thread::Builder::new().name("leftovers".into()).spawn(move || {
+        for root in roots {
+            page::remove_leftovers(&root, SystemTime::now());
+        }
+    });
+    tidied.map(drop)
 }
 
 /// Binds the socket, in place of one that nobody listens to any more.
@@ -252,14 +268,29 @@ async fn connection(
 ) {
     let answered = Arc::new(Notify::new());
     let told = Arc::clone(&answered);
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let moving = Arc::new(OnceLock::<Moving>::new());
+    let moves = Arc::clone(&moving);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (Door { router, guard }, told) = (door.clone(), Arc::clone(&told));
+        let moves = Arc::clone(&moves);
         async move {
             let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request));
-            let response = match admitted {
+            let is_tcp = guard.is_some();
+            if let Some(guard) = guard {
+                request.extensions_mut().insert(guard);
+            }
+            let mut response = match admitted {
                 Ok(()) => router.oneshot(request.map(Body::new)).await,
-                Err(refusal) => Ok(tcp::kept_out(&refusal)),
+                Err(refusal) => Ok(guard::kept_out(&refusal, request.uri().path())),
             };
+            if is_tcp {
+                response = response.map(guard::sealed);
+            }
+            let long = response.as_ref().ok().and_then(|it| it.extensions().get::<Moving>());
+            if let Some(long) = long {
+                // The only request of this connection.
+                let _ = moves.set(long.clone());
+            }
             let endless = |response: &axum::response::Response| {
                 response.extensions().get::<Endless>().is_some()
             };
@@ -278,7 +309,14 @@ async fn connection(
     tokio::pin!(serving);
     let unread = async {
         answered.notified().await;
-        sleep(bounds.patience).await;
+        let moved = || moving.get().map_or(0, |moving| moving.0.load(Ordering::Relaxed));
+        loop {
+            let before = moved();
+            sleep(bounds.patience).await;
+            if moved() == before {
+                break;
+            }
+        }
     };
     tokio::select! {
         // Clients go away all the time.

@@ -131,7 +131,7 @@ pub(super) struct Daemon {
 }
 
 impl Counts {
-    fn of(counts: [u64; 8]) -> Counts {
+    pub(super) fn of(counts: [u64; 8]) -> Counts {
         let of = |state: State| counts[state as usize];
         Counts {
             settling: of(State::Settling),
@@ -268,6 +268,22 @@ impl Status {
             self.reason = Some(format!("{NEXT_TRY}{}{why}", when_and_how_far(at)));
         }
         self.done &= self.reason.is_none() || self.counts.open() == 0 && away.is_none();
+    }
+
+    /// What a person may type, where one is needed: commands without the name of the program.
+    pub fn next(&self) -> Vec<&'static str> {
+        let counts = &self.counts;
+        let given_up = self.errands.as_ref().is_some_and(|errands| errands.given_up > 0);
+        let stopped = ["auth", "subscription", "broken", "refused"];
+        let stopped = self.accounts.iter().any(|account| stopped.contains(&account.state.as_str()));
+        let wanted = [
+            (self.state == "paused", "resume"),
+            (stopped, "doctor"),
+            (counts.failed > 0, "ls --state failed"),
+            (counts.failed > 0 || given_up, "retry --all"),
+            (counts.held > 0, "ls --state held"),
+        ];
+        wanted.into_iter().filter(|(is, _)| *is).map(|(_, command)| command).collect()
     }
 
     /// The first line for a person. `at`: when this was asked.

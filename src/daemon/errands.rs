@@ -8,6 +8,9 @@ mod hook;
 mod moving;
 mod sidecar;
 
+pub use hook::KEPT_BACK;
+pub use moving::names as numbered_names;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod facts;
 mod folder;
 mod history;
 mod opening;
+mod recent;
 pub mod salvage;
 mod step;
 mod uploads;
@@ -45,6 +46,7 @@ pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
 pub use folder::Moved;
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
+pub use recent::{Behind, Done, Recent};
 pub use verify::{Fault, Totals};
 pub use views::{Amount, AttemptRow, Filter, Noted, Row, State};
 

@@ -7,6 +7,7 @@ mod merge;
 mod opening;
 mod queue;
 mod reading;
+mod recent;
 mod torn;
 mod upgrade;
 mod verify;

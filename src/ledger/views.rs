@@ -181,7 +181,7 @@ pub(super) const UPLOAD_STATE: &str = "CASE
             FROM attempt a WHERE a.upload_id = u.id AND a.outcome IS NULL), 'queued') END";
 
 /// A path's state in SQL.
-fn state_sql() -> String {
+pub(super) fn state_sql() -> String {
     format!(
         "CASE p.status WHEN 'settling' THEN 'settling' WHEN 'failed' THEN 'failed'
              WHEN 'linked' THEN {UPLOAD_STATE} ELSE 'ignored' END"
@@ -266,7 +266,7 @@ impl Ledger {
             for row in page {
                 let wanted = filter.state.is_none_or(|state| state == row.state)
                     && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under))
-                    && filter.text.as_ref().is_none_or(|text| holds(&row, text));
+                    && filter.text.as_ref().is_none_or(|text| row_holds(&row, text));
                 if wanted && each(row).is_break() {
                     return Ok(());
                 }
@@ -434,13 +434,41 @@ fn listed(folders: &[FolderId]) -> String {
     folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// Whether a row has this text in what a person would search for.
-fn holds(row: &Row, text: &str) -> bool {
+/// Whether a row has this text (lower case) in what a person would search for.
+fn row_holds(row: &Row, text: &str) -> bool {
     let path = row.path.to_string_lossy();
-    let hash = row.hash.map(|hash| hash.to_string());
-    let fields = [Some(path.as_ref()), row.name.as_deref(), row.asset_id.as_deref()];
-    let mut fields = fields.into_iter().flatten().chain(hash.as_deref());
-    fields.any(|field| field.to_lowercase().contains(text))
+    let fields = [Some(&*path), row.name.as_deref(), row.asset_id.as_deref()];
+    fields.into_iter().flatten().any(|field| holds(field, text))
+        || row.hash.is_some_and(|hash| hash_holds(&hash.0, text))
+}
+
+/// Whether a text has another one, which is in lower case, in it; whatever its own case.
+pub(super) fn holds(whole: &str, part: &str) -> bool {
+    if !whole.is_ascii() {
+        return whole.to_lowercase().contains(part);
+    }
+    // Most are, and cost no copy.
+    let (whole, part) = (whole.as_bytes(), part.as_bytes());
+    let Some(first) = part.first() else { return true };
+    whole.windows(part.len()).any(|piece| {
+        piece.first().is_some_and(|byte| byte.eq_ignore_ascii_case(first))
+            && piece.eq_ignore_ascii_case(part)
+    })
+}
+
+/// Whether this text (lower case) is in a hash as people read it.
+pub(super) fn hash_holds(hash: &[u8], text: &str) -> bool {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    if !text.bytes().all(|byte| DIGITS.contains(&byte)) {
+        return false;
+    }
+    // On the stack: there are many rows.
+    let mut hex = [0; 64];
+    for (digits, byte) in hex.chunks_exact_mut(2).zip(hash) {
+        let [high, low] = [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
+        digits.copy_from_slice(&[high, low]);
+    }
+    std::str::from_utf8(&hex).is_ok_and(|hex| hex.contains(text))
 }
 
 pub(super) fn row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

@@ -21,6 +21,7 @@ fn help_names_the_commands_that_work_and_no_others() {
         "id",
         "ls",
         "status",
+        "ui",
         "wait",
         "why",
         "pause",

@@ -10,6 +10,7 @@ mod asking;
 mod boot;
 #[cfg(target_os = "linux")]
 mod budgets;
+mod browser;
 mod citizen;
 mod control;
 mod corpus;
@@ -53,6 +54,7 @@ mod thousand;
 mod tidy;
 mod torture;
 mod transcripts;
+mod ui;
 mod upgrade;
 mod waiting;
 mod watching;

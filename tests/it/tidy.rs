@@ -200,6 +200,8 @@ const UNSAID: &[(&str, &str)] = &[
     ("taxiway init --existing upload", "it is said with what was answered before"),
     ("taxiway init --folder DIR", "the same"),
     ("taxiway init --token-file FILE", "the same"),
+    ("no key can be made:", "a machine that has no randomness"),
+    ("has too many files of that name", "ten thousand of them"),
     ("the body does not come", "a client that stops in the middle, until it is cut off"),
 ];
 

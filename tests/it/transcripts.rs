@@ -235,6 +235,7 @@ const MASKS: &[(&str, &str)] = &[
     (r#""pid":\d+"#, r#""pid":PID"#),
     (r"\b(pid|process id|kill) \d+", "$1 PID"),
     (r"127\.0\.0\.1:\d{4,}", "127.0.0.1:PORT"),
+    (r"once=[0-9a-f]{64}", "once=KEY"),
     (r"asset:[0-9a-f]{8}-[0-9a-f-]{27}", "asset:ID"),
     (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
     (r#""bytes_per_second":\d+"#, r#""bytes_per_second":RATE"#),

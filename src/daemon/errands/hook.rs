@@ -31,7 +31,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const KEPT_BYTES: usize = 2_000;
 
 /// Variables that hold the token, or what only this process may use.
-const KEPT_BACK: [&str; 8] = [
+pub const KEPT_BACK: [&str; 8] = [
     "TAXIWAY_TOKEN",
     "USEAPI_TOKEN",
     "CREDENTIALS_DIRECTORY",

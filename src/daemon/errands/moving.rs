@@ -211,7 +211,7 @@ fn make_directory(directory: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// `cat.png`, `cat (2).png`, …
-fn names(of: &OsStr) -> impl Iterator<Item = OsString> {
+pub fn names(of: &OsStr) -> impl Iterator<Item = OsString> {
     let of = of.to_owned();
     (1..=NAMES_MOST).map(move |number| {
         if number == 1 {

@@ -1,0 +1,321 @@
+//! A file that is dropped on the page: put into a folder, from where it goes the ordinary way.
+//!
+//! Owns:
+//! - it is written beside, under a name that is never ours, and gets its own name when it is whole
+//!   and on disk; nothing is ever overwritten;
+//! - a body that ends early leaves nothing, and what a dead process left is removed a day later;
+//! - a name is one name, and lies in the folder itself.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{RawQuery, Request, State};
+use axum::response::Response;
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, fstatvfs, fsync, linkat, openat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+use tokio::time::timeout;
+
+use super::beneath::open_root;
+use super::keys::random;
+use crate::control::refusal::{No, Refusal};
+use crate::control::routes::{App, answer, blocking, read_ledger, unreadable};
+use crate::control::why::PathFields;
+use crate::control::wire::{parameters, senseless, written};
+use crate::control::wish::Answer;
+use crate::daemon::numbered_names;
+use crate::planner::filter::{self, PARTIAL_ENDING, Rule};
+use crate::text::{escaped, reason, shown};
+
+/// How the names begin of what is not whole yet; they end with [`PARTIAL_ENDING`].
+const BEGINNING: &str = ".taxiway-drop-";
+/// Random bytes in them.
+const RANDOM_BYTES: usize = 8;
+/// The longest name of a file, in bytes.
+const NAME_MOST: usize = 255;
+/// What a disk keeps at least, in bytes.
+const SPARE: u64 = 16 << 20;
+/// What nobody has written for so long, nobody writes any more.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3_600);
+/// Of a body that is refused, so much is read, so that its sender comes to read why.
+const UNWANTED_MOST: u64 = 16 << 20;
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    /// The place of the folder in the status.
+    folder: usize,
+    name: OsString,
+}
+
+/// `POST /ui/drop`.
+pub(super) async fn take(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    let mut body = request.into_body();
+    let taken = taken(&app, &query.unwrap_or_default(), &mut body).await;
+    if taken.is_err() {
+        drain(&app, body).await;
+    }
+    answer(taken.map(|path| vec![Answer::Granted(path)]))
+}
+
+async fn taken(app: &Arc<App>, query: &str, body: &mut Body) -> Result<String, Refusal> {
+    let Asked { folder, name } = asked(query)?;
+    let most = app.config().api.max_file_size_bytes.map(u64::from);
+    let expected = body.size_hint().lower();
+    within(expected, most)?;
+    let _place = app.page.drops.acquire().await;
+    let root = folder_of(app, folder).await?;
+    let opened = on_disk(app, move |_| Part::open(root, expected)).await?;
+    let mut part = Some(opened);
+    let mut size = 0;
+    while let Some(piece) = next(body, app.patience).await? {
+        size += piece.len() as u64;
+        within(size, most)?;
+        // Who is dropped on the way removes what was written.
+        let Some(mut writing) = part.take() else { break };
+        part = Some(
+            on_disk(app, move |_| {
+                writing.file.write_all(&piece).map_err(|error| writing.failed(&error))?;
+                Ok(writing)
+            })
+            .await?,
+        );
+    }
+    let part = part.ok_or_else(|| senseless("the body is cut off"))?;
+    let path = on_disk(app, move |_| part.finish(&name)).await?;
+    Ok(written(&Taken { schema: 1, path: PathFields::of(&path) }))
+}
+
+/// Where a file came to lie.
+#[derive(serde::Serialize)]
+struct Taken {
+    schema: u8,
+    #[serde(flatten)]
+    path: PathFields,
+}
+
+/// Runs what reads or writes, where it holds nobody up.
+async fn on_disk<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let _turn = app.page.disk.acquire().await;
+    blocking(app, work).await
+}
+
+fn asked(query: &str) -> Result<Asked, Refusal> {
+    let (mut folder, mut name) = (None, None);
+    for (key, value) in parameters(query, &["folder", "name"])? {
+        match key {
+            "folder" => folder = Some(value),
+            _ => name = Some(value),
+        }
+    }
+    let folder = folder.ok_or_else(|| senseless("the parameter folder is missing"))?;
+    let folder = std::str::from_utf8(&folder).ok().and_then(|number| number.parse().ok());
+    let folder = folder.ok_or_else(|| senseless("folder: its place in the status, from 0"))?;
+    let name = name.ok_or_else(|| senseless("the parameter name is missing"))?;
+    let name = OsString::from_vec(name);
+    named(&name)?;
+    Ok(Asked { folder, name })
+}
+
+/// Whether a file may be called so.
+fn named(name: &OsStr) -> Result<(), Refusal> {
+    let bytes = name.as_bytes();
+    let why = match () {
+        () if bytes.is_empty() => "is empty",
+        () if bytes.contains(&b'/') || bytes.contains(&0) => "is no name of a file",
+        () if bytes.len() > NAME_MOST => "is too long",
+        () if filter::is_hidden(name) => "is hidden",
+        () if matches!(filter::by_name(name), Some(Rule::Own(_))) => "is one of taxiway's own",
+        () => return Ok(()),
+    };
+    Err(senseless(&format!("name: {:?} {why}", name.to_string_lossy())))
+}
+
+fn within(size: u64, most: Option<u64>) -> Result<(), Refusal> {
+    match most {
+        Some(most) if size > most => {
+            let words = format!("it is larger than {most} bytes: [api] max_file_size");
+            Err(Refusal::new(No::TooLarge, words, "taxiway config show"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The root of a folder that is watched now.
+async fn folder_of(app: &Arc<App>, place: usize) -> Result<PathBuf, Refusal> {
+    let view = app.view().await?;
+    blocking(app, move |app| {
+        let nowhere = || Refusal::new(No::Unknown, "there is no such folder", "taxiway status");
+        let folder = view.folders.get(place).ok_or_else(nowhere)?;
+        let ledger = read_ledger(app)?.ok_or_else(nowhere)?;
+        let root = ledger.root_of(folder.id).map_err(unreadable)?.ok_or_else(nowhere)?;
+        if folder.mode == "away" {
+            let why = folder.reason.as_deref().unwrap_or("it is not there");
+            let words = format!("{} is away: {}", shown(&root), escaped(why));
+            return Err(Refusal::new(No::Unfinished, words, "taxiway status"));
+        }
+        Ok(root)
+    })
+    .await
+}
+
+/// The next piece of a body, if it comes soon.
+async fn next(body: &mut Body, patience: Duration) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+        match timeout(patience, frame).await {
+            Ok(Some(Ok(frame))) => {
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(senseless("the body is cut off")),
+            Err(_) => {
+                return Err(Refusal::new(No::TooSlow, "the body does not come", "taxiway ui"));
+            }
+        }
+    }
+}
+
+/// Who still sends hears why it is not wanted only once it is read.
+async fn drain(app: &App, mut body: Body) {
+    let read = async {
+        let mut left = UNWANTED_MOST;
+        while let Ok(Some(piece)) = next(&mut body, app.patience).await {
+            left = left.saturating_sub(piece.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(app.patience, read).await;
+}
+
+/// What is not whole yet. It is removed unless it is finished.
+#[derive(Debug)]
+struct Part {
+    root: PathBuf,
+    directory: OwnedFd,
+    file: File,
+    /// Its name, while it has that one.
+    name: Option<String>,
+}
+
+impl Part {
+    fn open(root: PathBuf, expected: u64) -> Result<Part, Refusal> {
+        let failed = |error: io::Error| cannot_write(&root, &error);
+        let directory = open_root(&root).map_err(failed)?;
+        if let Ok(disk) = fstatvfs(&directory) {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            if expected.saturating_add(SPARE) > free {
+                let words = format!("{}: the disk has no room for it", shown(&root));
+                return Err(Refusal::new(No::DiskFull, words, "taxiway status"));
+            }
+        }
+        let name = random(RANDOM_BYTES).map_err(failed)?;
+        let name = format!("{BEGINNING}{name}{PARTIAL_ENDING}");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let mode = Mode::from_raw_mode(0o666);
+        let file = openat(&directory, &name, flags | OFlags::CLOEXEC, mode);
+        let file = File::from(file.map_err(|errno| failed(errno.into()))?);
+        Ok(Part { directory, file, name: Some(name), root })
+    }
+
+    fn failed(&self, error: &io::Error) -> Refusal {
+        cannot_write(&self.root, error)
+    }
+
+    /// Gives it its name, or the next one that is free.
+    fn finish(mut self, wanted: &OsStr) -> Result<PathBuf, Refusal> {
+        self.file.sync_all().map_err(|error| self.failed(&error))?;
+        let own = self.name.clone().unwrap_or_default();
+        for name in numbered_names(wanted) {
+            let free = rename_into_free(&self.directory, &own, &name);
+            if free.map_err(|error| self.failed(&error))? {
+                self.name = None;
+                // Named it is; where a directory cannot be synced, a power cut may take that back.
+                let _ = fsync(&self.directory);
+                return Ok(self.root.join(name));
+            }
+        }
+        let words = format!("{} has too many files of that name", shown(&self.root));
+        Err(Refusal::new(No::OtherState, words, "taxiway ls"))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            let _ = unlinkat(&self.directory, name, AtFlags::empty());
+        }
+    }
+}
+
+fn cannot_write(root: &Path, error: &io::Error) -> Refusal {
+    let words = format!("{} cannot be written to: {}", shown(root), reason(error));
+    let no = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => No::DiskFull,
+        io::ErrorKind::InvalidFilename => No::Senseless,
+        _ => No::OtherState,
+    };
+    Refusal::new(no, words, "taxiway doctor")
+}
+
+/// Gives a file a name that nobody has. False if somebody has it.
+fn rename_into_free(directory: &OwnedFd, from: &str, to: &OsStr) -> io::Result<bool> {
+    match renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        // Not every file system can; a second name is as exclusive.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            match linkat(directory, from, directory, to, AtFlags::empty()) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => return Ok(false),
+                Err(errno) => return Err(errno.into()),
+            }
+            unlinkat(directory, from, AtFlags::empty())?;
+            Ok(true)
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Removes what a process that died left in a folder, more than a day before `now`.
+pub(in crate::control) fn remove_leftovers(root: &Path, now: SystemTime) {
+    let Ok(list) = std::fs::read_dir(root) else { return };
+    for entry in list.map_while(Result::ok) {
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        let ours =
+            name.starts_with(BEGINNING.as_bytes()) && name.ends_with(PARTIAL_ENDING.as_bytes());
+        if !ours {
+            continue;
+        }
+        let Ok(found) = entry.metadata() else { continue };
+        let written = found.modified().ok().filter(|_| found.is_file());
+        let age = written.and_then(|written| now.duration_since(written).ok());
+        if age.is_some_and(|age| age > LEFT_BEHIND) && std::fs::remove_file(entry.path()).is_ok() {
+            tracing::info!("removed {}, which was never whole", shown(&entry.path()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

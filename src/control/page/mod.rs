@@ -1,0 +1,197 @@
+//! The page that a browser shows: its files, the way in, and what it asks that others do not.
+//!
+//! Owns:
+//! - nothing listens for it before somebody asks over the socket, who is thereby one of us;
+//! - files are named by rows of the ledger, and folders by their place in the status: never by paths.
+
+mod beneath;
+mod doing;
+mod drop;
+mod files;
+mod keys;
+mod looking;
+mod thumb;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use super::guard::Guard;
+use super::refusal::{No, Refusal};
+use super::routes::{App, refused};
+use super::wire;
+
+pub(super) use drop::remove_leftovers;
+pub(super) use files::is_open;
+pub(super) use keys::{Keys, random};
+pub(super) use thumb::Moving;
+
+/// Files read or written for the page at once: what hangs on a disk leaves threads to the others.
+const FILES_AT_ONCE: usize = 2;
+/// Passes over the ledger at once; who looks on while one goes waits, and those who only ask for the
+/// status do not.
+const PASSES_AT_ONCE: usize = 2;
+/// Drops at once; further ones wait.
+const DROPS_AT_ONCE: usize = 4;
+
+/// An address that was opened, or why it cannot be.
+pub(super) type Opened = Result<SocketAddr, String>;
+
+/// Where the page is, and who may look at it.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) keys: Arc<Keys>,
+    /// The address of the configuration, if there is one and it was tried.
+    pub(super) fixed: watch::Sender<Option<Opened>>,
+    /// That of the page's own listener.
+    pub(super) own: watch::Sender<Option<Opened>>,
+    /// How often the page's own listener was asked for.
+    pub(super) wanted: watch::Sender<u64>,
+    disk: Semaphore,
+    drops: Semaphore,
+    passes: Semaphore,
+}
+
+impl Default for Page {
+    fn default() -> Page {
+        Page {
+            keys: Arc::default(),
+            fixed: watch::Sender::default(),
+            own: watch::Sender::default(),
+            wanted: watch::Sender::default(),
+            disk: Semaphore::new(FILES_AT_ONCE),
+            drops: Semaphore::new(DROPS_AT_ONCE),
+            passes: Semaphore::new(PASSES_AT_ONCE),
+        }
+    }
+}
+
+/// Where a browser goes.
+#[derive(Debug, serde::Serialize)]
+struct Way {
+    schema: u8,
+    url: String,
+}
+
+/// Opens a way in: `POST /v1/ui` of the socket.
+pub(super) async fn way_in(app: &App) -> Result<String, Refusal> {
+    let address = listening(app).await?;
+    let once = app.page.keys.offer().map_err(|error| {
+        let words = format!("no key can be made: {}", crate::text::reason(&error));
+        Refusal::new(No::NotNow, words, "taxiway ui")
+    })?;
+    let url = format!("http://{address}/ui/enter?once={once}");
+    Ok(wire::written(&Way { schema: 1, url }))
+}
+
+/// The address that the configuration names, or else one of the page's own, opened now.
+async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
+    let fixed = app.config().control.listen;
+    let opened = match fixed {
+        Some(address) => {
+            let mut opened = app.page.fixed.subscribe();
+            let is_it = |opened: &Option<Opened>| match opened {
+                Some(Ok(here)) => *here == address,
+                Some(Err(_)) => true,
+                None => false,
+            };
+            let found = timeout(app.patience, opened.wait_for(is_it)).await;
+            found.ok().and_then(|found| found.ok()?.clone())
+        }
+        None => {
+            let mut opened = app.page.own.subscribe();
+            opened.mark_unchanged();
+            app.page.wanted.send_modify(|times| *times += 1);
+            let is_open = |opened: &Option<Opened>| matches!(opened, Some(Ok(_)));
+            if !is_open(&opened.borrow()) {
+                let _ = timeout(app.patience, opened.changed()).await;
+            }
+            opened.borrow().clone()
+        }
+    };
+    let not_now = |words: &str| Refusal::new(No::NotNow, words, "taxiway ui");
+    match opened {
+        Some(Ok(address)) => Ok(address),
+        Some(Err(why)) if fixed.is_some() => Err(not_now(&format!("[control] listen: {why}"))),
+        Some(Err(why)) => Err(not_now(&why)),
+        None => Err(not_now("the daemon does not listen yet")),
+    }
+}
+
+/// Whether a path is one of the page's, for which there is no other way in.
+pub(super) fn is_of_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/ui/")
+}
+
+/// What only a browser asks for.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(files::index))
+        .route("/ui/enter", get(enter))
+        .route("/ui/status", get(looking::status))
+        .route("/ui/rows", get(looking::rows))
+        .route("/ui/counts", get(looking::counts))
+        .route("/ui/why", get(looking::why))
+        .route("/ui/plot", get(looking::plot))
+        .route("/ui/thumb", get(thumb::thumb))
+        .route("/ui/retry", post(doing::retry))
+        .route("/ui/resolve", post(doing::resolve))
+        .route("/ui/forget", post(doing::forget))
+        .route("/ui/drop", post(drop::take))
+        .route("/ui/{name}", get(files::file))
+}
+
+/// Lets a browser in that shows a key which was given out for that, once.
+async fn enter(
+    State(app): State<Arc<App>>,
+    Extension(guard): Extension<Arc<Guard>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let once = match wire::parameters(&query, &["once"]) {
+        Ok(parameters) => parameters.into_iter().next().map(|(_, once)| once),
+        Err(refusal) => return refused(&refusal),
+    };
+    let once = String::from_utf8(once.unwrap_or_default()).unwrap_or_default();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
+    let Ok(Some(key)) = app.page.keys.enter(&once) else {
+        if guard.knows_browser(&headers) {
+            // Back to where it came from, or the same address once more.
+            return response;
+        }
+        let why = "An address opens the page once, and within a minute. For another, type";
+        return words(401, "This address was used, or is too old", why);
+    };
+    let cookie = format!("{}={key}; HttpOnly; SameSite=Strict; Path=/", guard.cookie());
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A page of a few words, that end with what to type.
+pub(super) fn words(status: u16, title: &str, why: &str) -> Response {
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>taxiway</title>\n\
+         <link rel=\"stylesheet\" href=\"/ui/style.css\">\n\
+         <main class=\"alone\">\n<h1>{title}</h1>\n<p>{why} <code>taxiway ui</code></p>\n</main>\n"
+    );
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

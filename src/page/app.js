@@ -1,0 +1,216 @@
+// The page: how things stand, live, and what a person may do about it.
+
+import { $, el, foreign, icon, refill, toast } from './dom.js';
+import { Refusal, listen, object, throttled, wish } from './net.js';
+import * as drops from './drop.js';
+import * as ledger from './ledger.js';
+import * as panel from './panel.js';
+import * as plot from './plot.js';
+import { bytes, clock, escaped, remedy, split } from './words.js';
+
+const STATUS_GAP_MS = 500;
+const ROWS_GAP_MS = 1_000;
+const PLOT_GAP_MS = 5_000;
+const BUSY_MS = 1_000;
+const QUIET_MS = 15_000;
+const ANNOUNCE_GAP_MS = 4_000;
+
+let status = null;
+let connection = 'begins';
+let tick = 0;
+
+async function readStatus() {
+  status = await object('/ui/status');
+  paint();
+  ledger.tick();
+  clearTimeout(tick);
+  if (!document.hidden) tick = setTimeout(soonStatus, status.uploading.length || status.bytes_per_second ? BUSY_MS : QUIET_MS);
+}
+
+const readPlot = async () => plot.show(await object('/ui/plot'));
+
+/** Not while there is no connection: everything is read when it is back. */
+const live = (work) => async () => {
+  if (connection !== 'live') return;
+  try {
+    await work();
+  } catch (error) {
+    failed(error);
+  }
+};
+const soonStatus = throttled(STATUS_GAP_MS, live(readStatus));
+const soonRows = throttled(ROWS_GAP_MS, live(ledger.refresh));
+const soonPlot = throttled(PLOT_GAP_MS, live(readPlot));
+
+function failed(error) {
+  if (error instanceof Refusal) toast(error.message, error.hint, true);
+  else trouble(error);
+}
+
+const ABOUT_FILES = new Set(['seen', 'settled', 'deduplicated', 'uploading', 'uploaded', 'retry', 'unknown', 'failed', 'held', 'ignored', 'gone']);
+
+function happened({ event }) {
+  soonStatus();
+  if (ABOUT_FILES.has(event) || event === 'idle') {
+    soonRows();
+    panel.refresh();
+  }
+  if (['uploaded', 'failed'].includes(event)) soonPlot();
+}
+
+function connected(now) {
+  connection = now;
+  document.body.dataset.connection = now;
+  if (now !== 'live') clearTimeout(tick);
+  if (status || now !== 'live') paint();
+  if (now !== 'expired') return;
+  for (const control of document.querySelectorAll('button, input, select')) control.disabled = true;
+  $('pause').hidden = true;
+  $('panel').close();
+}
+
+const WITHOUT = {
+  lost: ['connection lost, trying again', []],
+  stopped: ['taxiway has stopped; waiting for it to come back', ['taxiway run']],
+  expired: ['this page’s key has expired: run', ['taxiway ui']],
+};
+
+function paint() {
+  const [words, commands] = WITHOUT[connection] ?? [status.line ?? status.reason ?? status.state, status.next ?? []];
+  const state = WITHOUT[connection] ? connection : status.state;
+  $('truth').dataset.state = state;
+  // What is behind the first stop says more of the same.
+  const [, first, rest] = /^(.*?[^,:;])([,:;] .*)?$/s.exec(escaped(words)) ?? ['', words, ''];
+  $('said').replaceChildren(first, ...(rest ? [el('span', {}, rest)] : []));
+  refill($('next'), ['next', ...commands], (each, at) => (at ? el('code', {}, each) : el('span', {}, each)));
+  $('next').hidden = !commands.length;
+  document.title = `${{ attention: '! ', busy: '↑ ', paused: '‖ ' }[state] ?? ''}taxiway`;
+  announce(state, words);
+  if (!status) return;
+  $('resume').hidden = status.state !== 'paused';
+  $('pause').hidden = status.state === 'paused';
+  $('speed').textContent = `${bytes(status.bytes_per_second)}/s`;
+  refill($('folders'), status.folders, folder);
+  refill($('accounts'), status.accounts, account);
+  uploads();
+  drops.places(status);
+  ledger.places(status);
+}
+
+let heard = '';
+let said = 0;
+let late = 0;
+/** Tells who listens when the state changes, and not at each number of it. */
+function announce(state, words) {
+  clearTimeout(late);
+  const key = `${state} ${words.replace(/\d[\d.:]*/g, '#').replace(/#.*$/s, '')}`;
+  if (key === heard) return;
+  const tell = () => {
+    heard = key;
+    said = performance.now();
+    $('told').textContent = escaped(words);
+  };
+  const wait = said + ANNOUNCE_GAP_MS - performance.now();
+  if (wait > 0) late = setTimeout(tell, wait);
+  else tell();
+}
+
+function folder(of) {
+  const [, name] = split(of.path);
+  const button = el('button', { type: 'button', className: 'plain', title: `only what is in ${escaped(of.path)}` }, foreign(name || of.path, 'name'));
+  button.onclick = () => {
+    ledger.sift({ under: of.path }).catch(failed);
+    $('ledger').scrollIntoView();
+  };
+  const scanned = of.last_scan_at ? `scanned ${clock(new Date(of.last_scan_at))}` : 'not scanned yet';
+  const missed = of.missed_by_events ? `, ${of.missed_by_events} missed by events` : '';
+  const mode = { events: 'watched', poll: 'polled', away: 'away' }[of.mode] ?? of.mode;
+  // Why it is polled is no trouble; that it is away, or was not seen whole, is.
+  const fine = of.mode !== 'away' && !of.reason?.startsWith('not all could be seen');
+  return el('li', {},
+    el('div', { className: 'line' }, icon('folder'), button, el('span', { className: 'pill', 'data-state': of.mode }, mode)),
+    el('p', { className: 'sub' }, foreign(of.path, 'path')),
+    el('p', { className: 'sub' }, [of.account, `${scanned}${missed}`].filter(Boolean).join(' · ')),
+    of.reason ? el('p', { className: fine ? 'sub' : 'why' }, foreign(of.reason)) : null);
+}
+
+function account(of) {
+  const [words, command] = remedy(of.state);
+  const until = of.until ? `next try ${clock(new Date(of.until))}` : null;
+  const stopped = of.state !== 'ok';
+  return el('li', {},
+    el('div', { className: 'line' }, foreign(of.email ?? 'learnt from the first upload', 'name'), el('span', { className: 'pill', 'data-state': stopped ? of.state : 'ok' }, of.state)),
+    stopped && of.reason ? el('p', { className: 'why' }, foreign(of.reason)) : null,
+    stopped ? el('p', { className: 'sub' }, [words, until].filter(Boolean).join('; ')) : null,
+    stopped && command ? el('code', {}, command) : null);
+}
+
+/** What goes out, and what comes in from this page. */
+function uploads() {
+  const coming = drops.progress();
+  const all = [...(coming ? [{ path: coming.name, sent: coming.sent, size: coming.size, into: coming.folder, waiting: coming.waiting }] : []), ...(status?.uploading ?? [])];
+  $('outgoing').hidden = !all.length;
+  const list = $('uploading');
+  all.forEach((each, at) => {
+    const line = list.children[at] ?? list.appendChild(el('li', {}, foreign('', 'name'), el('small', {}), el('progress', {})));
+    const [name, small, bar] = line.children;
+    const into = each.into ? `copied into ${split(each.into)[1]}${each.waiting ? `, ${each.waiting} more` : ''}` : '';
+    name.textContent = escaped(split(each.path)[1]);
+    name.title = escaped(each.path);
+    const sent = Math.min(each.sent, each.size);
+    small.textContent = [into, `${Math.floor((100 * sent) / (each.size || 1))}% of ${bytes(each.size)}`].filter(Boolean).join(', ');
+    bar.max = each.size || 1;
+    bar.value = sent;
+    bar.setAttribute('aria-label', name.textContent);
+  });
+  while (list.childElementCount > all.length) list.lastElementChild.remove();
+}
+
+/** A wish of the buttons above. */
+async function ask(path, body, words) {
+  try {
+    await wish(path, body);
+    toast(words);
+    await readStatus();
+    soonRows();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function buttons() {
+  $('rescan').onclick = () => ask('/v1/rescan', {}, 'every folder is scanned');
+  $('resume').onclick = () => ask('/v1/resume', {}, 'uploads go on');
+  for (const choice of $('pause').querySelectorAll('button')) {
+    choice.onclick = () => {
+      $('pause').open = false;
+      const span = choice.dataset.for;
+      ask('/v1/pause', span ? { for: span } : {}, 'no upload begins; those under way end');
+    };
+  }
+  addEventListener('click', ({ target }) => !$('pause').contains(target) && ($('pause').open = false));
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && $('pause').open) {
+      $('pause').open = false;
+      $('pause').firstElementChild.focus();
+    }
+    const writes = event.target.closest?.('input, select, textarea, dialog');
+    if (event.key === '/' && !writes && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      $('q').focus();
+      $('q').select();
+    }
+  });
+}
+
+plot.begin();
+buttons();
+ledger.begin({ opened: panel.show, failed });
+panel.begin({ done: () => [soonStatus, soonRows].forEach((soon) => soon()), failed });
+drops.begin({ moved: uploads, failed });
+const trouble = listen({
+  all: () => Promise.all([readStatus(), readPlot(), ledger.refresh()]),
+  event: happened,
+  state: connected,
+});
+setInterval(soonPlot, 60_000);
