@@ -16,7 +16,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who waits in vain, for all the process.
-static VAIN: Mutex<Vain> = Mutex::new(Vain { places: Vec::new(), told: None, missed: false });
+static VAIN: Mutex<Vain> = Mutex::new(Vain { asked: Vec::new(), told: None, missed: false });
 
 struct Vain {
     /// Questions that were not answered in time, each with the place where it still waits.

@@ -8,9 +8,9 @@ mod adopt;
 mod asking;
 #[cfg(target_os = "linux")]
 mod boot;
+mod browser;
 #[cfg(target_os = "linux")]
 mod budgets;
-mod browser;
 mod citizen;
 mod control;
 mod corpus;
