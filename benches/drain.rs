@@ -5,6 +5,7 @@
 //! answer comes sooner than so many milliseconds after the body.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ async fn main() -> anyhow::Result<()> {
     let wait = std::env::args().nth(1).map(|ms| ms.parse()).transpose()?;
     let wait = wait.map(Duration::from_millis);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}/v1/runwayml", listener.local_addr()?);
+    let base = format!("http://{}/v1/runwayml\n", listener.local_addr()?);
+    std::io::stdout().write_all(base.as_bytes())?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -82,7 +82,7 @@ function paint() {
   // What is behind the first stop says more of the same.
   const [, first, rest] = /^(.*?[^,:;])([,:;] .*)?$/s.exec(escaped(words)) ?? ['', words, ''];
   $('said').replaceChildren(first, ...(rest ? [el('span', {}, rest)] : []));
-  refill($('next'), ['next', ...commands], (each, at) => (at ? el('code', {}, each) : el('span', {}, each)));
+  refill($('next'), ['next', ...commands], (each, at) => (at ? command(each) : el('span', {}, each)));
   $('next').hidden = !commands.length;
   document.title = `${{ attention: '! ', busy: '↑ ', paused: '‖ ' }[state] ?? ''}taxiway`;
   announce(state, words);
@@ -95,6 +95,23 @@ function paint() {
   uploads();
   drops.places(status);
   ledger.places(status);
+}
+
+/** What to type; what this page can do is done by a click. */
+function command(text) {
+  const words = el('code', {}, text);
+  const [, state] = /^taxiway ls --state (\w+)$/.exec(text) ?? [];
+  const work = {
+    'taxiway retry --all': () => ask('/v1/retry', { all: true }, 'what failed is tried again'),
+    'taxiway resume': () => ask('/v1/resume', {}, 'uploads go on'),
+  }[text] ?? (state && (() => {
+    $('ledger').scrollIntoView();
+    ledger.sift({ state }).catch(failed);
+  }));
+  if (!work) return words;
+  const button = el('button', { type: 'button', className: 'plain' }, words);
+  button.onclick = work;
+  return button;
 }
 
 let heard = '';

@@ -175,10 +175,12 @@ fn rows_are_found_by_keyboard_and_tell_their_history() {
 #[test]
 fn what_failed_is_tried_again_and_what_was_uploaded_is_forgotten_after_a_question() {
     let Some(world) = World::with(&[]) else { return };
-    world.server.faults(&["status=422,times=1"]);
+    world.server.faults(&["status=422,times=2"]);
     world.put("cat.gif", &picture(1, 1_000));
     world.shows("cat.gif", "failed");
     let World { browser, mut daemon, taxiway, server } = world;
+    let file = taxiway.path("folder/cat.gif");
+    daemon.event_of("failed", &file);
     browser.until(
         "it needs somebody",
         "document.getElementById('truth').dataset.state === 'attention'",
@@ -187,9 +189,17 @@ fn what_failed_is_tried_again_and_what_was_uploaded_is_forgotten_after_a_questio
         "what to type",
         "document.getElementById('next').textContent.includes('taxiway retry --all')",
     );
+    // What is to be typed is done by a click, where the page can do it.
+    browser.click("#next button:nth-of-type(1)");
+    browser.until(
+        "what failed",
+        "document.querySelector('#chips [data-state=failed]').ariaPressed === 'true'",
+    );
+    browser.click("#next button:nth-of-type(2)");
+    daemon.event_of("failed", &file);
+    browser.until("it failed again", &format!("{} === 'failed'", row("cat.gif", ".pill")));
     browser.click("#rows .name");
     browser.click("#p-body [data-act=retry]");
-    let file = taxiway.path("folder/cat.gif");
     daemon.event_of("uploaded", &file);
     browser.until(
         "the panel knows",
@@ -206,7 +216,7 @@ fn what_failed_is_tried_again_and_what_was_uploaded_is_forgotten_after_a_questio
     browser.click(".asked .plain");
     browser.until("it is kept", "!document.querySelector('.asked')");
     assert_eq!(taxiway.state(&file), "uploaded");
-    assert_eq!(server.uploads(), 2);
+    assert_eq!(server.uploads(), 3);
     browser.click("#p-body [data-act=forget]");
     browser.click(".asked .danger");
     let again = daemon.event_of("uploaded", &file);
