@@ -18,6 +18,8 @@ export function begin({ done, failed }) {
   changed = done;
   $('p-close').onclick = () => $('panel').close();
   $('panel').onclose = () => {
+    // This is told late: by now it may be open for another file.
+    if ($('panel').open) return;
     row = null;
     $('p-body').replaceChildren();
   };

@@ -229,8 +229,8 @@ fn memory_does_not_grow_with_what_waits() {
         fill.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let filled = taxiway.finish(fill, b"").exits(0);
         assert_eq!(filled.lines(), [files.to_string()]);
-        let daemon = taxiway.daemon();
-        taxiway.run(&["rescan"]).exits(0);
+        let mut daemon = taxiway.spawn(&["run", "--json"]);
+        daemon.event("scanned");
         let waits = taxiway.run(&["status", "--json"]).exits(0).objects().remove(0);
         assert_eq!(waits["counts"]["queued"], files);
         let peak = peak_kib(daemon.pid()).expect("its memory");
