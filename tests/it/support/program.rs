@@ -124,8 +124,10 @@ impl Taxiway {
         }
         let program = self.path("taxiway");
         if !program.exists() {
-            // Where it was built others may not look.
-            std::fs::copy(plain.get_program(), &program).expect("a copy");
+            // Where it was built others may not look. Another process copies it: a program that one
+            // of ours still has open for writing cannot be run, and others fork meanwhile.
+            let copied = Command::new("cp").arg(plain.get_program()).arg(&program).status();
+            assert!(copied.expect("cp").success(), "no copy");
             let all = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(&program, all).expect("a mode");
             give_away(&self.root);
