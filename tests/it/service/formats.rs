@@ -109,6 +109,7 @@ fn the_agent_is_a_property_list() {
             "ThrottleInterval": 10,
             "ExitTimeOut": 30,
             "ProcessType": "Standard",
+            "Nice": 5,
             "Umask": 63,
             "StandardOutPath": "/Users/me/Library/Logs/taxiway.log",
             "StandardErrorPath": "/Users/me/Library/Logs/taxiway.log",
