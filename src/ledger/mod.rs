@@ -311,7 +311,6 @@ impl Ledger {
         Ok(Ledger { run: 0, ..self })
     }
 
-    /// The simulator's full disk: the file cannot grow, or can again.
     /// Counts the statements that are run from now on.
     #[cfg(test)]
     pub(crate) fn count_statements(
@@ -329,6 +328,7 @@ impl Ledger {
         Ok(count)
     }
 
+    /// The simulator's full disk: the file cannot grow, or can again.
     #[cfg(test)]
     pub(crate) fn fill_disk(&self, full: bool) -> Result<(), LedgerError> {
         let pages = if full { 1_i64 } else { 1 << 30 };
@@ -341,8 +341,8 @@ impl Ledger {
         &self,
         email: Option<&str>,
     ) -> Result<Option<AccountId>, LedgerError> {
-        let sql = "SELECT id FROM account WHERE email IS ?1";
-        let id = self.db.query_row(sql, [email], |row| row.get(0)).optional()?;
+        let mut found = self.db.prepare_cached("SELECT id FROM account WHERE email IS ?1")?;
+        let id = found.query_row([email], |row| row.get(0)).optional()?;
         Ok(id.map(AccountId))
     }
 }

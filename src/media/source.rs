@@ -95,12 +95,30 @@ impl<'a> Source<'a> {
         }
         self.reads_left -= 1;
         self.bytes_left -= wanted;
-        self.window.clear();
         self.window_at = at;
+        self.window.clear();
         self.file.seek(SeekFrom::Start(at))?;
-        Read::take(&mut *self.file, wanted).read_to_end(&mut self.window)?;
+        // As much as is wanted and not one read more: an end is seen by what is missing.
+        self.window.resize(wanted as usize, 0);
+        let got = fill(&mut *self.file, &mut self.window);
+        self.window.truncate(got.as_ref().copied().unwrap_or(0));
+        got?;
         Ok(())
     }
+}
+
+/// Reads until the buffer is full or the file ends; how much it was.
+fn fill(file: &mut dyn Stored, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Defines a reader of the number at an offset of a slice; none where the slice ends before it.
