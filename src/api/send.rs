@@ -5,8 +5,8 @@
 //! - a body that stands still ends, and whoever it waited for is named;
 //! - a request is tried again on another connection only while not one byte was handed over.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
@@ -39,6 +39,8 @@ pub struct SendControl {
     pub progress: Arc<AtomicU64>,
     /// The limit that all uploads share.
     pub rate: Arc<Rate>,
+    /// How long after the last byte the answer came; set once it does.
+    pub waited: Arc<OnceLock<Duration>>,
 }
 
 impl Client {
@@ -76,6 +78,9 @@ impl Client {
             answered = self.exchange(request, &flow) => match answered {
                 Ok(answer) => {
                     let whole = !flow.cut();
+                    if whole {
+                        control.waited.get_or_init(|| flow.progress().since.elapsed());
+                    }
                     Some(verdict::of_upload(&answer, whole, took_ms(&flow), wall()))
                 }
                 Err(error) => failed(&error, &flow),

@@ -94,6 +94,13 @@ impl Gauge {
         state.sends.values().fold(state.sent, |sum, send| sum.saturating_add(send.now().done))
     }
 
+    /// Files whose last byte the connection has not taken yet.
+    pub fn unfinished(&self) -> usize {
+        let state = self.state();
+        let unfinished = |send: &&Counted| send.done.load(Ordering::Relaxed) < send.size;
+        state.sends.values().filter(unfinished).count()
+    }
+
     /// Waits until something is in hand, or all has ended.
     pub fn wait_for_work(&self) -> Stir {
         let mut state = self.state();
@@ -196,7 +203,10 @@ mod tests {
         done.store(12, Ordering::Relaxed);
         assert_eq!(gauge.sends(), [InHand { path: path("/a"), done: 10, size: 10 }]);
         assert_eq!(gauge.reads(), [InHand { path: path("/b"), done: 0, size: 5 }]);
-        assert_eq!(gauge.moved(), 10);
+        assert_eq!((gauge.moved(), gauge.unfinished()), (10, 0));
+        done.store(9, Ordering::Relaxed);
+        assert_eq!((gauge.moved(), gauge.unfinished()), (9, 1));
+        done.store(12, Ordering::Relaxed);
         drop(one);
         assert_eq!(gauge.moved(), 10, "what went out went out");
         assert_eq!((gauge.sends(), gauge.wait(Duration::ZERO)), (vec![], Stir::Busy));

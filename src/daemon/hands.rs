@@ -2,7 +2,7 @@
 //!
 //! Owns:
 //! - every effect gets its answer, whatever becomes of it, but for reads cut short by the end;
-//! - at most `concurrency` uploads go out at once, in the order they were opened;
+//! - no more uploads go out at once than there are places, in the order they were opened;
 //! - the token is asked for when it is needed, and where waiting for it holds up nobody else.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Client, Rate, SendControl, Token};
@@ -29,6 +28,7 @@ use super::eyes::within_size;
 use super::gauge::Gauge;
 use super::identify::identify;
 use super::naming::Names;
+use super::places::Places;
 use super::readers::{Read, Readers};
 use super::{Clock, Message, Tally};
 
@@ -57,7 +57,6 @@ pub struct Hands {
     flights: Arc<Mutex<BTreeMap<AttemptId, Flight>>>,
     abort: CancellationToken,
     cancelled: Arc<AtomicBool>,
-    concurrency: usize,
 }
 
 /// What every task needs.
@@ -67,7 +66,7 @@ pub(super) struct Reach {
     pub(super) client: Option<Client>,
     token: Arc<TokenSource>,
     rate: Arc<Rate>,
-    places: Arc<Semaphore>,
+    places: Places,
     clock: Clock,
     largest: Option<u64>,
     names: Arc<Names>,
@@ -118,17 +117,18 @@ impl Hands {
             .enable_all()
             .build()?;
         let concurrency = means.concurrency;
+        let gauge = Gauge::default();
         let reach = Reach {
             out,
             client: means.client,
             token: Arc::new(means.token),
             rate: Arc::new(means.rate),
-            places: Arc::new(Semaphore::new(concurrency)),
+            places: Places::new(concurrency, gauge.clone()),
             clock,
             largest: means.largest,
             names: Arc::new(means.names),
             deeds: means.deeds,
-            gauge: Gauge::default(),
+            gauge,
         };
         Ok(Hands {
             runtime: Some(runtime),
@@ -137,7 +137,6 @@ impl Hands {
             flights: Arc::default(),
             abort: CancellationToken::new(),
             cancelled: Arc::new(AtomicBool::new(false)),
-            concurrency,
         })
     }
 
@@ -153,19 +152,7 @@ impl Hands {
         self.reach.largest = api.max_file_size_bytes.map(NonZeroU64::get);
         self.reach.names = Arc::new(Names::of(config));
         self.reach.deeds = Deeds::of(config);
-        let (before, now) = (self.concurrency, api.concurrency);
-        self.concurrency = now;
-        if now >= before {
-            return self.reach.places.add_permits(now - before);
-        }
-        // In the line of those who wait for a place: uploads that go out keep theirs.
-        let (places, fewer) = (Arc::clone(&self.reach.places), before - now);
-        self.spawn(async move {
-            let fewer = u32::try_from(fewer).unwrap_or(u32::MAX);
-            if let Ok(taken) = places.acquire_many(fewer).await {
-                taken.forget();
-            }
-        });
+        self.reach.places.set_most(api.concurrency);
     }
 
     /// Looks at a file that was pushed by name.
@@ -180,6 +167,11 @@ impl Hands {
             let sight = Sight { folder, path, look, by_scan, arrival: None, told };
             reach.answer(Event::Seen(sight));
         });
+    }
+
+    /// Uploads that may go out at once for now.
+    pub fn allowed(&self) -> usize {
+        self.reach.places.allowed()
     }
 
     /// Reads a file, once it is its turn, and says what it is.
@@ -351,9 +343,9 @@ impl Reach {
             biased;
             () = flight.withdraw.cancelled() => return withdrawn,
             () = abort.cancelled() => return withdrawn,
-            place = self.places.acquire() => place,
+            place = self.places.take() => place,
         };
-        let Ok(_place) = place else { return withdrawn };
+        let Some(place) = place else { return withdrawn };
         flight.begun.store(true, Ordering::Relaxed);
         let Some(client) = &self.client else {
             // A dry run: what would be stored counts as stored, in memory.
@@ -372,7 +364,11 @@ impl Reach {
             abort_grace: ABORT_GRACE,
             progress: flight.sent,
             rate: Arc::clone(&self.rate),
+            waited: Arc::default(),
         };
-        client.send(&token, send, control).await
+        let waited = Arc::clone(&control.waited);
+        let outcome = client.send(&token, send, control).await;
+        place.learn(&outcome, size, waited.get().copied());
+        outcome
     }
 }

@@ -17,6 +17,8 @@ pub mod lock;
 mod message;
 mod named;
 mod naming;
+mod pace;
+mod places;
 mod pulse;
 mod readers;
 mod reload;

@@ -61,6 +61,7 @@ impl Case {
                 abort_grace: LONG,
                 progress: Arc::new(AtomicU64::new(0)),
                 rate: Arc::new(Rate::new(None)),
+                waited: Arc::default(),
             },
         }
     }
