@@ -3,14 +3,15 @@
 //! Owns:
 //! - every effect gets its answer, whatever becomes of it, but for reads cut short by the end;
 //! - no more uploads go out at once than there are places, in the order they were opened;
-//! - the token is asked for when it is needed, and where waiting for it holds up nobody else.
+//! - the token is asked for when it is needed, at most a moment before, and where waiting for it
+//!   holds up nobody else.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,10 @@ const UPLOADS_MOST: usize = 64;
 /// hang each folder holds two for as long as that lasts.
 const BLOCKED_MOST: usize = 64;
 
+/// How long a token is used before its source is asked again: asking may wait for a disk, which
+/// takes another thread each time, and small files come by the thousand.
+const TOKEN_HOLDS: Duration = Duration::from_millis(100);
+
 /// How the assetIds of a dry run begin.
 pub const DRY_RUN: &str = "dry-run:";
 
@@ -65,6 +70,8 @@ pub(super) struct Reach {
     out: Sender<Message>,
     pub(super) client: Option<Client>,
     token: Arc<TokenSource>,
+    /// When it was asked for, and what it was.
+    lately: Arc<Mutex<Option<(Instant, Token)>>>,
     rate: Arc<Rate>,
     places: Places,
     clock: Clock,
@@ -122,6 +129,7 @@ impl Hands {
             out,
             client: means.client,
             token: Arc::new(means.token),
+            lately: Arc::default(),
             rate: Arc::new(means.rate),
             places: Places::new(concurrency, gauge.clone()),
             clock,
@@ -331,10 +339,25 @@ impl Reach {
         }
     }
 
-    /// The token as it is now.
+    /// The token as it is now, or was a moment ago.
     pub(super) async fn token(&self) -> Option<Token> {
-        let token = Arc::clone(&self.token);
-        tokio::task::spawn_blocking(move || token()).await.ok().flatten()
+        if let Some(token) = self.lately() {
+            return Some(token);
+        }
+        let asked = Instant::now();
+        let source = Arc::clone(&self.token);
+        let token = tokio::task::spawn_blocking(move || source()).await.ok().flatten();
+        let kept = token.clone().map(|token| (asked, token));
+        *self.lately.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        token
+    }
+
+    fn lately(&self) -> Option<Token> {
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately
+            .as_ref()
+            .filter(|(asked, _)| asked.elapsed() < TOKEN_HOLDS)
+            .map(|(_, token)| token.clone())
     }
 
     async fn send(&self, send: &Send, flight: Flight, abort: CancellationToken) -> Outcome {

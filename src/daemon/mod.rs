@@ -54,6 +54,9 @@ pub use setup::{Setup, SetupError, client, dry_means, limits, means, setup};
 pub use tally::{Histogram, Numbers, Outcome, STEPS_MS, Tally};
 pub use view::{FolderNow, StopView, Uploading, View};
 
+/// How long a step waits for company while the hands have enough to do: what comes together is
+/// one commit.
+const GATHERING: Duration = Duration::from_micros(500);
 /// Messages taken into one step at most.
 const STEP_MOST: usize = 512;
 /// A next try further away than this is left to another run, for `--once`.
@@ -342,11 +345,10 @@ impl Session {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return true,
         }
-        while next.inputs.len() < STEP_MOST {
-            match self.inbox.try_recv() {
-                Ok(message) => stop |= next.take(message),
-                Err(_) => break,
-            }
+        stop |= self.take_all(next);
+        if !stop && self.hands_are_full(next) {
+            std::thread::sleep(GATHERING);
+            stop |= self.take_all(next);
         }
         if self.waits_for_token() {
             self.notice_token(next);
@@ -354,6 +356,28 @@ impl Session {
         self.notice_sleep(next);
         self.notice_hanging(next);
         stop
+    }
+
+    /// Takes what is there already. True if the run is to end.
+    fn take_all(&mut self, next: &mut Incoming) -> bool {
+        let mut stop = false;
+        while next.inputs.len() < STEP_MOST {
+            match self.inbox.try_recv() {
+                Ok(message) => stop |= next.take(message),
+                Err(_) => break,
+            }
+        }
+        stop
+    }
+
+    /// Every place for an upload is still taken, whatever ended just now: nothing is lost by
+    /// waiting for company.
+    fn hands_are_full(&self, next: &Incoming) -> bool {
+        let ended =
+            |(_, input): &&(Option<Life>, Input)| matches!(input, Input::Event(Event::Sent { .. }));
+        let ended = next.inputs.iter().filter(ended).count();
+        let open = self.engine.planner().in_flight_now().count();
+        open.saturating_sub(ended) >= self.hands.allowed()
     }
 
     /// While the machine slept, disks and servers may have changed and told nobody.
