@@ -87,7 +87,13 @@ const API: &[Key] = &[
                   taxiway` makes, on macOS `security add-generic-password -U -s taxiway -a taxiway \
                   -w`. What is written into either applies within 5 s, without reload or start.",
     },
-    Key { name: "concurrency", example: "4", meaning: "How many uploads go out at once, at most." },
+    Key {
+        name: "concurrency",
+        example: "4",
+        meaning: "How many uploads go out at once, at most. It begins with two, goes on to more \
+                  while that is faster, and back to fewer when the server asks to slow down, \
+                  or is late with its answers.",
+    },
     Key {
         name: "rate_limit",
         example: r#""8MB/s""#,

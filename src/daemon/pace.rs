@@ -90,6 +90,12 @@ impl Pace {
         self.allowed
     }
 
+    /// Since when it is judged how it goes.
+    #[cfg(test)]
+    pub fn stretch(&self) -> Duration {
+        self.began.0
+    }
+
     /// Another number is configured.
     pub fn set_most(&mut self, most: usize) {
         if most > self.most {

@@ -38,6 +38,8 @@ struct State {
     pace: Pace,
     /// Places that exist, free or taken.
     places: usize,
+    /// All of them were taken at the last look, or have been since.
+    full: bool,
     stored: u64,
 }
 
@@ -58,7 +60,7 @@ impl Places {
             semaphore: Semaphore::new(places),
             began: Instant::now(),
             gauge,
-            state: Mutex::new(State { pace, places, stored: 0 }),
+            state: Mutex::new(State { pace, places, full: false, stored: 0 }),
         }))
     }
 
@@ -85,6 +87,14 @@ impl Places {
                 () = tokio::time::sleep(LOOKS) => self.look(),
             }
         };
+        let mut state = self.state();
+        if !state.full && self.is_full() {
+            // What went out before, at leisure, says nothing of how fast it can go.
+            state.full = true;
+            let moved = self.moved(&state);
+            state.pace.look(self.now(), moved, None);
+        }
+        drop(state);
         Some(Place { places: self, permit: Some(permit), since: self.now() })
     }
 
@@ -95,10 +105,18 @@ impl Places {
     }
 
     fn look_at(&self, state: &mut State) {
-        let full = self.0.semaphore.available_permits() == 0;
-        let gauge = &self.0.gauge;
-        let moved = Moved { bytes: gauge.moved(), stored: state.stored };
-        state.pace.look(self.now(), moved, full.then(|| gauge.unfinished()));
+        state.full = self.is_full();
+        let sending = state.full.then(|| self.0.gauge.unfinished());
+        let moved = self.moved(state);
+        state.pace.look(self.now(), moved, sending);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.semaphore.available_permits() == 0
+    }
+
+    fn moved(&self, state: &State) -> Moved {
+        Moved { bytes: self.0.gauge.moved(), stored: state.stored }
     }
 
     /// Makes as many places as are allowed, or takes away those that are free.
@@ -227,6 +245,17 @@ mod tests {
             places.set_most(1);
         }
         assert_eq!((places.allowed(), all(&places).await.len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_stretch_begins_when_the_last_place_is_taken() {
+        let places = Places::new(8, Gauge::default());
+        let one = places.take().await;
+        let before = places.state().pace.stretch();
+        std::thread::sleep(Duration::from_millis(2));
+        let two = places.take().await;
+        assert!(places.state().pace.stretch() > before);
+        drop((one, two));
     }
 
     #[tokio::test]
