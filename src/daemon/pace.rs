@@ -23,6 +23,12 @@ const AFTER_NOTHING: Duration = Duration::from_secs(10);
 const AFTER_TOO_MUCH: Duration = Duration::from_secs(30);
 /// Answers that take so many times as long as they used to are a sign.
 const SLOWER: f64 = 4.0;
+/// Answers of one size after which it is known how long they usually take.
+const KNOWN_AFTER: u32 = 8;
+/// Answers of one size that what is usual is the mean of, about.
+const REMEMBERED: u32 = 64;
+/// Answers that are compared with what is usual, about.
+const LATEST: f64 = 8.0;
 /// Quicker answers than this are never slow.
 const QUICK_ANSWER: Duration = Duration::from_millis(500);
 
@@ -165,35 +171,45 @@ impl Pace {
         self.doubles = false;
         self.before = None;
         self.holds_until = now + AFTER_TOO_MUCH;
-        self.answers.slowness = 1.0;
+        self.answers.late = 0.0;
     }
 }
 
-/// How long answers take, beside how long they used to take for bodies of that size.
+/// How long answers take, beside how long they usually take for bodies of that size. All of it in
+/// logarithms: answers are late by factors, and now and then by large ones that mean nothing.
 #[derive(Debug)]
 struct Answers {
-    /// In seconds, by the number of binary digits of the size: the least there was, which
-    /// grows by a twentieth with each longer one, so that what lasts becomes the usual.
-    usual: [f64; 65],
-    /// How many times as long as usual, smoothed.
-    slowness: f64,
+    /// By the number of binary digits of the size.
+    usual: [Usual; 65],
+    /// How far the last ones were from usual.
+    late: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Usual {
+    log_seconds: f64,
+    answers: u32,
 }
 
 impl Default for Answers {
     fn default() -> Answers {
-        Answers { usual: [f64::INFINITY; 65], slowness: 1.0 }
+        Answers { usual: [Usual::default(); 65], late: 0.0 }
     }
 }
 
 impl Answers {
     fn are_slow(&mut self, bytes: u64, waited: Duration) -> bool {
         let class = (u64::BITS - bytes.leading_zeros()) as usize;
-        let seconds = waited.as_secs_f64().max(0.001);
+        let log_seconds = waited.as_secs_f64().max(0.001).ln();
         let Some(usual) = self.usual.get_mut(class) else { return false };
-        let times = if usual.is_finite() { seconds / *usual } else { 1.0 };
-        *usual = seconds.min(*usual * 1.05);
-        self.slowness += (times - self.slowness) / 8.0;
-        self.slowness >= SLOWER && waited >= QUICK_ANSWER
+        let late = log_seconds - usual.log_seconds;
+        let known = usual.answers >= KNOWN_AFTER;
+        usual.answers = usual.answers.saturating_add(1).min(REMEMBERED);
+        usual.log_seconds += late / f64::from(usual.answers);
+        if known {
+            self.late += (late - self.late) / LATEST;
+        }
+        known && self.late >= SLOWER.ln() && waited >= QUICK_ANSWER
     }
 }
 
@@ -335,10 +351,34 @@ mod tests {
             answer(&mut pace, 500_000_000, 9_000);
         }
         assert_eq!(pace.allowed(), 8);
-        for _ in 0..3 {
+        for _ in 0..12 {
             answer(&mut pace, 50_000, 4_000);
         }
         assert_eq!(pace.allowed(), 4);
+        for _ in 0..100 {
+            answer(&mut pace, 50_000, 4_000);
+        }
+        pace.allowed = 8;
+        for _ in 0..100 {
+            answer(&mut pace, 50_000, 4_000);
+        }
+        assert_eq!(pace.allowed(), 8, "what lasts is usual");
+    }
+
+    #[test]
+    fn a_server_that_takes_its_time_by_chance_is_not_slow() {
+        let mut answers = Answers::default();
+        let mut jitter = 1_u64;
+        let mut uniform = || {
+            jitter = jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (jitter >> 33) as f64 / f64::from(1_u32 << 31)
+        };
+        let slow = (0..10_000).filter(|_| {
+            // Log-normal about three seconds: one in twenty takes more than fifteen.
+            let normal: f64 = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+            answers.are_slow(5_000_000, Duration::from_secs_f64(3.0 * normal.exp()))
+        });
+        assert_eq!(slow.count(), 0);
     }
 
     #[test]
