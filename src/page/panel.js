@@ -23,8 +23,10 @@ export function begin({ done, failed }) {
     row = null;
     $('p-body').replaceChildren();
   };
-  // Beside the panel is outside of it.
-  $('panel').onclick = ({ target }) => target === $('panel') && $('panel').close();
+  // Beside the panel is outside of it. A handler that gives false would undo all that is clicked in it.
+  $('panel').onclick = ({ target }) => {
+    if (target === $('panel')) $('panel').close();
+  };
 }
 
 /** Opens it for a row of the ledger. */
@@ -49,9 +51,13 @@ async function read() {
   // What somebody is writing or is asked stays.
   if (told && $('p-body').querySelector('input:focus, .asked')) return;
   told = text;
-  const before = document.activeElement?.dataset?.act;
+  const { act } = document.activeElement?.dataset ?? {};
+  const field = $('p-body').querySelector('[data-act=field]')?.value;
   $('p-body').replaceChildren(...body({ ...of, id }));
-  if (before) $('p-body').querySelector(`[data-act="${before}"]`)?.focus();
+  const select = $('p-body').querySelector('[data-act=field]');
+  if (field && select && [...select.options].some((option) => option.value === field)) select.value = field;
+  // What was pressed may be gone with what it did.
+  if ($('panel').open && document.activeElement === document.body) ($('p-body').querySelector(`[data-act="${act}"]`) ?? $('p-close')).focus();
 }
 
 function picture(of) {
@@ -122,6 +128,7 @@ function* acts(of) {
     yield button('retry', ['retry'], () => act('/ui/retry', { ids: [of.id] }, 'it is tried again'), of.state === 'failed' ? 'main' : '');
   }
   if (of.state === 'held') {
+    yield el('p', {}, 'is it among your assets on Runway?');
     yield found(of);
     yield button('resolve', ['it is not on Runway: send it again'], () => act('/ui/resolve', { id: of.id, retry: true }, 'it is sent again'));
   }
@@ -130,7 +137,7 @@ function* acts(of) {
 
 /** JSON under the name of the field that the request has for it. */
 function json(of, button) {
-  const select = el('select', { ariaLabel: 'field of the generation request' }, ...fields(of.media_type).map((field) => el('option', {}, field)));
+  const select = el('select', { ariaLabel: 'field of the generation request', 'data-act': 'field' }, ...fields(of.media_type).map((field) => el('option', {}, field)));
   const text = () => generation(of, select.value);
   const one = button('json', [icon('json'), 'JSON'], (on) => copy(text(), on, text()));
   return el('span', { className: 'joined' }, one, select);
@@ -163,6 +170,7 @@ async function forget(of) {
     };
     yes.onclick = () => {
       question.remove();
+      $('p-close').focus();
       act('/ui/forget', { id: of.id, yes: true }, 'it is forgotten');
     };
     $('p-body').querySelector('.asked')?.remove();

@@ -1,6 +1,7 @@
 //! The page, in a real browser.
 
 mod access;
+mod acting;
 mod driver;
 mod large;
 mod pictures;
