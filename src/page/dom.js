@@ -30,6 +30,12 @@ export const icon = (name) => draw('svg', { class: 'i', 'aria-hidden': 'true' },
 /** A text from outside, which does not turn what stands around it. */
 export const foreign = (text, className = '') => el('bdi', { className, title: escaped(text) }, text);
 
+// Behind a dialog that is open nothing is seen or heard: messages are told in it.
+const aside = () => (document.querySelector('dialog[open]') ?? document.body).append($('toasts'));
+for (const dialog of document.querySelectorAll('dialog')) {
+  new MutationObserver(aside).observe(dialog, { attributeFilter: ['open'] });
+}
+
 /** Says something for a moment, and to who listens. */
 export function toast(words, hint = '', bad = false) {
   const said = el('p', { className: bad ? 'toast bad' : 'toast' }, el('span', {}, words));

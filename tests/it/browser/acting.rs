@@ -1,7 +1,7 @@
 //! What a person does about a file, and that neither focus, place nor answer gets lost over it.
 
 use super::driver::{Browser, ENTER};
-use super::World;
+use super::{World, row};
 use crate::support::picture;
 
 /// Clicks the row of a file.
@@ -55,5 +55,30 @@ fn a_held_file_is_resolved_either_way() {
     browser.reads("#p-body dl code", &second);
     browser.until("the focus is in the panel", inside);
     assert_eq!(server.uploads(), 3);
+    daemon.stop();
+}
+
+#[test]
+fn what_is_said_while_the_panel_is_open_is_in_front_of_it() {
+    let Some(World { browser, daemon, taxiway: _taxiway, server: _server }) =
+        World::with(&[("cat.gif", picture(1, 1_000))])
+    else {
+        return;
+    };
+    browser.until("it is there", &format!("{} === 'uploaded'", row("cat.gif", ".pill")));
+    browser.width(320, 640);
+    let in_front = "(() => {
+        const said = document.querySelector('.toast');
+        if (!said) return false;
+        const box = said.getBoundingClientRect();
+        return said.contains(document.elementFromPoint(box.left + box.width / 2, box.top + 5));
+    })()";
+    open(&browser, "cat.gif");
+    browser.click("#p-body [data-act=copy]");
+    browser.until("it is seen", in_front);
+    browser.value("document.getElementById('panel').close()");
+    browser.until("it is gone", "!document.querySelector('.toast')");
+    browser.click("#rows .id button");
+    browser.until("it is seen", in_front);
     daemon.stop();
 }
