@@ -1,8 +1,10 @@
 //! What a person does about a file, and that neither focus, place nor answer gets lost over it.
 
+use serde_json::json;
+
 use super::driver::{Browser, ENTER};
 use super::{World, row};
-use crate::support::picture;
+use crate::support::{picture, write};
 
 /// Clicks the row of a file.
 fn open(browser: &Browser, name: &str) {
@@ -80,5 +82,71 @@ fn what_is_said_while_the_panel_is_open_is_in_front_of_it() {
     browser.until("it is gone", "!document.querySelector('.toast')");
     browser.click("#rows .id button");
     browser.until("it is seen", in_front);
+    daemon.stop();
+}
+
+#[test]
+fn rows_stay_under_the_pointer_while_others_come() {
+    let files: Vec<(String, Vec<u8>)> =
+        (0..80).map(|n| (format!("{n}.txt"), b"words".to_vec())).collect();
+    let files: Vec<(&str, Vec<u8>)> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let Some(World { browser, daemon, taxiway, server }) = World::with(&files) else { return };
+    browser.reads("#chips [data-state=ignored] b", "80");
+    browser.value("(scrollTo(0, document.body.scrollHeight), scrollBy(0, -1500), true)");
+    // As it is once it is drawn.
+    let here = "new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))).then(() => {
+        const row = document.elementFromPoint(400, 500)?.closest('.row');
+        return row && [row.querySelector('.name').textContent, Math.round(row.getBoundingClientRect().top)]; })";
+    let before = browser.until("a row", here);
+    // Another row above, and then the list of what goes out.
+    write(&taxiway.path("folder/new.txt"), b"words");
+    browser.reads("#chips [data-state=ignored] b", "81");
+    browser.until("it is read", "document.getElementById('rows').offsetHeight === 81 * 64");
+    assert_eq!(browser.value(here), before);
+    server.faults(&["bandwidth=100KB/s,times=1"]);
+    write(&taxiway.path("folder/cat.gif"), &picture(1, 250_000));
+    browser.until("it goes out", "!document.getElementById('outgoing').hidden");
+    assert_eq!(browser.value(here), before);
+    browser.until("it went out", "document.getElementById('outgoing').hidden");
+    assert_eq!(browser.value(here), before);
+    // What is looked for is shown from its beginning.
+    browser.keys("/");
+    browser.keys("txt");
+    browser.reads("#chips [data-state=\"\"] b", "81");
+    browser.until(
+        "the first",
+        "(() => { const row = document.querySelector('#rows [aria-rowindex=\"2\"]')?.getBoundingClientRect();
+         return row && row.top > 0 && row.bottom < innerHeight; })()",
+    );
+    daemon.stop();
+}
+
+#[test]
+fn rows_say_where_they_are_though_the_folders_are_told_later() {
+    let Some(World { browser, daemon, taxiway, server: _server }) =
+        World::with(&[("cat.gif", picture(1, 1_000))])
+    else {
+        return;
+    };
+    browser.until("its place", &format!("{} === 'folder'", row("cat.gif", ".place")));
+    // Nothing is known of folders, and then of the one and of two accounts.
+    let places = |status: serde_json::Value| {
+        browser.result(&format!("(await import('/ui/ledger.js')).places({status})"));
+    };
+    places(json!({ "folders": [], "accounts": [] }));
+    let directory = taxiway.path("folder");
+    assert_eq!(
+        browser.value(&row("cat.gif", ".place")),
+        directory.to_str().expect("UTF-8"),
+        "as long as nothing is known"
+    );
+    places(json!({
+        "folders": [{ "path": directory }],
+        "accounts": [{ "email": "one@example.com" }, { "email": "two@example.com" }],
+    }));
+    assert_eq!(browser.value(&row("cat.gif", ".place")), "folder");
+    let facts = browser.value(&row("cat.gif", ".what"));
+    assert!(facts.as_str().expect("a text").contains('@'), "{facts}");
     daemon.stop();
 }
