@@ -87,8 +87,7 @@ function paint() {
   document.title = `${{ attention: '! ', busy: '↑ ', paused: '‖ ' }[state] ?? ''}taxiway`;
   announce(state, words);
   if (!status) return;
-  $('resume').hidden = status.state !== 'paused';
-  $('pause').hidden = status.state === 'paused';
+  onlyOne(status.state === 'paused');
   $('speed').textContent = `${bytes(status.bytes_per_second)}/s`;
   refill($('folders'), status.folders, folder);
   refill($('accounts'), status.accounts, account);
@@ -97,7 +96,16 @@ function paint() {
   ledger.places(status);
 }
 
-/** What to type; what this page can do is done by a click. */
+/** Shows pause or resume; the focus goes over to the one that is there. */
+function onlyOne(paused) {
+  const [goes, comes] = paused ? [$('pause'), $('resume')] : [$('resume'), $('pause')];
+  const focused = goes.contains(document.activeElement);
+  comes.hidden = false;
+  goes.hidden = true;
+  if (focused) (comes.querySelector('summary') ?? comes).focus({ preventScroll: true });
+}
+
+/** What to type; what this page can do itself is a button. */
 function command(text) {
   const words = el('code', {}, text);
   const [, state] = /^taxiway ls --state (\w+)$/.exec(text) ?? [];
@@ -112,6 +120,13 @@ function command(text) {
   const button = el('button', { type: 'button', className: 'plain' }, words);
   button.onclick = work;
   return button;
+}
+
+/** Goes to the ledger, and to some of its rows. */
+function look(by) {
+  ledger.sift(by).catch(failed);
+  $('ledger').scrollIntoView();
+  $('ledger').focus({ preventScroll: true });
 }
 
 let heard = '';
@@ -135,10 +150,7 @@ function announce(state, words) {
 function folder(of) {
   const [, name] = split(of.path);
   const button = el('button', { type: 'button', className: 'plain', title: `only what is in ${escaped(of.path)}` }, foreign(name || of.path, 'name'));
-  button.onclick = () => {
-    ledger.sift({ under: of.path }).catch(failed);
-    $('ledger').scrollIntoView();
-  };
+  button.onclick = () => look({ under: of.path });
   const scanned = of.last_scan_at ? `scanned ${clock(new Date(of.last_scan_at))}` : 'not scanned yet';
   const missed = of.missed_by_events ? `, ${of.missed_by_events} missed by events` : '';
   const mode = { events: 'watched', poll: 'polled', away: 'away' }[of.mode] ?? of.mode;
@@ -201,6 +213,7 @@ function buttons() {
   for (const choice of $('pause').querySelectorAll('button')) {
     choice.onclick = () => {
       $('pause').open = false;
+      $('pause').firstElementChild.focus();
       const span = choice.dataset.for;
       ask('/v1/pause', span ? { for: span } : {}, 'no upload begins; those under way end');
     };

@@ -63,17 +63,30 @@ export async function copy(text, button, words) {
   toast(`copied ${words}`);
 }
 
-/** Fills a list anew only where it changed, so that focus and selection stay. */
+const pressed = (of) => (of.matches('button') ? of : of.querySelector('button'));
+
+/**
+ * Fills a list anew only where it changed, so that focus and selection stay. The focus goes to what
+ * takes the place of what had it; where nothing does, to the ledger.
+ */
 export function refill(list, items, make) {
   const before = list.items ?? [];
+  let focused = false;
   items.forEach((item, at) => {
     const text = JSON.stringify(item);
     if (before[at] === text) return;
     const made = make(item, at);
-    if (list.children[at]) list.children[at].replaceWith(made);
+    const old = list.children[at];
+    focused ||= old?.contains(document.activeElement);
+    if (old) old.replaceWith(made);
     else list.append(made);
+    if (focused && document.activeElement === document.body) pressed(made)?.focus({ preventScroll: true });
     before[at] = text;
   });
-  while (list.childElementCount > items.length) list.lastElementChild.remove();
+  while (list.childElementCount > items.length) {
+    focused ||= list.lastElementChild.contains(document.activeElement);
+    list.lastElementChild.remove();
+  }
+  if (focused && document.activeElement === document.body) (list.querySelector('button') ?? $('ledger')).focus({ preventScroll: true });
   list.items = before.slice(0, items.length);
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::{Browser, ENTER};
-use super::{World, row};
+use super::{NAMES, World, row};
 use crate::support::{picture, write};
 
 /// Clicks the row of a file.
@@ -82,6 +82,53 @@ fn what_is_said_while_the_panel_is_open_is_in_front_of_it() {
     browser.until("it is gone", "!document.querySelector('.toast')");
     browser.click("#rows .id button");
     browser.until("it is seen", in_front);
+    daemon.stop();
+}
+
+#[test]
+fn the_focus_stays_where_somebody_works() {
+    let Some(World { browser, mut daemon, taxiway, server }) =
+        World::with(&[("cat.gif", picture(1, 1_000))])
+    else {
+        return;
+    };
+    browser.until("it is there", &format!("{} === 'uploaded'", row("cat.gif", ".pill")));
+    // On a folder of which something new is told.
+    let scanned = "document.querySelector('#folders li').textContent";
+    browser.value("document.querySelector('#folders button').focus()");
+    let before = browser.value(scanned);
+    let second = browser.value("Math.floor(Date.now() / 1000)");
+    browser.until("another second", &format!("Math.floor(Date.now() / 1000) > {second}"));
+    taxiway.run(&["rescan"]).exits(0);
+    browser.until("it was scanned", &format!("{scanned} !== {before}"));
+    assert_eq!(
+        browser.value("document.activeElement.textContent"),
+        "folder",
+        "the folder that had the focus"
+    );
+    // From pause to resume, and back.
+    browser.value("document.querySelector('#pause summary').focus()");
+    browser.keys(ENTER);
+    browser.value("document.querySelector('#pause [data-for=\"1h\"]').focus()");
+    browser.keys(ENTER);
+    browser.until("resume", "document.activeElement.id === 'resume'");
+    browser.keys(ENTER);
+    browser.until("pause", "document.activeElement.matches('#pause summary')");
+    // What there is to do above leads to what it is about, and what is done with leads on.
+    server.faults(&["status=422,times=1"]);
+    let file = taxiway.path("folder/dog.gif");
+    write(&file, &picture(2, 1_000));
+    daemon.event_of("failed", &file);
+    browser.until("what to do", "document.querySelectorAll('#next button').length === 2");
+    browser.value("document.querySelector('#next button').focus()");
+    browser.keys(ENTER);
+    browser.until("the ledger", "document.activeElement.id === 'ledger'");
+    browser.until("what failed", &format!("{NAMES}.join() === 'dog.gif'"));
+    browser.value("document.querySelectorAll('#next button')[1].focus()");
+    browser.keys(ENTER);
+    daemon.event_of("uploaded", &file);
+    browser.until("nothing is left to do", "document.getElementById('next').hidden");
+    assert_ne!(browser.value("document.activeElement.localName"), "body");
     daemon.stop();
 }
 
