@@ -1,6 +1,6 @@
 // The page: how things stand, live, and what a person may do about it.
 
-import { $, el, foreign, icon, refill, toast } from './dom.js';
+import { $, el, foreign, icon, refill, toast, unanswered } from './dom.js';
 import { Refusal, listen, object, throttled, wish } from './net.js';
 import * as drops from './drop.js';
 import * as ledger from './ledger.js';
@@ -70,8 +70,9 @@ function connected(now) {
 }
 
 const WITHOUT = {
-  lost: ['connection lost, trying again', []],
-  stopped: ['taxiway has stopped; waiting for it to come back', ['taxiway run']],
+  // It may be back already, at another address.
+  lost: ['connection lost, trying again', ['taxiway ui']],
+  stopped: ['taxiway has stopped; waiting for it to come back', ['taxiway run', 'taxiway ui']],
   expired: ['this page’s key has expired: run', ['taxiway ui']],
 };
 
@@ -203,6 +204,7 @@ async function ask(path, body, words) {
     await readStatus();
     soonRows();
   } catch (error) {
+    unanswered(error);
     failed(error);
   }
 }

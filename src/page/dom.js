@@ -1,5 +1,6 @@
 // Elements. Texts are set as texts: nothing on this page is ever read as markup.
 
+import { Lost } from './net.js';
 import { escaped } from './words.js';
 
 export const $ = (id) => document.getElementById(id);
@@ -43,6 +44,11 @@ export function toast(words, hint = '', bad = false) {
   $('toasts').append(said);
   while ($('toasts').childElementCount > 4) $('toasts').firstElementChild.remove();
   setTimeout(() => said.remove(), bad ? 12_000 : 3_500);
+}
+
+/** Says that nobody knows whether what was wished was done. */
+export function unanswered(error) {
+  if (error instanceof Lost) toast('no answer: look again once the connection is back', '', true);
 }
 
 /** Copies a text, and says so on the button. */

@@ -103,7 +103,8 @@ async function run() {
       if (error instanceof Refusal) {
         toast(`${file.name}: ${error.message}`, error.hint, true);
       } else {
-        toast(`${file.name} (${bytes(file.size)}) was not copied`, '', true);
+        const more = waiting.length ? `, nor ${count(waiting.length, 'more file')}` : '';
+        toast(`${file.name} (${bytes(file.size)}) was not copied${more}`, '', true);
         waiting = [];
         trouble(error);
       }

@@ -41,10 +41,10 @@ export function begin({ opened, failed }) {
   let typing = 0;
   $('q').oninput = () => {
     clearTimeout(typing);
-    typing = setTimeout(() => sift({ q: $('q').value.trim() }), TYPING_MS);
+    typing = setTimeout(() => sift({ q: $('q').value.trim() }).catch(trouble), TYPING_MS);
   };
-  $('email').onchange = () => sift({ email: $('email').value });
-  $('under').onclick = () => sift({ under: '' });
+  $('email').onchange = () => sift({ email: $('email').value }).catch(trouble);
+  $('under').onclick = () => sift({ under: '' }).catch(trouble);
   $('newer').onclick = () => {
     $('ledger').scrollIntoView();
     restart();

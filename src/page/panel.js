@@ -1,6 +1,6 @@
 // The panel: the history of one file, and what a person may do about it.
 
-import { $, copy, el, foreign, icon, toast } from './dom.js';
+import { $, copy, el, foreign, icon, toast, unanswered } from './dom.js';
 import { Refusal, object, throttled, wish } from './net.js';
 import { thumb } from './ledger.js';
 import { away, bytes, dayAndTime, fields, generation, kind, owed, pictured, split, story, what } from './words.js';
@@ -197,6 +197,7 @@ function after(words) {
 }
 
 function refused(error) {
+  unanswered(error);
   if (error instanceof Refusal) toast(error.message, error.hint, true);
   else trouble(error);
 }

@@ -351,6 +351,22 @@ fn a_lost_connection_is_said_and_what_was_missed_is_there_when_it_is_back() {
     browser.enter(&inside.replace("127.0.0.1", "127.0.0.2"));
     wire.cut();
     browser.reads("#said", "connection lost, trying again");
+    browser.reads("#next code", "taxiway ui");
+    // Who wants something done reads that it was not, or may not have been; who searches, nothing new.
+    browser.click("#rescan");
+    browser.until("it is said", "document.querySelector('.toast.bad')");
+    browser.keys("/");
+    browser.keys("cat");
+    browser.until(
+        "it was asked",
+        "performance.getEntriesByType('resource').some((entry) => entry.name.includes('q=cat'))",
+    );
+    browser.value(
+        "(document.getElementById('q').value = '', document.getElementById('q').oninput(), true)",
+    );
+    let uncaught: Vec<String> =
+        browser.told().into_iter().filter(|line| line.contains("Uncaught")).collect();
+    assert_eq!(uncaught, [""; 0]);
     write(&folder.join("cat.gif"), &picture(1, 1_000));
     daemon.event_of("uploaded", &folder.join("cat.gif"));
     assert_eq!(browser.value("document.querySelectorAll('#rows .row').length"), 0);
@@ -365,6 +381,7 @@ fn a_lost_connection_is_said_and_what_was_missed_is_there_when_it_is_back() {
     // A daemon that ends says so before.
     daemon.stop();
     browser.reads("#said", "taxiway has stopped; waiting for it to come back");
+    browser.reads("#next", "nexttaxiway runtaxiway ui");
     let daemon = taxiway.daemon();
     browser.reads("#said", "this page’s key has expired: run");
     browser.reads("#next code", "taxiway ui");
