@@ -6,7 +6,7 @@ import * as drops from './drop.js';
 import * as ledger from './ledger.js';
 import * as panel from './panel.js';
 import * as plot from './plot.js';
-import { bytes, clock, escaped, remedy, split } from './words.js';
+import { bytes, clock, escaped, remedy, split, stopped } from './words.js';
 
 const STATUS_GAP_MS = 500;
 const ROWS_GAP_MS = 1_000;
@@ -108,17 +108,13 @@ function onlyOne(paused) {
 
 /** What to type; what this page can do itself is a button. */
 function command(text) {
-  const words = el('code', {}, text);
   const [, state] = /^taxiway ls --state (\w+)$/.exec(text) ?? [];
-  const work = {
-    'taxiway retry --all': () => ask('/v1/retry', { all: true }, 'what failed is tried again'),
-    'taxiway resume': () => ask('/v1/resume', {}, 'uploads go on'),
-  }[text] ?? (state && (() => {
-    $('ledger').scrollIntoView();
-    ledger.sift({ state }).catch(failed);
-  }));
-  if (!work) return words;
-  const button = el('button', { type: 'button', className: 'plain' }, words);
+  const [words, work] = {
+    'taxiway retry --all': ['try all again', () => ask('/v1/retry', { all: true }, 'what failed is tried again')],
+    'taxiway resume': ['resume', () => ask('/v1/resume', {}, 'uploads go on')],
+  }[text] ?? (state ? [state === 'failed' ? 'show what failed' : `show what is ${state}`, () => look({ state })] : []);
+  if (!work) return el('code', {}, text);
+  const button = el('button', { type: 'button', title: text }, words);
   button.onclick = work;
   return button;
 }
@@ -167,12 +163,12 @@ function folder(of) {
 function account(of) {
   const [words, command] = remedy(of.state);
   const until = of.until ? `next try ${clock(new Date(of.until))}` : null;
-  const stopped = of.state !== 'ok';
+  const bad = of.state !== 'ok';
   return el('li', {},
-    el('div', { className: 'line' }, foreign(of.email ?? 'learnt from the first upload', 'name'), el('span', { className: 'pill', 'data-state': stopped ? of.state : 'ok' }, of.state)),
-    stopped && of.reason ? el('p', { className: 'why' }, foreign(of.reason)) : null,
-    stopped ? el('p', { className: 'sub' }, [words, until].filter(Boolean).join('; ')) : null,
-    stopped && command ? el('code', {}, command) : null);
+    el('div', { className: 'line' }, foreign(of.email ?? 'learnt from the first upload', 'name'), el('span', { className: 'pill', 'data-state': of.state }, stopped(of.state))),
+    bad && of.reason ? el('p', { className: 'why' }, foreign(of.reason)) : null,
+    bad ? el('p', { className: 'sub' }, [words, until].filter(Boolean).join('; ')) : null,
+    bad && command ? el('code', {}, command) : null);
 }
 
 /** What goes out, and what comes in from this page. */
@@ -188,7 +184,8 @@ function uploads() {
     name.textContent = escaped(split(each.path)[1]);
     name.title = escaped(each.path);
     const sent = Math.min(each.sent, each.size);
-    small.textContent = [into, `${Math.floor((100 * sent) / (each.size || 1))}% of ${bytes(each.size)}`].filter(Boolean).join(', ');
+    const much = sent < each.size || into ? `${Math.floor((100 * sent) / (each.size || 1))}% of ${bytes(each.size)}` : `${bytes(each.size)} sent, waiting for the answer`;
+    small.textContent = [into, much].filter(Boolean).join(', ');
     bar.max = each.size || 1;
     bar.value = sent;
     bar.setAttribute('aria-label', name.textContent);

@@ -97,7 +97,7 @@ function facts(of) {
   const fact = (title, ...words) => words[0] != null && words[0] !== '' && list.append(el('dt', {}, title), el('dd', {}, ...words));
   fact('state', el('span', { className: 'pill', 'data-state': of.state }, of.state), of.uploaded_at ? ` ${dayAndTime(of.uploaded_at)}` : null, of.reason ? foreign(of.reason, 'why') : null);
   if (of.asset_id) fact('assetId', el('code', {}, of.asset_id));
-  fact('account', of.account ?? 'learnt from the first upload');
+  fact('account', of.account ?? (['ignored', 'failed', 'settling'].includes(of.state) ? null : 'learnt from the first upload'));
   fact('content', [what(of), bytes(of.size)].filter(Boolean).join(', '));
   fact('path', foreign(of.path));
   if (of.decided_by) fact('sent from', foreign(of.decided_by.path), ', which held the same content');

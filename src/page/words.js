@@ -107,6 +107,10 @@ export function fields(mediaType) {
 export const generation = (row, field = fields(row.media_type)[0]) =>
   JSON.stringify({ [field]: row.asset_id }, null, 2);
 
+/** The state of an account, in plain words. */
+export const stopped = (state) =>
+  ({ auth: 'token refused', subscription: 'no subscription', broken: 'in trouble', rate: 'slowed down', server: 'server trouble' })[state] ?? state;
+
 /** What a person does about an account that is stopped: words, and what to type. */
 export function remedy(state) {
   return {

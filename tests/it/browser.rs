@@ -188,9 +188,10 @@ fn what_failed_is_tried_again_and_what_was_uploaded_is_forgotten_after_a_questio
     );
     browser.until(
         "what to type",
-        "document.getElementById('next').textContent.includes('taxiway retry --all')",
+        "document.querySelector('#next button:nth-of-type(2)')?.title === 'taxiway retry --all'",
     );
-    // What is to be typed is done by a click, where the page can do it.
+    // What the page can do itself is done by a click.
+    browser.reads("#next", "nextshow what failedtry all again");
     browser.click("#next button:nth-of-type(1)");
     browser.until(
         "what failed",

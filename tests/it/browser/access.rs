@@ -32,7 +32,7 @@ fn full() -> Option<World> {
     write(&folder.join("late.gif"), &picture(3, 1_000));
     world.browser.until(
         "the account is stopped",
-        "document.querySelector('#accounts .pill').textContent === 'subscription'",
+        "document.querySelector('#accounts .pill').textContent === 'no subscription'",
     );
     Some(world)
 }
