@@ -47,11 +47,12 @@ function failed(error) {
   else trouble(error);
 }
 
-const ABOUT_FILES = new Set(['seen', 'settled', 'deduplicated', 'uploading', 'uploaded', 'retry', 'unknown', 'failed', 'held', 'ignored', 'gone']);
+/** What changes no row; an account that stops leaves those queued that were going out. */
+const NO_ROW = new Set(['started', 'scanned', 'paused', 'resumed']);
 
 function happened({ event }) {
   soonStatus();
-  if (ABOUT_FILES.has(event) || event === 'idle') {
+  if (!NO_ROW.has(event)) {
     soonRows();
     panel.refresh();
   }
