@@ -81,6 +81,7 @@ function paint() {
   const [words, commands] = WITHOUT[connection] ?? [status.line ?? status.reason ?? status.state, status.next ?? []];
   const state = WITHOUT[connection] ? connection : status.state;
   $('truth').dataset.state = state;
+  $('truth').toggleAttribute('data-moving', state === 'busy' && status.uploading.length > 0);
   // What is behind the first stop says more of the same.
   const [, first, rest] = /^(.*?[^,:;])([,:;] .*)?$/s.exec(escaped(words)) ?? ['', words, ''];
   $('said').replaceChildren(first, ...(rest ? [el('span', {}, rest)] : []));
@@ -243,4 +244,4 @@ const trouble = listen({
   event: happened,
   state: connected,
 });
-setInterval(soonPlot, 60_000);
+setInterval(() => document.hidden || soonPlot(), 60_000);
