@@ -29,9 +29,9 @@ async function readStatus() {
 
 const readPlot = async () => plot.show(await object('/ui/plot'));
 
-/** Not while there is no connection: everything is read when it is back. */
+/** Not while nobody looks or there is no connection: everything is read when they are back. */
 const live = (work) => async () => {
-  if (connection !== 'live') return;
+  if (connection !== 'live' || document.hidden) return;
   try {
     await work();
   } catch (error) {
@@ -244,4 +244,4 @@ const trouble = listen({
   event: happened,
   state: connected,
 });
-setInterval(() => document.hidden || soonPlot(), 60_000);
+setInterval(soonPlot, 60_000);

@@ -6,7 +6,7 @@
 
 import { $, copy, el, foreign, icon } from './dom.js';
 import { expired, object, page } from './net.js';
-import { away, bytes, dayAndTime, generation, kind, pictured, place, short, split, what, when } from './words.js';
+import { away, bytes, dayAndTime, generation, kind, means, pictured, place, short, split, what, when } from './words.js';
 
 export const STATES = ['uploaded', 'uploading', 'queued', 'settling', 'unknown', 'held', 'failed', 'ignored'];
 const ROW = 64;
@@ -136,7 +136,7 @@ function chips(states, all) {
   const wanted = [['', 'all', all], ...STATES.map((state) => [state, state, states[state] ?? 0])];
   if (!$('chips').childElementCount) {
     for (const [state, word] of wanted) {
-      const chip = el('button', { type: 'button', className: 'chip', 'data-state': state, 'aria-pressed': state === '' }, el('span', {}, word), el('b', {}));
+      const chip = el('button', { type: 'button', className: 'chip', 'data-state': state, 'aria-pressed': state === '', title: means[state] ?? '' }, el('span', {}, word), el('b', {}));
       chip.state = state;
       chip.onclick = () => sift({ state }).catch(trouble);
       $('chips').append(chip);

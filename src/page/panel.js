@@ -3,7 +3,7 @@
 import { $, copy, el, foreign, icon, toast, unanswered } from './dom.js';
 import { Refusal, object, throttled, wish } from './net.js';
 import { thumb } from './ledger.js';
-import { away, bytes, dayAndTime, fields, generation, kind, owed, pictured, split, story, what } from './words.js';
+import { away, bytes, dayAndTime, fields, generation, kind, means, owed, pictured, split, story, what } from './words.js';
 
 const COPIES_MOST = 20;
 
@@ -22,6 +22,8 @@ export function begin({ done, failed }) {
     if ($('panel').open) return;
     row = null;
     $('p-body').replaceChildren();
+    // The row from which it was opened may be there no more.
+    if (document.activeElement === document.body) (document.querySelector('#rows [tabindex="0"]') ?? $('ledger')).focus({ preventScroll: true });
   };
   // Beside the panel is outside of it. A handler that gives false would undo all that is clicked in it.
   $('panel').onclick = ({ target }) => {
@@ -95,7 +97,7 @@ function* body(of) {
 function facts(of) {
   const list = el('dl', {});
   const fact = (title, ...words) => words[0] != null && words[0] !== '' && list.append(el('dt', {}, title), el('dd', {}, ...words));
-  fact('state', el('span', { className: 'pill', 'data-state': of.state }, of.state), of.uploaded_at ? ` ${dayAndTime(of.uploaded_at)}` : null, of.reason ? foreign(of.reason, 'why') : null);
+  fact('state', el('span', { className: 'pill', 'data-state': of.state, title: means[of.state] ?? '' }, of.state), of.uploaded_at ? ` ${dayAndTime(of.uploaded_at)}` : null, of.reason ? foreign(of.reason, 'why') : null);
   if (of.asset_id) fact('assetId', el('code', {}, of.asset_id));
   fact('account', of.account ?? (['ignored', 'failed', 'settling'].includes(of.state) ? null : 'learnt from the first upload'));
   fact('content', [what(of), bytes(of.size)].filter(Boolean).join(', '));

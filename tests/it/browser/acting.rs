@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::driver::{Browser, ENTER};
+use super::driver::{Browser, ENTER, ESCAPE};
 use super::{NAMES, World, row};
 use crate::support::{picture, write};
 
@@ -129,6 +129,20 @@ fn the_focus_stays_where_somebody_works() {
     daemon.event_of("uploaded", &file);
     browser.until("nothing is left to do", "document.getElementById('next').hidden");
     assert_ne!(browser.value("document.activeElement.localName"), "body");
+    // From the panel of a row that is gone meanwhile.
+    server.faults(&["status=422,times=1"]);
+    let file = taxiway.path("folder/bird.gif");
+    write(&file, &picture(3, 1_000));
+    daemon.event_of("failed", &file);
+    browser.until("what failed", &format!("{NAMES}.join() === 'bird.gif'"));
+    open(&browser, "bird.gif");
+    browser.value("document.querySelector('#p-body [data-act=retry]').focus()");
+    browser.keys(ENTER);
+    daemon.event_of("uploaded", &file);
+    browser.until("nothing is failed", &format!("{NAMES}.length === 0"));
+    browser.keys(ESCAPE);
+    browser.until("it is closed", "!document.getElementById('panel').open");
+    browser.until("the ledger", "document.activeElement.localName !== 'body'");
     daemon.stop();
 }
 
