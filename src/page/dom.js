@@ -31,8 +31,8 @@ export const icon = (name) => draw('svg', { class: 'i', 'aria-hidden': 'true' },
 /** A text from outside, which does not turn what stands around it. */
 export const foreign = (text, className = '') => el('bdi', { className, title: escaped(text) }, text);
 
-// Behind a dialog that is open nothing is seen or heard: messages are told in it.
-const aside = () => (document.querySelector('dialog[open]') ?? document.body).append($('toasts'));
+// Behind a dialog that is open nothing is seen or heard: messages are told in it. The last one is in front.
+const aside = () => ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append($('veil'), $('toasts'));
 for (const dialog of document.querySelectorAll('dialog')) {
   new MutationObserver(aside).observe(dialog, { attributeFilter: ['open'] });
 }

@@ -294,7 +294,7 @@ function paint(still = []) {
     if (line === cursor) cursor = cursor.nextElementSibling;
     else $('rows').insertBefore(line, cursor);
   }
-  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+  if (focused !== document.activeElement) (focused.isConnected ? focused : shown.get(active) ?? $('ledger')).focus({ preventScroll: true });
   empty(all);
   clearTimeout(thumbs);
   thumbs = setTimeout(look, THUMB_AFTER_MS);

@@ -23,7 +23,8 @@ export function begin({ done, failed }) {
     row = null;
     $('p-body').replaceChildren();
     // The row from which it was opened may be there no more.
-    if (document.activeElement === document.body) (document.querySelector('#rows [tabindex="0"]') ?? $('ledger')).focus({ preventScroll: true });
+    const at = document.activeElement;
+    if (at === document.body || $('panel').contains(at)) (document.querySelector('#rows [tabindex="0"]') ?? $('ledger')).focus({ preventScroll: true });
   };
   // Beside the panel is outside of it. A handler that gives false would undo all that is clicked in it.
   $('panel').onclick = ({ target }) => {

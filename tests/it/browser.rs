@@ -310,16 +310,19 @@ fn with_several_folders_one_is_chosen() {
     browser.visit(&taxiway);
     browser.result(&dropped("cat.gif", 2_000));
     browser.reads("#c-title", "copy 1 file into");
+    browser.result(&dropped("dog.gif", 3_000));
+    browser.reads("#c-title", "copy 2 files into");
     assert_eq!(browser.value("document.querySelectorAll('#c-folders button').length"), 2);
     browser.click("#c-folders button:nth-child(2)");
     daemon.event_of("uploaded", &two.join("cat.gif"));
+    daemon.event_of("uploaded", &two.join("dog.gif"));
     browser.until("it is in the table", &format!("{} === 'two'", row("cat.gif", ".place")));
     // A folder that is chosen above is all that is shown.
     browser.click("#folders li:nth-child(1) button");
     browser
         .until("nothing is in the other", "document.querySelectorAll('#rows .row').length === 0");
     browser.click("#under");
-    browser.until("it is there", &format!("{NAMES}.length === 1"));
+    browser.until("they are there", &format!("{NAMES}.length === 2"));
     // One that goes away says why.
     std::fs::rename(&one, taxiway.path("elsewhere")).expect("renamed");
     browser.click("#rescan");
