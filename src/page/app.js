@@ -1,12 +1,12 @@
 // The page: how things stand, live, and what a person may do about it.
 
-import { $, el, foreign, icon, refill, toast } from './dom.js';
+import { $, el, foreign, icon, refill, toast, unanswered } from './dom.js';
 import { Refusal, listen, object, throttled, wish } from './net.js';
 import * as drops from './drop.js';
 import * as ledger from './ledger.js';
 import * as panel from './panel.js';
 import * as plot from './plot.js';
-import { bytes, clock, escaped, remedy, split } from './words.js';
+import { bytes, clock, escaped, remedy, split, stopped } from './words.js';
 
 const STATUS_GAP_MS = 500;
 const ROWS_GAP_MS = 1_000;
@@ -29,9 +29,9 @@ async function readStatus() {
 
 const readPlot = async () => plot.show(await object('/ui/plot'));
 
-/** Not while there is no connection: everything is read when it is back. */
+/** Not while nobody looks or there is no connection: everything is read when they are back. */
 const live = (work) => async () => {
-  if (connection !== 'live') return;
+  if (connection !== 'live' || document.hidden) return;
   try {
     await work();
   } catch (error) {
@@ -47,11 +47,12 @@ function failed(error) {
   else trouble(error);
 }
 
-const ABOUT_FILES = new Set(['seen', 'settled', 'deduplicated', 'uploading', 'uploaded', 'retry', 'unknown', 'failed', 'held', 'ignored', 'gone']);
+/** What changes no row; an account that stops leaves those queued that were going out. */
+const NO_ROW = new Set(['started', 'scanned', 'paused', 'resumed']);
 
 function happened({ event }) {
   soonStatus();
-  if (ABOUT_FILES.has(event) || event === 'idle') {
+  if (!NO_ROW.has(event)) {
     soonRows();
     panel.refresh();
   }
@@ -70,8 +71,9 @@ function connected(now) {
 }
 
 const WITHOUT = {
-  lost: ['connection lost, trying again', []],
-  stopped: ['taxiway has stopped; waiting for it to come back', ['taxiway run']],
+  // It may be back already, at another address.
+  lost: ['connection lost, trying again', ['taxiway ui']],
+  stopped: ['taxiway has stopped; waiting for it to come back', ['taxiway run', 'taxiway ui']],
   expired: ['this page’s key has expired: run', ['taxiway ui']],
 };
 
@@ -79,6 +81,7 @@ function paint() {
   const [words, commands] = WITHOUT[connection] ?? [status.line ?? status.reason ?? status.state, status.next ?? []];
   const state = WITHOUT[connection] ? connection : status.state;
   $('truth').dataset.state = state;
+  $('truth').toggleAttribute('data-moving', state === 'busy' && status.uploading.length > 0);
   // What is behind the first stop says more of the same.
   const [, first, rest] = /^(.*?[^,:;])([,:;] .*)?$/s.exec(escaped(words)) ?? ['', words, ''];
   $('said').replaceChildren(first, ...(rest ? [el('span', {}, rest)] : []));
@@ -87,8 +90,7 @@ function paint() {
   document.title = `${{ attention: '! ', busy: '↑ ', paused: '‖ ' }[state] ?? ''}taxiway`;
   announce(state, words);
   if (!status) return;
-  $('resume').hidden = status.state !== 'paused';
-  $('pause').hidden = status.state === 'paused';
+  onlyOne(status.state === 'paused');
   $('speed').textContent = `${bytes(status.bytes_per_second)}/s`;
   refill($('folders'), status.folders, folder);
   refill($('accounts'), status.accounts, account);
@@ -97,21 +99,33 @@ function paint() {
   ledger.places(status);
 }
 
-/** What to type; what this page can do is done by a click. */
+/** Shows pause or resume; the focus goes over to the one that is there. */
+function onlyOne(paused) {
+  const [goes, comes] = paused ? [$('pause'), $('resume')] : [$('resume'), $('pause')];
+  const focused = goes.contains(document.activeElement);
+  comes.hidden = false;
+  goes.hidden = true;
+  if (focused) (comes.querySelector('summary') ?? comes).focus({ preventScroll: true });
+}
+
+/** What to type; what this page can do itself is a button. */
 function command(text) {
-  const words = el('code', {}, text);
   const [, state] = /^taxiway ls --state (\w+)$/.exec(text) ?? [];
-  const work = {
-    'taxiway retry --all': () => ask('/v1/retry', { all: true }, 'what failed is tried again'),
-    'taxiway resume': () => ask('/v1/resume', {}, 'uploads go on'),
-  }[text] ?? (state && (() => {
-    $('ledger').scrollIntoView();
-    ledger.sift({ state }).catch(failed);
-  }));
-  if (!work) return words;
-  const button = el('button', { type: 'button', className: 'plain' }, words);
+  const [words, work] = {
+    'taxiway retry --all': ['try all again', () => ask('/v1/retry', { all: true }, 'what failed is tried again')],
+    'taxiway resume': ['resume', () => ask('/v1/resume', {}, 'uploads go on')],
+  }[text] ?? (state ? [state === 'failed' ? 'show what failed' : `show what is ${state}`, () => look({ state })] : []);
+  if (!work) return el('code', {}, text);
+  const button = el('button', { type: 'button', title: text }, words);
   button.onclick = work;
   return button;
+}
+
+/** Goes to the ledger, and to some of its rows. */
+function look(by) {
+  ledger.sift(by).catch(failed);
+  $('ledger').scrollIntoView();
+  $('ledger').focus({ preventScroll: true });
 }
 
 let heard = '';
@@ -135,10 +149,7 @@ function announce(state, words) {
 function folder(of) {
   const [, name] = split(of.path);
   const button = el('button', { type: 'button', className: 'plain', title: `only what is in ${escaped(of.path)}` }, foreign(name || of.path, 'name'));
-  button.onclick = () => {
-    ledger.sift({ under: of.path }).catch(failed);
-    $('ledger').scrollIntoView();
-  };
+  button.onclick = () => look({ under: of.path });
   const scanned = of.last_scan_at ? `scanned ${clock(new Date(of.last_scan_at))}` : 'not scanned yet';
   const missed = of.missed_by_events ? `, ${of.missed_by_events} missed by events` : '';
   const mode = { events: 'watched', poll: 'polled', away: 'away' }[of.mode] ?? of.mode;
@@ -154,12 +165,12 @@ function folder(of) {
 function account(of) {
   const [words, command] = remedy(of.state);
   const until = of.until ? `next try ${clock(new Date(of.until))}` : null;
-  const stopped = of.state !== 'ok';
+  const bad = of.state !== 'ok';
   return el('li', {},
-    el('div', { className: 'line' }, foreign(of.email ?? 'learnt from the first upload', 'name'), el('span', { className: 'pill', 'data-state': stopped ? of.state : 'ok' }, of.state)),
-    stopped && of.reason ? el('p', { className: 'why' }, foreign(of.reason)) : null,
-    stopped ? el('p', { className: 'sub' }, [words, until].filter(Boolean).join('; ')) : null,
-    stopped && command ? el('code', {}, command) : null);
+    el('div', { className: 'line' }, foreign(of.email ?? 'learnt from the first upload', 'name'), el('span', { className: 'pill', 'data-state': of.state }, stopped(of.state))),
+    bad && of.reason ? el('p', { className: 'why' }, foreign(of.reason)) : null,
+    bad ? el('p', { className: 'sub' }, [words, until].filter(Boolean).join('; ')) : null,
+    bad && command ? el('code', {}, command) : null);
 }
 
 /** What goes out, and what comes in from this page. */
@@ -175,7 +186,8 @@ function uploads() {
     name.textContent = escaped(split(each.path)[1]);
     name.title = escaped(each.path);
     const sent = Math.min(each.sent, each.size);
-    small.textContent = [into, `${Math.floor((100 * sent) / (each.size || 1))}% of ${bytes(each.size)}`].filter(Boolean).join(', ');
+    const much = sent < each.size || into ? `${Math.floor((100 * sent) / (each.size || 1))}% of ${bytes(each.size)}` : `${bytes(each.size)} sent, waiting for the answer`;
+    small.textContent = [into, much].filter(Boolean).join(', ');
     bar.max = each.size || 1;
     bar.value = sent;
     bar.setAttribute('aria-label', name.textContent);
@@ -191,6 +203,7 @@ async function ask(path, body, words) {
     await readStatus();
     soonRows();
   } catch (error) {
+    unanswered(error);
     failed(error);
   }
 }
@@ -201,6 +214,7 @@ function buttons() {
   for (const choice of $('pause').querySelectorAll('button')) {
     choice.onclick = () => {
       $('pause').open = false;
+      $('pause').firstElementChild.focus();
       const span = choice.dataset.for;
       ask('/v1/pause', span ? { for: span } : {}, 'no upload begins; those under way end');
     };

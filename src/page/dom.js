@@ -1,5 +1,6 @@
 // Elements. Texts are set as texts: nothing on this page is ever read as markup.
 
+import { Lost } from './net.js';
 import { escaped } from './words.js';
 
 export const $ = (id) => document.getElementById(id);
@@ -30,6 +31,12 @@ export const icon = (name) => draw('svg', { class: 'i', 'aria-hidden': 'true' },
 /** A text from outside, which does not turn what stands around it. */
 export const foreign = (text, className = '') => el('bdi', { className, title: escaped(text) }, text);
 
+// Behind a dialog that is open nothing is seen or heard: messages are told in it. The last one is in front.
+const aside = () => ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append($('veil'), $('toasts'));
+for (const dialog of document.querySelectorAll('dialog')) {
+  new MutationObserver(aside).observe(dialog, { attributeFilter: ['open'] });
+}
+
 /** Says something for a moment, and to who listens. */
 export function toast(words, hint = '', bad = false) {
   const said = el('p', { className: bad ? 'toast bad' : 'toast' }, el('span', {}, words));
@@ -37,6 +44,11 @@ export function toast(words, hint = '', bad = false) {
   $('toasts').append(said);
   while ($('toasts').childElementCount > 4) $('toasts').firstElementChild.remove();
   setTimeout(() => said.remove(), bad ? 12_000 : 3_500);
+}
+
+/** Says that nobody knows whether what was wished was done. */
+export function unanswered(error) {
+  if (error instanceof Lost) toast('no answer: look again once the connection is back', '', true);
 }
 
 /** Copies a text, and says so on the button. */
@@ -57,17 +69,30 @@ export async function copy(text, button, words) {
   toast(`copied ${words}`);
 }
 
-/** Fills a list anew only where it changed, so that focus and selection stay. */
+const pressed = (of) => (of.matches('button') ? of : of.querySelector('button'));
+
+/**
+ * Fills a list anew only where it changed, so that focus and selection stay. The focus goes to what
+ * takes the place of what had it; where nothing does, to the ledger.
+ */
 export function refill(list, items, make) {
   const before = list.items ?? [];
+  let focused = false;
   items.forEach((item, at) => {
     const text = JSON.stringify(item);
     if (before[at] === text) return;
     const made = make(item, at);
-    if (list.children[at]) list.children[at].replaceWith(made);
+    const old = list.children[at];
+    focused ||= old?.contains(document.activeElement);
+    if (old) old.replaceWith(made);
     else list.append(made);
+    if (focused && document.activeElement === document.body) pressed(made)?.focus({ preventScroll: true });
     before[at] = text;
   });
-  while (list.childElementCount > items.length) list.lastElementChild.remove();
+  while (list.childElementCount > items.length) {
+    focused ||= list.lastElementChild.contains(document.activeElement);
+    list.lastElementChild.remove();
+  }
+  if (focused && document.activeElement === document.body) (list.querySelector('button') ?? $('ledger')).focus({ preventScroll: true });
   list.items = before.slice(0, items.length);
 }

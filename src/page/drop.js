@@ -6,6 +6,7 @@ import { bytes, count, split } from './words.js';
 
 let folders = [];
 let waiting = [];
+let asked = [];
 let copying = null;
 let changed = () => {};
 let trouble = () => {};
@@ -67,6 +68,9 @@ function take(files) {
   const there = open();
   if (!there.length) return toast('there is no folder to copy into', 'taxiway init', true);
   if (there.length === 1) return put(files, there[0]);
+  // What came before, and of which the folder is still asked, goes there too.
+  if ($('choose').open) files = [...asked, ...files];
+  asked = files;
   const choices = there.map((folder) => {
     const choice = el('button', { type: 'button' }, icon('folder'), el('span', {}, foreign(split(folder.path)[1]), el('small', {}, foreign(folder.path))));
     choice.onclick = () => {
@@ -77,7 +81,7 @@ function take(files) {
   });
   $('c-title').textContent = `copy ${count(files.length, 'file')} into`;
   $('c-folders').replaceChildren(...choices);
-  return $('choose').showModal();
+  if (!$('choose').open) $('choose').showModal();
 }
 
 function put(files, folder) {
@@ -103,7 +107,8 @@ async function run() {
       if (error instanceof Refusal) {
         toast(`${file.name}: ${error.message}`, error.hint, true);
       } else {
-        toast(`${file.name} (${bytes(file.size)}) was not copied`, '', true);
+        const more = waiting.length ? `, nor ${count(waiting.length, 'more file')}` : '';
+        toast(`${file.name} (${bytes(file.size)}) was not copied${more}`, '', true);
         waiting = [];
         trouble(error);
       }

@@ -6,7 +6,7 @@
 
 import { $, copy, el, foreign, icon } from './dom.js';
 import { expired, object, page } from './net.js';
-import { away, bytes, dayAndTime, generation, kind, pictured, place, short, split, what, when } from './words.js';
+import { away, bytes, dayAndTime, generation, kind, means, pictured, place, short, split, what, when } from './words.js';
 
 export const STATES = ['uploaded', 'uploading', 'queued', 'settling', 'unknown', 'held', 'failed', 'ignored'];
 const ROW = 64;
@@ -20,6 +20,7 @@ const filter = { state: '', email: '', under: '', q: '' };
 let pages = [fresh('')];
 let loading = null;
 let turn = 0;
+let painted = -1;
 let active = null;
 let shown = new Map();
 let roots = [];
@@ -40,16 +41,17 @@ export function begin({ opened, failed }) {
   let typing = 0;
   $('q').oninput = () => {
     clearTimeout(typing);
-    typing = setTimeout(() => sift({ q: $('q').value.trim() }), TYPING_MS);
+    typing = setTimeout(() => sift({ q: $('q').value.trim() }).catch(trouble), TYPING_MS);
   };
-  $('email').onchange = () => sift({ email: $('email').value });
-  $('under').onclick = () => sift({ under: '' });
+  $('email').onchange = () => sift({ email: $('email').value }).catch(trouble);
+  $('under').onclick = () => sift({ under: '' }).catch(trouble);
   $('newer').onclick = () => {
     $('ledger').scrollIntoView();
     restart();
   };
-  addEventListener('scroll', () => requestAnimationFrame(paint), { passive: true });
-  addEventListener('resize', () => requestAnimationFrame(paint));
+  addEventListener('scroll', () => requestAnimationFrame(() => paint()), { passive: true });
+  addEventListener('resize', () => requestAnimationFrame(() => paint()));
+  steady();
   $('rows').onkeydown = keys;
   $('rows').onclick = ({ target }) => {
     const row = target.closest('.row')?.row;
@@ -58,9 +60,22 @@ export function begin({ opened, failed }) {
   $('rows').addEventListener('focusin', ({ target }) => activate(target.closest('.row')?.row.id));
 }
 
-/** Looks through other rows. */
+/** What is above grows and shrinks: what somebody looks at stays where it is. */
+function steady() {
+  let before = 0;
+  const moved = new ResizeObserver(() => {
+    const by = $('ledger').offsetTop - before;
+    before += by;
+    const was = $('ledger').getBoundingClientRect().top - by;
+    if (by && scrollY && was < innerHeight / 2) scrollBy(0, by);
+  });
+  for (const above of document.querySelectorAll('.top, .now')) moved.observe(above);
+}
+
+/** Looks through other rows, from the first on. */
 export function sift(by) {
   Object.assign(filter, by);
+  if ($('ledger').getBoundingClientRect().top < 0) $('ledger').scrollIntoView();
   $('under').hidden = !filter.under;
   $('under').replaceChildren(...(filter.under ? [icon('folder'), foreign(split(filter.under)[1]), icon('close')] : []));
   $('under').setAttribute('aria-label', `only ${filter.under}: show all folders`);
@@ -71,9 +86,13 @@ export function sift(by) {
 
 /** Where folders and accounts are. */
 export function places(status) {
-  roots = status.folders.map((folder) => folder.path);
   const emails = [...new Set(status.accounts.map((account) => account.email).filter(Boolean))];
-  several = emails.length > 1;
+  const paths = status.folders.map((folder) => folder.path);
+  if (paths.join('\n') !== roots.join('\n') || several !== emails.length > 1) {
+    roots = paths;
+    several = emails.length > 1;
+    for (const line of shown.values()) fill(line, line.row);
+  }
   $('by-account').hidden = !several;
   if (emails.join() === $('email').dataset.emails) return;
   $('email').dataset.emails = emails.join();
@@ -117,7 +136,7 @@ function chips(states, all) {
   const wanted = [['', 'all', all], ...STATES.map((state) => [state, state, states[state] ?? 0])];
   if (!$('chips').childElementCount) {
     for (const [state, word] of wanted) {
-      const chip = el('button', { type: 'button', className: 'chip', 'data-state': state, 'aria-pressed': state === '' }, el('span', {}, word), el('b', {}));
+      const chip = el('button', { type: 'button', className: 'chip', 'data-state': state, 'aria-pressed': state === '', title: means[state] ?? '' }, el('span', {}, word), el('b', {}));
       chip.state = state;
       chip.onclick = () => sift({ state }).catch(trouble);
       $('chips').append(chip);
@@ -163,6 +182,7 @@ async function run(mine) {
       throw error;
     }
     if (mine !== turn) return;
+    const kept = looked();
     Object.assign(one, { rows: answer.rows, size: answer.rows.length, next: answer.next });
     const behind = pages[at + 1];
     if (answer.next === null) {
@@ -173,7 +193,7 @@ async function run(mine) {
       pages.length = at + 2;
       Object.assign(behind, { cursor: answer.next, stale: true });
     }
-    paint();
+    paint(kept);
   }
   pages.forEach((each, at) => {
     if (each.rows && far(at)) Object.assign(each, { rows: null, stale: true });
@@ -227,10 +247,25 @@ function indexOf(id) {
   return -1;
 }
 
-/** Puts the rows that are seen into the page, and takes the others out of it. */
-function paint() {
+/** The rows that somebody looks at, unless the first one is among them: there new ones are to be seen. */
+function looked() {
+  const bar = document.querySelector('.sieve').getBoundingClientRect().bottom;
+  const top = $('rows').getBoundingClientRect().top;
+  if (painted !== turn || top >= bar) return [];
+  return [...shown].filter(([, line]) => top + line.index * ROW >= bar).map(([id, line]) => [id, line.index]);
+}
+
+/** Puts the rows that are seen into the page, and takes the others out of it; those in `still` do not move. */
+function paint(still = []) {
   const all = size();
   $('rows').style.height = `${all * ROW}px`;
+  for (const [id, index] of still) {
+    const now = indexOf(id);
+    if (now < 0) continue;
+    scrollBy(0, (now - index) * ROW);
+    break;
+  }
+  painted = turn;
   const [first, last] = range();
   const seen = new Map();
   for (let index = first; index < Math.min(all, last); index += 1) {
@@ -251,6 +286,7 @@ function paint() {
   for (const [id, [index, row]] of [...seen].sort((a, b) => a[1][0] - b[1][0])) {
     const line = before.get(id) ?? blank();
     if (line.told !== JSON.stringify(row)) fill(line, row);
+    line.index = index;
     line.style.transform = `translateY(${index * ROW}px)`;
     line.setAttribute('aria-rowindex', index + 2);
     reach(line, id === active);
@@ -258,7 +294,7 @@ function paint() {
     if (line === cursor) cursor = cursor.nextElementSibling;
     else $('rows').insertBefore(line, cursor);
   }
-  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+  if (focused !== document.activeElement) (focused.isConnected ? focused : shown.get(active) ?? $('ledger')).focus({ preventScroll: true });
   empty(all);
   clearTimeout(thumbs);
   thumbs = setTimeout(look, THUMB_AFTER_MS);

@@ -13,7 +13,8 @@ export class Lost extends Error {}
 export class Refusal extends Error {
   constructor(told, status) {
     super(told.error ?? `the daemon answered ${status}`);
-    this.hint = told.hint ?? '';
+    // How to write a command is no help to who clicks.
+    this.hint = told.hint === 'taxiway --help' ? '' : told.hint ?? '';
     this.status = status;
   }
 }

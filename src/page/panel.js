@@ -1,9 +1,9 @@
 // The panel: the history of one file, and what a person may do about it.
 
-import { $, copy, el, foreign, icon, toast } from './dom.js';
+import { $, copy, el, foreign, icon, toast, unanswered } from './dom.js';
 import { Refusal, object, throttled, wish } from './net.js';
 import { thumb } from './ledger.js';
-import { away, bytes, dayAndTime, fields, generation, kind, owed, pictured, split, story, what } from './words.js';
+import { away, bytes, dayAndTime, fields, generation, kind, means, owed, pictured, split, story, what } from './words.js';
 
 const COPIES_MOST = 20;
 
@@ -22,9 +22,14 @@ export function begin({ done, failed }) {
     if ($('panel').open) return;
     row = null;
     $('p-body').replaceChildren();
+    // The row from which it was opened may be there no more.
+    const at = document.activeElement;
+    if (at === document.body || $('panel').contains(at)) (document.querySelector('#rows [tabindex="0"]') ?? $('ledger')).focus({ preventScroll: true });
   };
-  // Beside the panel is outside of it.
-  $('panel').onclick = ({ target }) => target === $('panel') && $('panel').close();
+  // Beside the panel is outside of it. A handler that gives false would undo all that is clicked in it.
+  $('panel').onclick = ({ target }) => {
+    if (target === $('panel')) $('panel').close();
+  };
 }
 
 /** Opens it for a row of the ledger. */
@@ -49,9 +54,13 @@ async function read() {
   // What somebody is writing or is asked stays.
   if (told && $('p-body').querySelector('input:focus, .asked')) return;
   told = text;
-  const before = document.activeElement?.dataset?.act;
+  const { act } = document.activeElement?.dataset ?? {};
+  const field = $('p-body').querySelector('[data-act=field]')?.value;
   $('p-body').replaceChildren(...body({ ...of, id }));
-  if (before) $('p-body').querySelector(`[data-act="${before}"]`)?.focus();
+  const select = $('p-body').querySelector('[data-act=field]');
+  if (field && select && [...select.options].some((option) => option.value === field)) select.value = field;
+  // What was pressed may be gone with what it did.
+  if ($('panel').open && document.activeElement === document.body) ($('p-body').querySelector(`[data-act="${act}"]`) ?? $('p-close')).focus();
 }
 
 function picture(of) {
@@ -89,9 +98,9 @@ function* body(of) {
 function facts(of) {
   const list = el('dl', {});
   const fact = (title, ...words) => words[0] != null && words[0] !== '' && list.append(el('dt', {}, title), el('dd', {}, ...words));
-  fact('state', el('span', { className: 'pill', 'data-state': of.state }, of.state), of.uploaded_at ? ` ${dayAndTime(of.uploaded_at)}` : null, of.reason ? foreign(of.reason, 'why') : null);
+  fact('state', el('span', { className: 'pill', 'data-state': of.state, title: means[of.state] ?? '' }, of.state), of.uploaded_at ? ` ${dayAndTime(of.uploaded_at)}` : null, of.reason ? foreign(of.reason, 'why') : null);
   if (of.asset_id) fact('assetId', el('code', {}, of.asset_id));
-  fact('account', of.account ?? 'learnt from the first upload');
+  fact('account', of.account ?? (['ignored', 'failed', 'settling'].includes(of.state) ? null : 'learnt from the first upload'));
   fact('content', [what(of), bytes(of.size)].filter(Boolean).join(', '));
   fact('path', foreign(of.path));
   if (of.decided_by) fact('sent from', foreign(of.decided_by.path), ', which held the same content');
@@ -122,6 +131,7 @@ function* acts(of) {
     yield button('retry', ['retry'], () => act('/ui/retry', { ids: [of.id] }, 'it is tried again'), of.state === 'failed' ? 'main' : '');
   }
   if (of.state === 'held') {
+    yield el('p', {}, 'is it among your assets on Runway?');
     yield found(of);
     yield button('resolve', ['it is not on Runway: send it again'], () => act('/ui/resolve', { id: of.id, retry: true }, 'it is sent again'));
   }
@@ -130,7 +140,7 @@ function* acts(of) {
 
 /** JSON under the name of the field that the request has for it. */
 function json(of, button) {
-  const select = el('select', { ariaLabel: 'field of the generation request' }, ...fields(of.media_type).map((field) => el('option', {}, field)));
+  const select = el('select', { ariaLabel: 'field of the generation request', 'data-act': 'field' }, ...fields(of.media_type).map((field) => el('option', {}, field)));
   const text = () => generation(of, select.value);
   const one = button('json', [icon('json'), 'JSON'], (on) => copy(text(), on, text()));
   return el('span', { className: 'joined' }, one, select);
@@ -163,6 +173,7 @@ async function forget(of) {
     };
     yes.onclick = () => {
       question.remove();
+      $('p-close').focus();
       act('/ui/forget', { id: of.id, yes: true }, 'it is forgotten');
     };
     $('p-body').querySelector('.asked')?.remove();
@@ -189,6 +200,7 @@ function after(words) {
 }
 
 function refused(error) {
+  unanswered(error);
   if (error instanceof Refusal) toast(error.message, error.hint, true);
   else trouble(error);
 }

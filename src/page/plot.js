@@ -89,8 +89,8 @@ function point(svg, bars, step, wide) {
     const lost = bar.failed ? `, ${bar.failed} failed` : '';
     said.textContent = `${hour(bar.at)}  ${bytes(bar.bytes)}, ${count(bar.uploads, 'upload')}${lost}`;
     said.hidden = false;
-    said.style.left = `${Math.min(Math.max(0, at * step - 60), Math.max(0, wide - 190))}px`;
     if (!said.isConnected) $('plot').append(said);
+    said.style.left = `${Math.max(0, Math.min(at * step - 60, wide - said.offsetWidth))}px`;
   };
   svg.onpointerleave = () => {
     said.hidden = true;

@@ -107,6 +107,22 @@ export function fields(mediaType) {
 export const generation = (row, field = fields(row.media_type)[0]) =>
   JSON.stringify({ [field]: row.asset_id }, null, 2);
 
+/** The state of an account, in plain words. */
+export const stopped = (state) =>
+  ({ auth: 'token refused', subscription: 'no subscription', broken: 'in trouble', rate: 'slowed down', server: 'server trouble' })[state] ?? state;
+
+/** What a state of a file means. */
+export const means = {
+  uploaded: 'it has its assetId',
+  uploading: 'being sent',
+  queued: 'to be sent',
+  settling: 'seen, but not at rest, or its end is missing',
+  unknown: 'sent whole, but the answer was lost; being looked up',
+  held: 'the answer was lost and looking cannot tell: open the file and say what became of it',
+  failed: 'the server or the disk said no: open the file to read why',
+  ignored: 'a rule or its type says no',
+};
+
 /** What a person does about an account that is stopped: words, and what to type. */
 export function remedy(state) {
   return {

@@ -1,6 +1,7 @@
 //! The page, in a real browser.
 
 mod access;
+mod acting;
 mod driver;
 mod large;
 mod pictures;
@@ -187,9 +188,10 @@ fn what_failed_is_tried_again_and_what_was_uploaded_is_forgotten_after_a_questio
     );
     browser.until(
         "what to type",
-        "document.getElementById('next').textContent.includes('taxiway retry --all')",
+        "document.querySelector('#next button:nth-of-type(2)')?.title === 'taxiway retry --all'",
     );
-    // What is to be typed is done by a click, where the page can do it.
+    // What the page can do itself is done by a click.
+    browser.reads("#next", "nextshow what failedtry all again");
     browser.click("#next button:nth-of-type(1)");
     browser.until(
         "what failed",
@@ -308,16 +310,19 @@ fn with_several_folders_one_is_chosen() {
     browser.visit(&taxiway);
     browser.result(&dropped("cat.gif", 2_000));
     browser.reads("#c-title", "copy 1 file into");
+    browser.result(&dropped("dog.gif", 3_000));
+    browser.reads("#c-title", "copy 2 files into");
     assert_eq!(browser.value("document.querySelectorAll('#c-folders button').length"), 2);
     browser.click("#c-folders button:nth-child(2)");
     daemon.event_of("uploaded", &two.join("cat.gif"));
+    daemon.event_of("uploaded", &two.join("dog.gif"));
     browser.until("it is in the table", &format!("{} === 'two'", row("cat.gif", ".place")));
     // A folder that is chosen above is all that is shown.
     browser.click("#folders li:nth-child(1) button");
     browser
         .until("nothing is in the other", "document.querySelectorAll('#rows .row').length === 0");
     browser.click("#under");
-    browser.until("it is there", &format!("{NAMES}.length === 1"));
+    browser.until("they are there", &format!("{NAMES}.length === 2"));
     // One that goes away says why.
     std::fs::rename(&one, taxiway.path("elsewhere")).expect("renamed");
     browser.click("#rescan");
@@ -350,6 +355,22 @@ fn a_lost_connection_is_said_and_what_was_missed_is_there_when_it_is_back() {
     browser.enter(&inside.replace("127.0.0.1", "127.0.0.2"));
     wire.cut();
     browser.reads("#said", "connection lost, trying again");
+    browser.reads("#next code", "taxiway ui");
+    // Who wants something done reads that it was not, or may not have been; who searches, nothing new.
+    browser.click("#rescan");
+    browser.until("it is said", "document.querySelector('.toast.bad')");
+    browser.keys("/");
+    browser.keys("cat");
+    browser.until(
+        "it was asked",
+        "performance.getEntriesByType('resource').some((entry) => entry.name.includes('q=cat'))",
+    );
+    browser.value(
+        "(document.getElementById('q').value = '', document.getElementById('q').oninput(), true)",
+    );
+    let uncaught: Vec<String> =
+        browser.told().into_iter().filter(|line| line.contains("Uncaught")).collect();
+    assert_eq!(uncaught, [""; 0]);
     write(&folder.join("cat.gif"), &picture(1, 1_000));
     daemon.event_of("uploaded", &folder.join("cat.gif"));
     assert_eq!(browser.value("document.querySelectorAll('#rows .row').length"), 0);
@@ -364,6 +385,7 @@ fn a_lost_connection_is_said_and_what_was_missed_is_there_when_it_is_back() {
     // A daemon that ends says so before.
     daemon.stop();
     browser.reads("#said", "taxiway has stopped; waiting for it to come back");
+    browser.reads("#next", "nexttaxiway runtaxiway ui");
     let daemon = taxiway.daemon();
     browser.reads("#said", "this page’s key has expired: run");
     browser.reads("#next code", "taxiway ui");

@@ -32,8 +32,10 @@ fn full() -> Option<World> {
     write(&folder.join("late.gif"), &picture(3, 1_000));
     world.browser.until(
         "the account is stopped",
-        "document.querySelector('#accounts .pill').textContent === 'subscription'",
+        "document.querySelector('#accounts .pill').textContent === 'no subscription'",
     );
+    // What was going out waits now, though nothing more is told of it.
+    world.shows("late.gif", "queued");
     Some(world)
 }
 
@@ -79,6 +81,14 @@ fn the_page_fits_windows_from_320_pixels_on() {
         browser.width(width, 900);
         let wide = "document.documentElement.scrollWidth";
         assert_eq!(browser.value(wide), width, "the page");
+        // What a bar of the plot means stays in its frame.
+        let said = "(() => { const plot = document.getElementById('plot');
+            const box = plot.getBoundingClientRect();
+            const at = { bubbles: true, clientX: box.right - 2, clientY: box.top + 20 };
+            plot.firstChild.dispatchEvent(new PointerEvent('pointermove', at));
+            const said = plot.querySelector('.readout').getBoundingClientRect();
+            return said.width > 0 && said.left >= box.left && said.right <= box.right + 1; })()";
+        assert_eq!(browser.value(said), true, "the plot, {width}");
         browser.value("(document.querySelector('#rows .row').click(), true)");
         browser.until("its history", "document.querySelector('#panel[open] .story li')");
         assert_eq!(browser.value(wide), width, "the panel");
