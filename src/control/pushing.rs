@@ -16,8 +16,9 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
+use super::app::{App, blocking, not_now, read_ledger, unreadable};
 use super::refusal::{No, Refusal};
-use super::routes::{App, blocking, not_now, read_ledger, unreadable, whole};
+use super::routes::whole;
 use super::stream::Heard;
 use super::waiting::{paused, stopped_by};
 use super::wire;

@@ -30,11 +30,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::app::{App, Reload};
 use super::guard::{self, Guard};
 use super::heartbeat;
 use super::page::{self, Moving};
 use super::place::Place;
-use super::routes::{self, App, Reload};
+use super::routes;
 use super::standing::Standing;
 use super::stream::{Endless, Heard};
 use super::tcp;

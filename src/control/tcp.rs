@@ -17,9 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::app::App;
 use super::guard::Guard;
 use super::page::random;
-use super::routes::{self, App};
+use super::routes;
 use super::server::{Bounds, Door, serve};
 use crate::text::{reason, shell_word, shown};
 

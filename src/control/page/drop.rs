@@ -27,8 +27,9 @@ use tokio::time::timeout;
 
 use super::beneath::open_root;
 use super::keys::random;
+use crate::control::app::{App, blocking, read_ledger, unreadable};
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{App, answer, blocking, read_ledger, unreadable};
+use crate::control::routes::answer;
 use crate::control::why::PathFields;
 use crate::control::wire::{parameters, senseless, written};
 use crate::control::wish::Answer;

@@ -13,11 +13,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::config::Email;
+use crate::control::app::{App, blocking, not_now, read_ledger, unreadable};
 use crate::control::listing::directory;
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{
-    App, answer, blocking, no_parameters, not_now, read_ledger, refused, respond, unreadable,
-};
+use crate::control::routes::{answer, no_parameters, refused, respond};
 use crate::control::status::{Counts, Status};
 use crate::control::why::history_json;
 use crate::control::wire::{parameters, senseless, written};

@@ -25,9 +25,10 @@ use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::app::App;
 use super::guard::Guard;
 use super::refusal::{No, Refusal};
-use super::routes::{App, refused};
+use super::routes::refused;
 use super::wire;
 
 pub(super) use drop::remove_leftovers;

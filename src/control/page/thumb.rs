@@ -23,8 +23,9 @@ use tokio::sync::mpsc;
 
 use super::beneath::open_file;
 use super::looking::{id_asked, no_row, row_of};
+use crate::control::app::{App, blocking, read_ledger, unreadable};
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{App, blocking, read_ledger, refused, unreadable};
+use crate::control::routes::refused;
 use crate::ledger::{Ledger, Row};
 use crate::planner::{ContentHash, Stat};
 use crate::{scan, text};
