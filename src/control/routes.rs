@@ -3,6 +3,7 @@
 //! Owns:
 //! - every answer is JSON: rows, a history, or the error object, with the status that fits.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use super::why::{absence, history_json};
 use super::wire::{self, Call};
 use super::wish::Answer;
 use crate::daemon::Clock;
+use crate::patient;
 use crate::planner::Command;
 
 /// The most that a body may have, in bytes.
@@ -264,6 +266,7 @@ pub(super) fn no_parameters(query: Option<String>) -> Result<(), Refusal> {
 }
 
 const HINT: &str = "taxiway --help";
+const AGAIN: &str = "taxiway status";
 
 async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, Refusal> {
     let body = whole(body, app.patience).await?;
@@ -293,10 +296,20 @@ async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response
         let history = ledger.map(|ledger| ledger.history(&path, true)).transpose();
         match history.map_err(unreadable)?.flatten() {
             Some(history) => Ok(history_json(&history, &app.config(), true)),
-            None => Err(absence(&app.config(), &path)),
+            None => Err(absent(app, path)),
         }
     });
     answer(told.await.map(|object| vec![Answer::Granted(object)]))
+}
+
+/// Why the ledger has never seen a file; its disk may not answer.
+fn absent(app: &App, path: PathBuf) -> Refusal {
+    let (config, place, asked_for) = (app.config(), path.clone(), path.clone());
+    let why = patient::ask(move |asked| asked.may_look(&place).then(|| absence(&config, &path)));
+    why.flatten().unwrap_or_else(|| {
+        let words = "is not in the ledger, and its disk does not answer";
+        Refusal::of_file(No::Unknown, &asked_for, words, AGAIN)
+    })
 }
 
 pub(super) fn answer(answers: Result<Vec<Answer>, Refusal>) -> Response {

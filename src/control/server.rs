@@ -49,8 +49,8 @@ type Configs = watch::Receiver<Arc<Config>>;
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// The most that a request's head may have, in bytes.
 const HEAD_MOST: usize = 16 * 1024;
-/// Files read and ledgers opened at once.
-const BLOCKING_MOST: usize = 4;
+/// Ledgers read, and questions to disks waited for, at once: more than the page takes up.
+const BLOCKING_MOST: usize = 8;
 
 /// What bounds a client.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The page: who is let in, what it shows, and what it may do.
 
 mod done;
+mod hung;
 mod shown;
 
 use std::io::{Read, Write};

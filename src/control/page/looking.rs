@@ -110,8 +110,10 @@ impl Line {
 
 /// `GET /ui/rows`: the newest rows, a line each.
 pub(super) async fn rows(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let _turn = app.page.passes.acquire().await;
+    let turn = Arc::clone(&app.page.passes).acquire_owned().await;
     let found = blocking(&app, move |app| {
+        // Whoever wants to know may be gone: the pass goes on all the same.
+        let _turn = turn;
         let asked = Question::read(&query.unwrap_or_default(), &PAGE)?;
         let Some(ledger) = read_ledger(app)? else { return Ok((String::new(), None)) };
         let found = ledger.recent(&asked.filter, true, asked.behind, asked.most);
@@ -140,8 +142,10 @@ struct Found {
 
 /// `GET /ui/counts`: how many rows there are, by state.
 pub(super) async fn counts(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let _turn = app.page.passes.acquire().await;
+    let turn = Arc::clone(&app.page.passes).acquire_owned().await;
     let found = blocking(&app, move |app| {
+        // Whoever wants to know may be gone: the pass goes on all the same.
+        let _turn = turn;
         let asked = Question::read(&query.unwrap_or_default(), &CHOICE)?;
         let counts = match read_ledger(app)? {
             Some(ledger) => ledger.chosen(&asked.filter, true).map_err(unreadable)?,

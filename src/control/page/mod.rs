@@ -5,6 +5,7 @@
 //! - files are named by rows of the ledger, and folders by their place in the status: never by paths.
 
 mod beneath;
+mod disk;
 mod doing;
 mod drop;
 mod files;
@@ -36,8 +37,8 @@ pub(super) use files::is_open;
 pub(super) use keys::{Keys, random};
 pub(super) use thumb::Moving;
 
-/// Files read or written for the page at once: what hangs on a disk leaves threads to the others.
-const FILES_AT_ONCE: usize = 2;
+/// Questions to the disks of folders at once.
+const DISK_AT_ONCE: usize = 2;
 /// Passes over the ledger at once; who looks on while one goes waits, and those who only ask for the
 /// status do not.
 const PASSES_AT_ONCE: usize = 2;
@@ -57,9 +58,9 @@ pub(super) struct Page {
     pub(super) own: watch::Sender<Option<Opened>>,
     /// How often the page's own listener was asked for.
     pub(super) wanted: watch::Sender<u64>,
-    disk: Semaphore,
+    disk: Arc<Semaphore>,
     drops: Semaphore,
-    passes: Semaphore,
+    passes: Arc<Semaphore>,
 }
 
 impl Default for Page {
@@ -69,9 +70,9 @@ impl Default for Page {
             fixed: watch::Sender::default(),
             own: watch::Sender::default(),
             wanted: watch::Sender::default(),
-            disk: Semaphore::new(FILES_AT_ONCE),
+            disk: Arc::new(Semaphore::new(DISK_AT_ONCE)),
             drops: Semaphore::new(DROPS_AT_ONCE),
-            passes: Semaphore::new(PASSES_AT_ONCE),
+            passes: Arc::new(Semaphore::new(PASSES_AT_ONCE)),
         }
     }
 }
