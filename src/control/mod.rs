@@ -35,6 +35,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod whence;
 mod why;
 mod wire;
 mod wish;

@@ -39,6 +39,7 @@ use super::routes;
 use super::standing::Standing;
 use super::stream::{Endless, Heard};
 use super::tcp;
+use super::whence::Whence;
 use crate::config::Config;
 use crate::daemon::Message;
 
@@ -191,23 +192,27 @@ pub(super) trait Listen {
     /// One of them.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The next one, and where it comes from.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Whence)>> + Send;
 }
 
 impl Listen for UnixListener {
     type Stream = UnixStream;
 
-    async fn next(&self) -> io::Result<UnixStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(UnixStream, Whence)> {
+        let stream = self.accept().await?.0;
+        let user = stream.peer_cred().ok().map(|who| who.uid());
+        Ok((stream, Whence::Socket(user)))
     }
 }
 
 impl Listen for TcpListener {
     type Stream = TcpStream;
 
-    async fn next(&self) -> io::Result<TcpStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(TcpStream, Whence)> {
+        let (stream, other) = self.accept().await?;
+        let here = stream.local_addr()?;
+        Ok((stream, Whence::Tcp(other, here)))
     }
 }
 
@@ -233,11 +238,11 @@ pub(super) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((stream, from, place)) => {
                 let (door, cancel) = (door.clone(), cancel.clone());
                 tasks.spawn(async move {
                     let _place = place;
-                    connection(stream, door, bounds, cancel).await;
+                    connection(stream, from, door, bounds, cancel).await;
                 });
             }
             Err(error) => {
@@ -254,15 +259,16 @@ pub(super) async fn serve(
 async fn accept<L: Listen>(
     listener: &L,
     places: &Arc<Semaphore>,
-) -> io::Result<(L::Stream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(L::Stream, Whence, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let stream = listener.next().await?;
-    Ok((stream, place))
+    let (stream, from) = listener.next().await?;
+    Ok((stream, from, place))
 }
 
 /// Serves one request.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    from: Whence,
     door: Door,
     bounds: Bounds,
     cancel: CancellationToken,
@@ -275,7 +281,8 @@ async fn connection(
         let (Door { router, guard }, told) = (door.clone(), Arc::clone(&told));
         let moves = Arc::clone(&moves);
         async move {
-            let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request));
+            let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request, from));
+            request.extensions_mut().insert(from);
             let is_tcp = guard.is_some();
             if let Some(guard) = guard {
                 request.extensions_mut().insert(guard);

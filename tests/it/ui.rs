@@ -11,6 +11,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::support::required;
 use crate::support::{Answer, PATIENCE, Server, Taxiway, ask, picture, section, write};
 
 /// What is answered to these bytes, head and body.
@@ -230,10 +232,18 @@ fn a_fixed_address_has_the_page_too_and_a_way_in_is_given_over_the_socket_alone(
     program.answer("POST /v1/rescan", &bearer, b"").is(200);
     program.answer("POST /v1/ui", &bearer, b"").is(404);
     browser.post("/v1/ui", &json!({})).is(404);
-    // Another address: what was let in is let in there, under another name.
+    // Another address: who has the old one now may know the key, and it opens nothing.
     taxiway.configure(&format!("{}{folder}", listen(other)));
     taxiway.run(&["reload"]).exits(0);
     assert_eq!(Browser::of(&taxiway).address, other);
+    let (_, key) = browser.cookie.split_once('=').expect("a key");
+    let stolen = Browser { address: other, cookie: format!("taxiway_{}={key}", other.port()) };
+    stolen.get("/v1/status").is(401);
+    // Nor does it once that address is ours again.
+    taxiway.configure(&format!("{}{folder}", listen(address)));
+    taxiway.run(&["reload"]).exits(0);
+    Browser::of(&taxiway).get("/v1/status").is(200);
+    browser.get("/v1/status").is(401);
     // One that is in use: it says so.
     let taken = TcpListener::bind("127.0.0.1:0").expect("an address");
     let taken_address = taken.local_addr().expect("an address");
@@ -242,6 +252,52 @@ fn a_fixed_address_has_the_page_too_and_a_way_in_is_given_over_the_socket_alone(
     let said = taxiway.run(&["ui", "--no-open"]).exits(75).prints("");
     let words = format!("error: [control] listen: {taken_address}: ");
     assert!(said.err.starts_with(&words) && said.err.ends_with("hint: taxiway ui\n"), "{said:?}");
+    daemon.stop();
+}
+
+/// What another user of this machine is answered.
+#[cfg(target_os = "linux")]
+fn as_nobody(address: SocketAddr, request: &str) -> Option<String> {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let talk = format!(
+        "exec 3<>/dev/tcp/{}/{}; printf '%s' \"$0\" >&3; cat <&3",
+        address.ip(),
+        address.port()
+    );
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &talk, request]).env_clear().env("PATH", "/usr/bin:/bin").uid(NOBODY);
+    let said = bash.current_dir("/").output().ok()?;
+    Some(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_key_is_of_no_use_to_another_user() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    let daemon = taxiway.daemon();
+    let browser = Browser::of(&taxiway);
+    let Browser { address, cookie } = &browser;
+    let request = |line: &str| {
+        format!("{line} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\nX-Taxiway: page\r\n\r\n")
+    };
+    let health = as_nobody(*address, &request("GET /healthz"));
+    if !required(health.is_some(), "another user (root and bash)") {
+        daemon.stop();
+        return;
+    }
+    assert!(health.is_some_and(|answer| answer.starts_with("HTTP/1.0 200 ")));
+    for line in ["GET /v1/status", "GET /", "POST /v1/pause"] {
+        let answer = as_nobody(*address, &request(line)).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.0 401 "), "{line}: {answer}");
+    }
+    browser.get("/v1/status").is(200);
+    // Who comes in by what root asked for is who it is for.
+    let (address, path) = way_in(&taxiway);
+    let enter = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let answer = as_nobody(address, &enter).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.0 303 "), "{answer}");
     daemon.stop();
 }
 

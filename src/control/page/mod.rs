@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, RawQuery, State};
+use axum::extract::{Extension, RawQuery};
 use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -30,11 +30,12 @@ use super::app::App;
 use super::guard::Guard;
 use super::refusal::{No, Refusal};
 use super::routes::refused;
+use super::whence::Whence;
 use super::wire;
 
 pub(super) use drop::remove_leftovers;
 pub(super) use files::is_open;
-pub(super) use keys::{Keys, random};
+pub(super) use keys::{Entered, Keys, random};
 pub(super) use thumb::Moving;
 
 /// Questions to the disks of folders at once.
@@ -46,12 +47,18 @@ const PASSES_AT_ONCE: usize = 2;
 const DROPS_AT_ONCE: usize = 4;
 
 /// An address that was opened, or why it cannot be.
-pub(super) type Opened = Result<SocketAddr, String>;
+pub(super) type Opened = Result<Open, String>;
+
+/// An address, and the keys that open the page there: they end with it.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) address: SocketAddr,
+    pub(super) keys: Arc<Keys>,
+}
 
 /// Where the page is, and who may look at it.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) keys: Arc<Keys>,
     /// The address of the configuration, if there is one and it was tried.
     pub(super) fixed: watch::Sender<Option<Opened>>,
     /// That of the page's own listener.
@@ -66,7 +73,6 @@ pub(super) struct Page {
 impl Default for Page {
     fn default() -> Page {
         Page {
-            keys: Arc::default(),
             fixed: watch::Sender::default(),
             own: watch::Sender::default(),
             wanted: watch::Sender::default(),
@@ -85,9 +91,9 @@ struct Way {
 }
 
 /// Opens a way in: `POST /v1/ui` of the socket.
-pub(super) async fn way_in(app: &App) -> Result<String, Refusal> {
-    let address = listening(app).await?;
-    let once = app.page.keys.offer().map_err(|error| {
+pub(super) async fn way_in(app: &App, from: Whence) -> Result<String, Refusal> {
+    let Open { address, keys } = listening(app).await?;
+    let once = keys.offer(from.owner()).map_err(|error| {
         let words = format!("no key can be made: {}", crate::text::reason(&error));
         Refusal::new(No::NotNow, words, "taxiway ui")
     })?;
@@ -96,13 +102,13 @@ pub(super) async fn way_in(app: &App) -> Result<String, Refusal> {
 }
 
 /// The address that the configuration names, or else one of the page's own, opened now.
-async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
+async fn listening(app: &App) -> Result<Open, Refusal> {
     let fixed = app.config().control.listen;
     let opened = match fixed {
         Some(address) => {
             let mut opened = app.page.fixed.subscribe();
             let is_it = |opened: &Option<Opened>| match opened {
-                Some(Ok(here)) => *here == address,
+                Some(Ok(here)) => here.address == address,
                 Some(Err(_)) => true,
                 None => false,
             };
@@ -122,7 +128,7 @@ async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
     };
     let not_now = |words: &str| Refusal::new(No::NotNow, words, "taxiway ui");
     match opened {
-        Some(Ok(address)) => Ok(address),
+        Some(Ok(open)) => Ok(open),
         Some(Err(why)) if fixed.is_some() => Err(not_now(&format!("[control] listen: {why}"))),
         Some(Err(why)) => Err(not_now(&why)),
         None => Err(not_now("the daemon does not listen yet")),
@@ -132,6 +138,11 @@ async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
 /// Whether a path is one of the page's, for which there is no other way in.
 pub(super) fn is_of_page(path: &str) -> bool {
     path == "/" || path.starts_with("/ui/")
+}
+
+/// Whether people come to a path by links.
+pub(super) fn is_door(path: &str) -> bool {
+    path == "/" || path == "/ui/enter"
 }
 
 /// What only a browser asks for.
@@ -154,8 +165,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// Lets a browser in that shows a key which was given out for that, once.
 async fn enter(
-    State(app): State<Arc<App>>,
     Extension(guard): Extension<Arc<Guard>>,
+    Extension(from): Extension<Whence>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -168,13 +179,18 @@ async fn enter(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
-    let Ok(Some(key)) = app.page.keys.enter(&once) else {
-        if guard.knows_browser(&headers) {
-            // Back to where it came from, or the same address once more.
-            return response;
+    let key = match guard.enter(&once, from) {
+        Ok(Entered::In(key)) => key,
+        // Back to where it came from, or the same address once more.
+        _ if guard.knows_browser(&headers, from) => return response,
+        Ok(Entered::Foreign) => {
+            let why = "It opens the page for who asked for it. For one of your own, type";
+            return words(401, "This address is for another user", why);
         }
-        let why = "An address opens the page once, and within a minute. For another, type";
-        return words(401, "This address was used, or is too old", why);
+        Ok(Entered::Used) | Err(_) => {
+            let why = "An address opens the page once, and within a minute. For another, type";
+            return words(401, "This address was used, or is too old", why);
+        }
     };
     let cookie = format!("{}={key}; HttpOnly; SameSite=Strict; Path=/", guard.cookie());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {

@@ -66,8 +66,7 @@ fn a_drop_that_is_left_on_a_disk_that_hangs_holds_up_nobody_nor_the_end() {
     let browser = Browser::of(&taxiway);
     write(&file, b"");
     let length = "Content-Length: 5000\r\n";
-    let dropped =
-        browser.begin("POST /ui/drop?folder=0&name=half.gif", length, &picture(1, 2_000));
+    let dropped = browser.begin("POST /ui/drop?folder=0&name=half.gif", length, &picture(1, 2_000));
     let folder = taxiway.path("folder");
     let parts = || std::fs::read_dir(&folder).expect("a list").count();
     eventually("it is written beside", || (parts() == 1).then_some(()));
