@@ -417,6 +417,7 @@ fn an_open_page_keeps_no_daemon_from_ending_and_hears_to_the_end() {
         for event in ["uploaded", "stopped"] {
             assert!(heard.contains(&format!("\"event\":\"{event}\"")), "{event}: {heard}");
         }
+        assert!(heard.ends_with("\r\n0\r\n\r\n"), "it is ended, and not cut off: {heard}");
     }
 }
 
