@@ -194,7 +194,8 @@ fn foreign(here: &str) -> Refusal {
 /// The answer to who may not come in. `path`: what was asked for.
 pub(super) fn kept_out(refusal: &Refusal, path: &str) -> Response {
     if refusal.status == 401 && path == "/" {
-        return page::words(401, "This page needs a key", "It opens once you type");
+        let why = "A key ends when taxiway does, and a day after its last use. Another comes with";
+        return page::words(401, "This page needs a key", why);
     }
     let mut response = refused(refusal);
     if refusal.status == 401 {

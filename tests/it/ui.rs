@@ -174,7 +174,8 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     let (head, body) = other.send("GET /", "", b"");
     assert_eq!(status(&head), 401);
     let words = String::from_utf8(body).expect("a text");
-    assert!(words.contains("<p>It opens once you type <code>taxiway ui</code></p>"), "{words}");
+    let why = "A key ends when taxiway does, and a day after its last use. Another comes with";
+    assert!(words.contains(&format!("<p>{why} <code>taxiway ui</code></p>")), "{words}");
     for request in ["GET /v1/status", "GET /v1/events", "GET /ui/rows", "POST /v1/pause", "GET /x"]
     {
         let refused = other.answer(request, "X-Taxiway: page\r\n", b"").is(401).object();

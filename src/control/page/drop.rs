@@ -60,9 +60,17 @@ const UNWANTED_MOST: u64 = 16 << 20;
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
-    /// The place of the folder in the status.
-    folder: usize,
+    folder: Named,
     name: OsString,
+}
+
+/// Which folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// Its place in the status, which is another's when folders are added or taken away.
+    Place(usize),
+    /// Its number in the ledger.
+    Id(i64),
 }
 
 /// `POST /ui/drop`.
@@ -114,20 +122,32 @@ struct Taken {
 }
 
 fn asked(query: &str) -> Result<Asked, Refusal> {
-    let (mut folder, mut name) = (None, None);
-    for (key, value) in parameters(query, &["folder", "name"])? {
+    let (mut folder, mut id, mut name) = (None, None, None);
+    for (key, value) in parameters(query, &["folder", "id", "name"])? {
         match key {
             "folder" => folder = Some(value),
+            "id" => id = Some(value),
             _ => name = Some(value),
         }
     }
-    let folder = folder.ok_or_else(|| senseless("the parameter folder is missing"))?;
-    let folder = std::str::from_utf8(&folder).ok().and_then(|number| number.parse().ok());
-    let folder = folder.ok_or_else(|| senseless("folder: its place in the status, from 0"))?;
+    let folder = match (folder, id) {
+        (Some(place), None) => number(&place)
+            .map(Named::Place)
+            .ok_or_else(|| senseless("folder: its place in the status, from 0")),
+        (None, Some(id)) => {
+            number(&id).map(Named::Id).ok_or_else(|| senseless("id: the number of a folder"))
+        }
+        (Some(_), Some(_)) => Err(senseless("either folder is its place, or id its number")),
+        (None, None) => Err(senseless("the parameter folder is missing")),
+    }?;
     let name = name.ok_or_else(|| senseless("the parameter name is missing"))?;
     let name = OsString::from_vec(name);
     named(&name)?;
     Ok(Asked { folder, name })
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Whether a file may be called so.
@@ -155,11 +175,15 @@ fn within(size: u64, most: Option<u64>) -> Result<(), Refusal> {
 }
 
 /// The root of a folder that is watched now.
-async fn folder_of(app: &Arc<App>, place: usize) -> Result<PathBuf, Refusal> {
+async fn folder_of(app: &Arc<App>, named: Named) -> Result<PathBuf, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
         let nowhere = || Refusal::new(No::Unknown, "there is no such folder", "taxiway status");
-        let folder = view.folders.get(place).ok_or_else(nowhere)?;
+        let folder = match named {
+            Named::Place(place) => view.folders.get(place),
+            Named::Id(id) => view.folders.iter().find(|folder| folder.id.0 == id),
+        };
+        let folder = folder.ok_or_else(nowhere)?;
         let ledger = read_ledger(app)?.ok_or_else(nowhere)?;
         let root = ledger.root_of(folder.id).map_err(unreadable)?.ok_or_else(nowhere)?;
         if folder.mode == "away" {

@@ -170,13 +170,17 @@ pub(super) async fn why(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Res
     answer(told.await)
 }
 
-/// The status, and its first line as people read it.
+/// The status, its first line as people read it, and what a page that was open for long goes by.
 #[derive(Serialize)]
 struct Standing<'a> {
     #[serde(flatten)]
     status: &'a Status,
     line: String,
     next: Vec<String>,
+    /// The folders' numbers in the ledger, in their order: a place is another's after a reload.
+    folder_ids: Vec<i64>,
+    /// What no other process knows that may listen here later.
+    daemon: &'a str,
 }
 
 /// `GET /ui/status`: how things stand, for people too.
@@ -194,7 +198,10 @@ pub(super) async fn status(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> 
         let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
         let next = status.next().into_iter().map(|command| format!("taxiway {command}"));
         let (line, next) = (status.line(app.now()), next.collect());
-        Ok(vec![Answer::Granted(written(&Standing { status: &status, line, next }))])
+        let folder_ids = view.folders.iter().map(|folder| folder.id.0).collect();
+        let daemon = app.page.daemon.as_str();
+        let told = Standing { status: &status, line, next, folder_ids, daemon };
+        Ok(vec![Answer::Granted(written(&told))])
     });
     answer(told.await)
 }

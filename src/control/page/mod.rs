@@ -2,7 +2,7 @@
 //!
 //! Owns:
 //! - nothing listens for it before somebody asks over the socket, who is thereby one of us;
-//! - files are named by rows of the ledger, and folders by their place in the status: never by paths.
+//! - files are named by rows of the ledger, and folders by their number or place: never by paths.
 
 mod beneath;
 mod disk;
@@ -38,6 +38,8 @@ pub(super) use files::is_open;
 pub(super) use keys::{Entered, Keys, random};
 pub(super) use thumb::Moving;
 
+/// Random bytes by which a page knows its daemon again.
+const DAEMON_BYTES: usize = 16;
 /// Questions to the disks of folders at once.
 const DISK_AT_ONCE: usize = 2;
 /// Passes over the ledger at once; who looks on while one goes waits, and those who only ask for the
@@ -65,6 +67,8 @@ pub(super) struct Page {
     pub(super) own: watch::Sender<Option<Opened>>,
     /// How often the page's own listener was asked for.
     pub(super) wanted: watch::Sender<u64>,
+    /// A secret that this process shares with whom it let in, and with nobody else.
+    daemon: String,
     disk: Arc<Semaphore>,
     drops: Semaphore,
     passes: Arc<Semaphore>,
@@ -76,6 +80,8 @@ impl Default for Page {
             fixed: watch::Sender::default(),
             own: watch::Sender::default(),
             wanted: watch::Sender::default(),
+            // Without randomness nobody is let in either.
+            daemon: random(DAEMON_BYTES).unwrap_or_default(),
             disk: Arc::new(Semaphore::new(DISK_AT_ONCE)),
             drops: Semaphore::new(DROPS_AT_ONCE),
             passes: Arc::new(Semaphore::new(PASSES_AT_ONCE)),
