@@ -31,7 +31,7 @@ use crate::text::shell_word;
 /// What the page sends with each wish.
 const PAGES_OWN: (HeaderName, &str) = (HeaderName::from_static("x-taxiway"), "page");
 /// Whose page a browser says that it asks for.
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Who may come in.
 #[derive(Debug)]

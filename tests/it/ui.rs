@@ -190,6 +190,12 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     assert_eq!(status(&head), 303);
     let (head, body) = other.send(&enter, "", b"");
     assert_eq!((status(&head), header(&head, "set-cookie")), (401, None));
+    // By a link on another page, which a redirection would still be a part of.
+    let (_, linked) = way_in(&taxiway);
+    let site = "Sec-Fetch-Site: cross-site\r\n";
+    let (head, _) = other.send(&format!("GET {linked}"), site, b"");
+    assert_eq!((status(&head), header(&head, "refresh")), (200, Some("0; url=/")));
+    assert!(header(&head, "set-cookie").is_some(), "{head}");
     let words = String::from_utf8(body).expect("a text");
     assert!(words.contains("<h1>This address was used, or is too old</h1>"), "{words}");
     let browser = Browser::of(&taxiway);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery};
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, LOCATION, REFRESH, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::app::App;
-use super::guard::Guard;
+use super::guard::{FETCH_SITE, Guard};
 use super::refusal::{No, Refusal};
 use super::routes::refused;
 use super::whence::Whence;
@@ -198,6 +198,12 @@ async fn enter(
             return words(401, "This address was used, or is too old", why);
         }
     };
+    if headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        // Whoever follows a link on another site's page shows no cookie, not even after a redirection:
+        // the page is gone to from one of ours.
+        response = words(200, "taxiway", "The page opens. If it does not, type");
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static("0; url=/"));
+    }
     let cookie = format!("{}={key}; HttpOnly; SameSite=Strict; Path=/", guard.cookie());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);
