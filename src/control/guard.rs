@@ -115,6 +115,10 @@ impl Guard {
             let is_browser = self.shown(request.headers()).next().is_some();
             return Err(self.stranger(&here, is_browser || page::is_of_page(path)));
         }
+        if !page::is_for_page(path) {
+            let words = "a browser's key is for what the page asks, and no more";
+            return Err(Refusal::new(No::Foreign, words, format!("open {here}")));
+        }
         let (header, value) = PAGES_OWN;
         if read || request.method() == Method::HEAD || single(request, header) == Some(value) {
             return Ok(());
@@ -354,6 +358,17 @@ mod tests {
             assert_eq!(asked(&guard, request, &[]), Err(401), "{request}");
         }
         let page = ("x-taxiway", "page");
+        for request in [
+            "POST /v1/push",
+            "POST /v1/reload",
+            "POST /v1/forget",
+            "GET /v1/why?path=/etc/passwd",
+            "GET /v1/ledger",
+            "GET /metrics",
+            "GET /nowhere",
+        ] {
+            assert_eq!(asked(&guard, request, &[browser, page]), Err(403), "{request}");
+        }
         for request in ["POST /v1/pause", "POST /ui/drop", "PUT /ui/drop", "OPTIONS /v1/pause"] {
             assert_eq!(asked(&guard, request, &[browser]), Err(403), "{request}");
             assert_eq!(asked(&guard, request, &[browser, ("x-taxiway", "form")]), Err(403));

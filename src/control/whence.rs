@@ -32,9 +32,10 @@ impl Whence {
         match self {
             Whence::Socket(user) => user.map_or(Owner::Untold, Owner::User),
             Whence::Tcp(other, here) => {
-                // The kernel's own tables: nothing that could keep one waiting.
+                // The kernel's own tables: nothing that could keep one waiting. In a user namespace all
+                // other users look alike, in the tables and at the socket.
                 let tables = ["tcp", "tcp6"]
-                    .map(|table| std::fs::read_to_string(format!("/proc/net/{table}")));
+                    .map(|table| std::fs::read_to_string(format!("/proc/self/net/{table}")));
                 owner_in(&tables.map(Result::unwrap_or_default), other, here)
             }
         }

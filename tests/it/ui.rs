@@ -207,7 +207,8 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     let (head, _) = browser.send(&enter, "", b"");
     assert_eq!((status(&head), header(&head, "location")), (303, Some("/")));
     assert_eq!(header(&head, "set-cookie"), None);
-    browser.get("/x").is(404);
+    browser.get("/x").is(403);
+    browser.get("/ui/x").is(404);
     browser.get("/ui/index.html").is(404);
     browser.get("/ui/../../etc/passwd").is(404);
     // The next daemon knows nobody.
@@ -238,7 +239,7 @@ fn a_fixed_address_has_the_page_too_and_a_way_in_is_given_over_the_socket_alone(
     program.answer("GET /ui/rows", &bearer, b"").is(200);
     program.answer("POST /v1/rescan", &bearer, b"").is(200);
     program.answer("POST /v1/ui", &bearer, b"").is(404);
-    browser.post("/v1/ui", &json!({})).is(404);
+    browser.post("/v1/ui", &json!({})).is(403);
     // Another address: who has the old one now may know the key, and it opens nothing.
     taxiway.configure(&format!("{}{folder}", listen(other)));
     taxiway.run(&["reload"]).exits(0);
@@ -364,7 +365,8 @@ fn every_answer_is_sealed() {
         (&browser, "GET /ui/rows", 200),
         (&browser, "GET /v1/status", 200),
         (&browser, &*thumb, 200),
-        (&browser, "GET /nowhere", 404),
+        (&browser, "GET /ui/nowhere", 404),
+        (&browser, "GET /nowhere", 403),
         (&browser, "POST /v1/pause", 403),
         (&stranger, "GET /", 401),
         (&stranger, "GET /ui/style.css", 200),

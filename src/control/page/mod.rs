@@ -146,6 +146,14 @@ pub(super) fn is_of_page(path: &str) -> bool {
     path == "/" || path.starts_with("/ui/")
 }
 
+/// Whether the page asks for a path, or has something done there: what names files by paths is for
+/// those who may read them anyway.
+pub(super) fn is_for_page(path: &str) -> bool {
+    const OTHERS: [&str; 6] =
+        ["/v1/status", "/v1/events", "/v1/pause", "/v1/resume", "/v1/rescan", "/v1/retry"];
+    is_of_page(path) || OTHERS.contains(&path)
+}
+
 /// Whether people come to a path by links.
 pub(super) fn is_door(path: &str) -> bool {
     path == "/" || path == "/ui/enter"
