@@ -30,8 +30,8 @@ use super::why::{absence, history_json};
 use super::wire::{self, Call};
 use super::wish::Answer;
 use crate::daemon::Clock;
-use crate::patient;
 use crate::planner::Command;
+use crate::{crash, patient};
 
 /// The most that a body may have, in bytes.
 const BODY_MOST: usize = 1 << 20;
@@ -307,7 +307,11 @@ async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response
 /// Why the ledger has never seen a file; its disk may not answer.
 fn absent(app: &App, path: PathBuf) -> Refusal {
     let (config, place, asked_for) = (app.config(), path.clone(), path.clone());
-    let why = patient::ask(move |asked| asked.may_look(&place).then(|| absence(&config, &path)));
+    let look = move || {
+        crash::hang("absent");
+        absence(&config, &path)
+    };
+    let why = patient::ask(move |asked| asked.may_look(&place).then(look));
     why.flatten().unwrap_or_else(|| {
         let words = "is not in the ledger, and its disk does not answer";
         Refusal::of_file(No::Unknown, &asked_for, words, AGAIN)

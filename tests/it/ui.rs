@@ -207,7 +207,10 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     let (head, _) = browser.send(&enter, "", b"");
     assert_eq!((status(&head), header(&head, "location")), (303, Some("/")));
     assert_eq!(header(&head, "set-cookie"), None);
-    browser.get("/x").is(403);
+    for path in ["/x", "/v1/ledger", "/v1/why?path=/etc/passwd"] {
+        let refused = browser.get(path).is(403).object();
+        assert_eq!(refused["error"], "a browser's key is for what the page asks, and no more");
+    }
     browser.get("/ui/x").is(404);
     browser.get("/ui/index.html").is(404);
     browser.get("/ui/../../etc/passwd").is(404);

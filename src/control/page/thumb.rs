@@ -211,3 +211,23 @@ impl http_body::Body for Pieces {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        let (directory, fifo) = (root.join("directory"), root.join("fifo"));
+        std::fs::create_dir(&directory).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        for path in [directory, fifo] {
+            assert_eq!(open(&root, &path).unwrap_err().to_string(), "it is no file", "{path:?}");
+        }
+        assert!(open(&root, &root.join("none")).is_err());
+        assert!(open(&root, home.path().parent().unwrap()).is_err(), "it lies elsewhere");
+    }
+}

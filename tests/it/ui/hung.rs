@@ -58,6 +58,31 @@ fn pictures_on_a_disk_that_hangs_keep_nobody_else_waiting_however_often_they_are
 }
 
 #[test]
+fn a_history_on_a_disk_that_hangs_is_not_waited_for_by_anybody_else() {
+    let server = Server::start();
+    let mut taxiway = Taxiway::watching(&server);
+    let (file, _) = hang(&mut taxiway, "absent");
+    let daemon = taxiway.daemon();
+    write(&file, b"");
+    let path = taxiway.path("folder/none.gif");
+    let why = format!("GET /v1/why?path={}", path.display());
+    let words = "is not in the ledger, and its disk does not answer";
+    let refused = |answer: crate::support::Answer| {
+        let error = answer.is(404).object()["error"].as_str().expect("words").to_owned();
+        assert!(error.ends_with(words), "{error}");
+    };
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..16).map(|_| scope.spawn(|| ask(&taxiway, &why, ""))).collect();
+        asking.into_iter().for_each(|asked| refused(asked.join().expect("an answer")));
+    });
+    // At once, this time.
+    refused(ask(&taxiway, &why, ""));
+    ask(&taxiway, "GET /v1/status", "").is(200);
+    assert!(file.exists(), "it hung to the end");
+    daemon.stop();
+}
+
+#[test]
 fn a_drop_that_is_left_on_a_disk_that_hangs_holds_up_nobody_nor_the_end() {
     let server = Server::start();
     let mut taxiway = Taxiway::watching(&server);
