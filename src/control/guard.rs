@@ -24,7 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::page::{self, Entered, Keys};
 use super::refusal::{No, Refusal};
 use super::routes::refused;
-use super::whence::Whence;
+use super::whence::Owner;
 use crate::hash::hash_of;
 use crate::text::shell_word;
 
@@ -82,7 +82,7 @@ impl Guard {
     ///
     /// # Errors
     /// Why it may not.
-    pub(super) fn admit<B>(&self, request: &Request<B>, from: Whence) -> Result<(), Refusal> {
+    pub(super) fn admit<B>(&self, request: &Request<B>, owner: Owner) -> Result<(), Refusal> {
         let here = format!("http://{}", self.address);
         let host = single(request, HOST).filter(|host| self.is_here(host));
         let target = request.uri().authority().is_none_or(|it| self.is_here(it.as_str()));
@@ -111,7 +111,7 @@ impl Guard {
         if read && (health || page::is_open(path)) || self.knows(single(request, AUTHORIZATION)) {
             return Ok(());
         }
-        if !self.knows_browser(request.headers(), from) {
+        if !self.knows_browser(request.headers(), owner) {
             let is_browser = self.shown(request.headers()).next().is_some();
             return Err(self.stranger(&here, is_browser || page::is_of_page(path)));
         }
@@ -166,16 +166,16 @@ impl Guard {
     }
 
     /// Whether a browser shows a key that holds for its user; it holds on from now.
-    pub(super) fn knows_browser(&self, headers: &HeaderMap, from: Whence) -> bool {
-        self.shown(headers).any(|key| self.keys.knows(key, || from.owner()))
+    pub(super) fn knows_browser(&self, headers: &HeaderMap, owner: Owner) -> bool {
+        self.shown(headers).any(|key| self.keys.knows(key, owner))
     }
 
     /// What comes of showing a key for the way in.
     ///
     /// # Errors
     /// If the system has no randomness to give.
-    pub(super) fn enter(&self, once: &str, from: Whence) -> std::io::Result<Entered> {
-        self.keys.enter(once, from.owner())
+    pub(super) fn enter(&self, once: &str, owner: Owner) -> std::io::Result<Entered> {
+        self.keys.enter(once, owner)
     }
 
     /// The keys that a browser shows; more than one if another server of this host set one as well.
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     /// Somebody of whom nothing is known.
-    const FROM: Whence = Whence::Socket(None);
+    const FROM: Owner = Owner::Untold;
 
     fn guard() -> Guard {
         let token = SecretString::from("a-token-of-some-length");
@@ -333,7 +333,7 @@ mod tests {
     /// A guard, and the cookie of a browser that was let in.
     fn visited() -> (Guard, String) {
         let guard = guard();
-        let once = guard.keys.offer(FROM.owner()).unwrap();
+        let once = guard.keys.offer(FROM).unwrap();
         let Ok(Entered::In(key)) = guard.enter(&once, FROM) else { panic!("it is let in") };
         let cookie = format!("other=1; {}={key}; more=2", guard.cookie());
         (guard, cookie)
@@ -455,8 +455,8 @@ mod tests {
         let bearer = ("authorization", "Bearer a-token-of-some-length");
         assert_eq!(asked(&guard, "GET /v1/status", &[bearer]), Err(401));
         assert_eq!(asked(&guard, "GET /v1/status", &[("authorization", "Bearer ")]), Err(401));
-        let once = keys.offer(FROM.owner()).unwrap();
-        let Ok(Entered::In(key)) = keys.enter(&once, FROM.owner()) else { panic!("it is let in") };
+        let once = keys.offer(FROM).unwrap();
+        let Ok(Entered::In(key)) = keys.enter(&once, FROM) else { panic!("it is let in") };
         let cookie = format!("taxiway_7447={key}");
         assert_eq!(asked(&guard, "GET /v1/status", &[("cookie", &cookie)]), Ok(()));
     }

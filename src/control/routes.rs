@@ -25,7 +25,7 @@ use super::refusal::{No, Refusal};
 use super::status::Status;
 use super::stream::stream;
 use super::waiting::wait;
-use super::whence::Whence;
+use super::whence::Owner;
 use super::why::{absence, history_json};
 use super::wire::{self, Call};
 use super::wish::Answer;
@@ -40,8 +40,8 @@ const BODY_MOST: usize = 1 << 20;
 /// in for a browser.
 pub(super) fn of_socket(app: Arc<App>) -> Router {
     let way_in = post(|State(app): State<Arc<App>>, request: Request| async move {
-        let from = request.extensions().get().copied().unwrap_or(Whence::Socket(None));
-        answer(way_in(&app, from, request.into_body()).await)
+        let owner = request.extensions().get().copied().unwrap_or(Owner::Untold);
+        answer(way_in(&app, owner, request.into_body()).await)
     });
     common().route("/v1/ui", way_in).layer(from_fn(bodies_only)).with_state(app)
 }
@@ -51,9 +51,9 @@ pub(super) fn of_tcp(app: Arc<App>) -> Router {
     common().layer(from_fn(bodies_only)).merge(page::routes()).with_state(app)
 }
 
-async fn way_in(app: &App, from: Whence, body: Body) -> Result<Vec<Answer>, Refusal> {
+async fn way_in(app: &App, owner: Owner, body: Body) -> Result<Vec<Answer>, Refusal> {
     let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
-    Ok(vec![Answer::Granted(page::way_in(app, from).await?)])
+    Ok(vec![Answer::Granted(page::way_in(app, owner).await?)])
 }
 
 /// What socket and TCP have in common.

@@ -26,6 +26,17 @@ pub(super) enum Owner {
     Untold,
 }
 
+impl Owner {
+    /// Whether it is of a user who could not do all of this anyway.
+    pub(super) fn is_another(self) -> bool {
+        match self {
+            Owner::User(user) => user != 0 && user != rustix::process::geteuid().as_raw(),
+            Owner::Gone => true,
+            Owner::Untold => false,
+        }
+    }
+}
+
 impl Whence {
     /// Whose process it is that asks.
     pub(super) fn owner(self) -> Owner {

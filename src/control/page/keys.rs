@@ -137,13 +137,13 @@ impl Keys {
     }
 
     /// Whether a browser's key holds for whoever shows it; it holds on from now.
-    pub(in crate::control) fn knows(&self, key: &str, owner: impl FnOnce() -> Owner) -> bool {
+    pub(in crate::control) fn knows(&self, key: &str, owner: Owner) -> bool {
         let now = (self.passed)();
         let mut kept = self.lock();
         kept.browsers.retain(|key| key.until >= now);
         let hash = hash_of(key.as_bytes());
         let found = kept.browsers.iter_mut().find(|key| key.hash == hash);
-        let found = found.filter(|key| key.is_for(owner()));
+        let found = found.filter(|key| key.is_for(owner));
         found.map(|key| key.until = now + KEY_HOLDS).is_some()
     }
 
@@ -221,13 +221,13 @@ mod tests {
         for (owner, is_known) in
             [(US, true), (other, false), (root, true), (Owner::Gone, false), (Owner::Untold, true)]
         {
-            assert_eq!(keys.knows(&key, || owner), is_known, "{owner:?}");
+            assert_eq!(keys.knows(&key, owner), is_known, "{owner:?}");
         }
         // What root asked for is for whoever comes first, and then for nobody else.
         let key = into(keys.enter(&keys.offer(root).unwrap(), other));
-        assert!(keys.knows(&key, || other) && !keys.knows(&key, || US));
+        assert!(keys.knows(&key, other) && !keys.knows(&key, US));
         let key = into(keys.enter(&keys.offer(US).unwrap(), Owner::Untold));
-        assert!(keys.knows(&key, || US) && !keys.knows(&key, || other));
+        assert!(keys.knows(&key, US) && !keys.knows(&key, other));
     }
 
     #[test]
@@ -235,14 +235,14 @@ mod tests {
         let (keys, _) = keys();
         let once = keys.offer(US).unwrap();
         assert_eq!(once.len(), 64);
-        assert!(!keys.knows(&once, || US), "it is no browser's key");
+        assert!(!keys.knows(&once, US), "it is no browser's key");
         let key = into(keys.enter(&once, US));
         assert_ne!(key, once);
-        assert!(keys.knows(&key, || US));
+        assert!(keys.knows(&key, US));
         assert_eq!(keys.enter(&once, US).unwrap(), Entered::Used, "a second time");
         assert_eq!(keys.enter(&key, US).unwrap(), Entered::Used, "a browser's key is no way in");
         assert_eq!(keys.enter("", US).unwrap(), Entered::Used);
-        assert!(!keys.knows("", || US));
+        assert!(!keys.knows("", US));
     }
 
     #[test]
@@ -262,12 +262,12 @@ mod tests {
         let key = enter(&keys);
         for _ in 0..3 {
             seconds.fetch_add(24 * 3_600, Ordering::Relaxed);
-            assert!(keys.knows(&key, || US));
+            assert!(keys.knows(&key, US));
         }
         seconds.fetch_add(24 * 3_600 + 1, Ordering::Relaxed);
-        assert!(!keys.knows(&key, || US));
+        assert!(!keys.knows(&key, US));
         seconds.fetch_sub(2, Ordering::Relaxed);
-        assert!(!keys.knows(&key, || US), "it is forgotten");
+        assert!(!keys.knows(&key, US), "it is forgotten");
     }
 
     #[test]
@@ -275,12 +275,12 @@ mod tests {
         let (keys, seconds) = keys();
         let (first, second) = (enter(&keys), enter(&keys));
         seconds.fetch_add(1, Ordering::Relaxed);
-        assert!(keys.knows(&first, || US));
+        assert!(keys.knows(&first, US));
         for _ in 0..MOST - 1 {
             enter(&keys);
         }
-        assert!(keys.knows(&first, || US), "it was used");
-        assert!(!keys.knows(&second, || US), "it was not used for longest");
+        assert!(keys.knows(&first, US), "it was used");
+        assert!(!keys.knows(&second, US), "it was not used for longest");
         let offers: Vec<String> = (0..=MOST).map(|_| keys.offer(US).unwrap()).collect();
         assert_eq!(keys.enter(&offers[0], US).unwrap(), Entered::Used);
         into(keys.enter(&offers[MOST], US));

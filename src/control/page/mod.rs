@@ -30,7 +30,7 @@ use super::app::App;
 use super::guard::{FETCH_SITE, Guard};
 use super::refusal::{No, Refusal};
 use super::routes::refused;
-use super::whence::Whence;
+use super::whence::Owner;
 use super::wire;
 
 pub(super) use drop::remove_leftovers;
@@ -97,9 +97,9 @@ struct Way {
 }
 
 /// Opens a way in: `POST /v1/ui` of the socket.
-pub(super) async fn way_in(app: &App, from: Whence) -> Result<String, Refusal> {
+pub(super) async fn way_in(app: &App, owner: Owner) -> Result<String, Refusal> {
     let Open { address, keys } = listening(app).await?;
-    let once = keys.offer(from.owner()).map_err(|error| {
+    let once = keys.offer(owner).map_err(|error| {
         let words = format!("no key can be made: {}", crate::text::reason(&error));
         Refusal::new(No::NotNow, words, "taxiway ui")
     })?;
@@ -180,7 +180,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// Lets a browser in that shows a key which was given out for that, once.
 async fn enter(
     Extension(guard): Extension<Arc<Guard>>,
-    Extension(from): Extension<Whence>,
+    Extension(owner): Extension<Owner>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -193,10 +193,10 @@ async fn enter(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
-    let key = match guard.enter(&once, from) {
+    let key = match guard.enter(&once, owner) {
         Ok(Entered::In(key)) => key,
         // Back to where it came from, or the same address once more.
-        _ if guard.knows_browser(&headers, from) => return response,
+        _ if guard.knows_browser(&headers, owner) => return response,
         Ok(Entered::Foreign) => {
             let why = "It opens the page for who asked for it. For one of your own, type";
             return words(401, "This address is for another user", why);
