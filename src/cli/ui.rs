@@ -1,8 +1,8 @@
 //! `taxiway ui`: the running daemon's page, in the browser.
 //!
 //! Owns:
-//! - the address, which lets in whoever has it first, is printed only where somebody asked for that, or
-//!   no browser can be had;
+//! - the address, which opens the page once, is printed only where somebody asked for that, or no
+//!   browser can be had;
 //! - a browser knows nothing of our token.
 
 use std::process::{Command, Stdio};

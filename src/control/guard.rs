@@ -2,7 +2,8 @@
 //!
 //! Owns:
 //! - only what names this machine as its host is heard, so that no name of the web that comes to
-//!   mean this machine gets in; and no page of another site is;
+//!   mean this machine gets in; and no page of another site is, nor of another port;
+//! - a browser's key is of no use to another user of this machine, nor at another address;
 //! - without the token nothing is told but whether the daemon is healthy; a browser that was let in
 //!   shows its key instead, and changes nothing without a header that no form and no foreign page can
 //!   send;
@@ -20,16 +21,17 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::page::{self, Keys};
+use super::page::{self, Entered, Keys};
 use super::refusal::{No, Refusal};
 use super::routes::refused;
+use super::whence::Owner;
 use crate::hash::hash_of;
 use crate::text::shell_word;
 
 /// What the page sends with each wish.
 const PAGES_OWN: (HeaderName, &str) = (HeaderName::from_static("x-taxiway"), "page");
 /// Whose page a browser says that it asks for.
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Who may come in.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Guard {
     ///
     /// # Errors
     /// Why it may not.
-    pub(super) fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(super) fn admit<B>(&self, request: &Request<B>, owner: Owner) -> Result<(), Refusal> {
         let here = format!("http://{}", self.address);
         let host = single(request, HOST).filter(|host| self.is_here(host));
         let target = request.uri().authority().is_none_or(|it| self.is_here(it.as_str()));
@@ -96,20 +98,26 @@ impl Guard {
         if !origins.all(ours) {
             return Err(foreign(&here));
         }
-        let read = request.method() == Method::GET;
         let path = request.uri().path();
+        // A page of another port of this host is another site, too, though its requests bring cookies.
+        // A link to the page, or to a way in, may stand anywhere.
+        let site = single(request, FETCH_SITE);
+        if site.is_some_and(|site| !["same-origin", "none"].contains(&site)) && !page::is_door(path)
+        {
+            return Err(foreign(&here));
+        }
+        let read = request.method() == Method::GET;
         let health = path == "/healthz" && request.uri().query().is_none();
         if read && (health || page::is_open(path)) || self.knows(single(request, AUTHORIZATION)) {
             return Ok(());
         }
-        if !self.knows_browser(request.headers()) {
+        if !self.knows_browser(request.headers(), owner) {
             let is_browser = self.shown(request.headers()).next().is_some();
             return Err(self.stranger(&here, is_browser || page::is_of_page(path)));
         }
-        // Cookies are sent from pages of other ports of this host, too.
-        let site = single(request, FETCH_SITE);
-        if site.is_some_and(|site| !["same-origin", "none"].contains(&site)) && path != "/" {
-            return Err(foreign(&here));
+        if !page::is_for_page(path) {
+            let words = "a browser's key is for what the page asks, and no more";
+            return Err(Refusal::new(No::Foreign, words, format!("open {here}")));
         }
         let (header, value) = PAGES_OWN;
         if read || request.method() == Method::HEAD || single(request, header) == Some(value) {
@@ -157,9 +165,17 @@ impl Guard {
         pairs.fold(0, |differing, (ours, theirs)| differing | (ours ^ theirs)) == 0
     }
 
-    /// Whether a browser shows a key that holds; it holds on from now.
-    pub(super) fn knows_browser(&self, headers: &HeaderMap) -> bool {
-        self.shown(headers).any(|key| self.keys.knows(key))
+    /// Whether a browser shows a key that holds for its user; it holds on from now.
+    pub(super) fn knows_browser(&self, headers: &HeaderMap, owner: Owner) -> bool {
+        self.shown(headers).any(|key| self.keys.knows(key, owner))
+    }
+
+    /// What comes of showing a key for the way in.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub(super) fn enter(&self, once: &str, owner: Owner) -> std::io::Result<Entered> {
+        self.keys.enter(once, owner)
     }
 
     /// The keys that a browser shows; more than one if another server of this host set one as well.
@@ -182,7 +198,8 @@ fn foreign(here: &str) -> Refusal {
 /// The answer to who may not come in. `path`: what was asked for.
 pub(super) fn kept_out(refusal: &Refusal, path: &str) -> Response {
     if refusal.status == 401 && path == "/" {
-        return page::words(401, "This page needs a key", "It opens once you type");
+        let why = "A key ends when taxiway does, and a day after its last use. Another comes with";
+        return page::words(401, "This page needs a key", why);
     }
     let mut response = refused(refusal);
     if refusal.status == 401 {
@@ -229,6 +246,9 @@ fn hashed(token: &str) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    /// Somebody of whom nothing is known.
+    const FROM: Owner = Owner::Untold;
+
     fn guard() -> Guard {
         let token = SecretString::from("a-token-of-some-length");
         let (address, file) = ("127.0.0.1:7447".parse().unwrap(), Path::new("/s/control-token"));
@@ -240,7 +260,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard().admit(&request.body(()).unwrap()).map_err(|refusal| refusal.status)
+        guard().admit(&request.body(()).unwrap(), FROM).map_err(|refusal| refusal.status)
     }
 
     #[test]
@@ -313,7 +333,8 @@ mod tests {
     /// A guard, and the cookie of a browser that was let in.
     fn visited() -> (Guard, String) {
         let guard = guard();
-        let key = guard.keys.enter(&guard.keys.offer().unwrap()).unwrap().unwrap();
+        let once = guard.keys.offer(FROM).unwrap();
+        let Ok(Entered::In(key)) = guard.enter(&once, FROM) else { panic!("it is let in") };
         let cookie = format!("other=1; {}={key}; more=2", guard.cookie());
         (guard, cookie)
     }
@@ -325,7 +346,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard.admit(&request.body(()).unwrap()).map_err(|refusal| refusal.status)
+        guard.admit(&request.body(()).unwrap(), FROM).map_err(|refusal| refusal.status)
     }
 
     #[test]
@@ -337,11 +358,44 @@ mod tests {
             assert_eq!(asked(&guard, request, &[]), Err(401), "{request}");
         }
         let page = ("x-taxiway", "page");
+        for request in [
+            "POST /v1/push",
+            "POST /v1/reload",
+            "POST /v1/forget",
+            "GET /v1/why?path=/etc/passwd",
+            "GET /v1/ledger",
+            "GET /metrics",
+            "GET /nowhere",
+        ] {
+            assert_eq!(asked(&guard, request, &[browser, page]), Err(403), "{request}");
+        }
         for request in ["POST /v1/pause", "POST /ui/drop", "PUT /ui/drop", "OPTIONS /v1/pause"] {
             assert_eq!(asked(&guard, request, &[browser]), Err(403), "{request}");
             assert_eq!(asked(&guard, request, &[browser, ("x-taxiway", "form")]), Err(403));
             assert_eq!(asked(&guard, request, &[page]), Err(401), "{request}");
             assert_eq!(asked(&guard, request, &[browser, page]), Ok(()), "{request}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_and_ports_get_nothing_but_the_door() {
+        let (guard, cookie) = visited();
+        for site in ["cross-site", "same-site"] {
+            let browser = [("cookie", cookie.as_str()), ("sec-fetch-site", site)];
+            for (path, status) in [
+                ("/", Ok(())),
+                ("/ui/enter?once=1", Ok(())),
+                ("/healthz", Err(403)),
+                ("/ui/app.js", Err(403)),
+                ("/ui/rows", Err(403)),
+                ("/v1/events", Err(403)),
+            ] {
+                assert_eq!(
+                    asked(&guard, &format!("GET {path}"), &browser),
+                    status,
+                    "{site} {path}"
+                );
+            }
         }
     }
 
@@ -401,7 +455,8 @@ mod tests {
         let bearer = ("authorization", "Bearer a-token-of-some-length");
         assert_eq!(asked(&guard, "GET /v1/status", &[bearer]), Err(401));
         assert_eq!(asked(&guard, "GET /v1/status", &[("authorization", "Bearer ")]), Err(401));
-        let key = keys.enter(&keys.offer().unwrap()).unwrap().unwrap();
+        let once = keys.offer(FROM).unwrap();
+        let Ok(Entered::In(key)) = keys.enter(&once, FROM) else { panic!("it is let in") };
         let cookie = format!("taxiway_7447={key}");
         assert_eq!(asked(&guard, "GET /v1/status", &[("cookie", &cookie)]), Ok(()));
     }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::routes::App;
+use super::app::App;
 use crate::api::{Beat, ClientError};
 use crate::config::HeartbeatUrl;
 use crate::planner::Cause;

@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use super::app::unreadable;
 use super::refusal::Refusal;
-use super::routes::unreadable;
 use super::wire::{parameters, senseless};
 use crate::config::Email;
 use crate::ledger::{Filter, Ledger, LedgerError, State};

@@ -14,6 +14,7 @@
 //! ```
 
 mod alone;
+mod app;
 mod client;
 mod forgotten;
 mod guard;
@@ -34,18 +35,19 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod whence;
 mod why;
 mod wire;
 mod wish;
 
 pub use alone::grant;
+pub use app::Reload;
 pub use client::{ClientError, ask, request};
 pub use forgotten::Forgotten;
 pub use place::Place;
 pub use pushing::{PushBody, email_for, known_emails};
 pub use refusal::Refusal;
 pub use retold::retold;
-pub use routes::Reload;
 pub use server::Server;
 pub use standing::Standing;
 pub use status::{AccountStatus, Counts, FolderStatus, Status, UploadStatus};

@@ -16,8 +16,9 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
+use super::app::{App, blocking, not_now, read_ledger, unreadable};
 use super::refusal::{No, Refusal};
-use super::routes::{App, blocking, not_now, read_ledger, unreadable, whole};
+use super::routes::whole;
 use super::stream::Heard;
 use super::waiting::{paused, stopped_by};
 use super::wire;
@@ -25,6 +26,7 @@ use super::wish::Answer;
 use crate::config::{Config, Email};
 use crate::daemon::{StopView, View, Wanted};
 use crate::ledger::{Ledger, LedgerError, State};
+use crate::patient;
 use crate::planner::{Notice, SharedPath, UploadKey, UploadState};
 use crate::row::RowFields;
 use crate::text::shown;
@@ -171,7 +173,8 @@ fn wanted(app: &App, body: PushBody) -> Result<(Vec<Followed>, Vec<Wanted>), Ref
         })?;
         let email = email.map(|email| email.as_str().to_owned());
         let path: SharedPath = path.into();
-        let told = path.is_dir().then(|| "it is a directory, and push takes files".to_owned());
+        let told =
+            is_directory(&path).then(|| "it is a directory, and push takes files".to_owned());
         let over = told.is_some();
         if !over {
             let (path, email, name) = (path.clone(), email.clone(), name.clone());
@@ -180,6 +183,16 @@ fn wanted(app: &App, body: PushBody) -> Result<(Vec<Followed>, Vec<Wanted>), Ref
         files.push(Followed { path, email, key: None, told, over });
     }
     Ok((files, wanted))
+}
+
+/// What is on a disk that does not answer may be a file.
+fn is_directory(path: &SharedPath) -> bool {
+    let path = path.clone();
+    let look = move |asked: &patient::Asked| {
+        let place = path.parent().unwrap_or(&path);
+        asked.may_look(place).then(|| path.is_dir())
+    };
+    patient::ask(look).flatten().unwrap_or(false)
 }
 
 /// Nothing that is left can end before a person does something: waiting is of no use.

@@ -1,12 +1,10 @@
 //! The daemon's side of the control socket: which request is which, and its answer.
 //!
 //! Owns:
-//! - every answer is JSON: rows, a history, or the error object, with the status that fits;
-//! - a wish is judged by the ledger, granted by the loop, and answered after that is on disk.
+//! - every answer is JSON: rows, a history, or the error object, with the status that fits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,176 +15,33 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
-use tokio::sync::{broadcast, oneshot, watch};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
+use super::app::{App, blocking, not_now, read_ledger, reload_now, unreadable, wished};
 use super::listing::Question;
-use super::page::{self, Page};
+use super::page;
 use super::pushing::push;
 use super::refusal::{No, Refusal};
-use super::standing::Standing;
 use super::status::Status;
-use super::stream::{BEHIND_MOST, Heard, stream};
+use super::stream::stream;
 use super::waiting::wait;
+use super::whence::Owner;
 use super::why::{absence, history_json};
 use super::wire::{self, Call};
-use super::wish::{Answer, Judged, Wish};
-use crate::config::Config;
-use crate::daemon::lock::ledger_path;
-use crate::daemon::{Clock, Message, View, Wanted};
-use crate::ledger::{Ledger, LedgerError};
-use crate::planner::{Command, Wall};
+use super::wish::Answer;
+use crate::daemon::Clock;
+use crate::planner::Command;
+use crate::{crash, patient};
 
 /// The most that a body may have, in bytes.
 const BODY_MOST: usize = 1 << 20;
-/// How long the loop may take to grant a wish.
-const GRANT_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Has the configuration read again, and says what changed, a line each.
-pub type Reload = Box<dyn Fn() -> Result<Vec<String>, Refusal> + Send + Sync>;
-
-/// What all answers are made from.
-pub(super) struct App {
-    config: watch::Receiver<Arc<Config>>,
-    reload: Reload,
-    /// One reload at a time waits for the loop.
-    reloading: tokio::sync::Mutex<()>,
-    ledger: PathBuf,
-    pub(super) patience: Duration,
-    /// None until the first session begins.
-    session: watch::Sender<Option<Sender<Message>>>,
-    heard: broadcast::Sender<Arc<Heard>>,
-    pub(super) standing: Standing,
-    pub(super) page: Page,
-    /// The server ends.
-    ended: CancellationToken,
-}
-
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("ledger", &self.ledger).finish_non_exhaustive()
-    }
-}
-
-impl App {
-    pub(super) fn new(
-        config: watch::Receiver<Arc<Config>>,
-        reload: Reload,
-        standing: Standing,
-        patience: Duration,
-        ended: CancellationToken,
-    ) -> App {
-        let ledger = ledger_path(&config.borrow().state_dir);
-        App {
-            config,
-            reload,
-            reloading: tokio::sync::Mutex::default(),
-            ledger,
-            patience,
-            session: watch::Sender::default(),
-            heard: broadcast::Sender::new(BEHIND_MOST),
-            standing,
-            page: Page::default(),
-            ended,
-        }
-    }
-
-    /// The wall clock.
-    pub(super) fn now(&self) -> Wall {
-        Clock::start().now().wall
-    }
-
-    pub(super) fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.borrow())
-    }
-
-    /// The configuration, and word of each time that it is read again.
-    pub(super) fn configs(&self) -> watch::Receiver<Arc<Config>> {
-        self.config.clone()
-    }
-
-    /// Comes when the server ends.
-    pub(super) async fn ends(&self) {
-        self.ended.cancelled().await;
-    }
-
-    /// Whether anybody listens.
-    pub(super) fn has_listeners(&self) -> bool {
-        self.heard.receiver_count() > 0
-    }
-
-    /// Tells whoever listens.
-    pub(super) fn hear(&self, heard: Heard) {
-        // Without a listener there is nobody to tell.
-        let _ = self.heard.send(Arc::new(heard));
-    }
-
-    pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Heard>> {
-        self.heard.subscribe()
-    }
-
-    /// How things stand.
-    pub(super) async fn view(&self) -> Result<View, Refusal> {
-        let (reply, view) = oneshot::channel();
-        self.send(Message::View(reply)).await?;
-        replied(view).await
-    }
-
-    /// Hands files over to the loop; on disk when this returns.
-    pub(super) async fn hand_over(&self, files: Vec<Wanted>) -> Result<(), Refusal> {
-        let (reply, done) = oneshot::channel();
-        self.send(Message::Push(files, reply)).await?;
-        replied(done).await
-    }
-
-    async fn send(&self, message: Message) -> Result<(), Refusal> {
-        let session = self.session().await;
-        let sent = session.is_some_and(|session| session.send(message).is_ok());
-        if sent { Ok(()) } else { Err(not_now()) }
-    }
-
-    pub(super) fn tell(&self, session: Sender<Message>) {
-        self.session.send_replace(Some(session));
-    }
-
-    /// The session that is or was; waits for the first one to begin.
-    async fn session(&self) -> Option<Sender<Message>> {
-        let mut session = self.session.subscribe();
-        let begun = timeout(self.patience, session.wait_for(Option::is_some)).await;
-        begun.ok()?.ok()?.clone()
-    }
-
-    /// Has the loop grant commands, in one step that is on disk when this returns.
-    pub(super) async fn grant(&self, commands: Vec<Command>) -> Result<(), Refusal> {
-        let (reply, granted) = oneshot::channel();
-        self.send(Message::Ask(commands, reply)).await?;
-        replied(granted).await
-    }
-}
-
-async fn replied<T>(reply: oneshot::Receiver<T>) -> Result<T, Refusal> {
-    match timeout(GRANT_PATIENCE, reply).await {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(_)) => Err(not_now()),
-        Err(_) => Err(Refusal::new(No::NotNow, "the daemon is busy, and may still do it", AGAIN)),
-    }
-}
-
-pub(super) fn not_now() -> Refusal {
-    Refusal::new(No::NotNow, "the daemon is ending, or cannot write its ledger now", AGAIN)
-}
-
-/// The ledger, to be read; none if there is none yet.
-pub(super) fn read_ledger(app: &App) -> Result<Option<Ledger>, Refusal> {
-    Ledger::read(&app.ledger).map_err(unreadable)
-}
 
 /// The service of every connection to the socket: who asks there is one of us, and may open a way
 /// in for a browser.
 pub(super) fn of_socket(app: Arc<App>) -> Router {
     let way_in = post(|State(app): State<Arc<App>>, request: Request| async move {
-        answer(way_in(&app, request.into_body()).await)
+        let owner = request.extensions().get().copied().unwrap_or(Owner::Untold);
+        answer(way_in(&app, owner, request.into_body()).await)
     });
     common().route("/v1/ui", way_in).layer(from_fn(bodies_only)).with_state(app)
 }
@@ -196,9 +51,9 @@ pub(super) fn of_tcp(app: Arc<App>) -> Router {
     common().layer(from_fn(bodies_only)).merge(page::routes()).with_state(app)
 }
 
-async fn way_in(app: &App, body: Body) -> Result<Vec<Answer>, Refusal> {
+async fn way_in(app: &App, owner: Owner, body: Body) -> Result<Vec<Answer>, Refusal> {
     let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
-    Ok(vec![Answer::Granted(page::way_in(app).await?)])
+    Ok(vec![Answer::Granted(page::way_in(app, owner).await?)])
 }
 
 /// What socket and TCP have in common.
@@ -281,8 +136,7 @@ async fn reload(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn reloaded(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refusal> {
     let Nothing {} = wire::read_or_default(&whole(body, app.patience).await?)?;
-    let _turn = app.reloading.lock().await;
-    let changed = blocking(&app, |app| (app.reload)()).await?;
+    let changed = reload_now(&app).await?;
     Ok(vec![Answer::Granted(wire::written(&Reloaded { schema: 1, changed }))])
 }
 
@@ -403,7 +257,7 @@ async fn events(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     if let Err(refusal) = no_parameters(query) {
         return refused(&refusal);
     }
-    stream(app.listen(), app.ended.clone())
+    stream(app.listen(), app.end())
 }
 
 pub(super) fn no_parameters(query: Option<String>) -> Result<(), Refusal> {
@@ -419,27 +273,6 @@ const AGAIN: &str = "taxiway status";
 async fn granted(app: Arc<App>, call: Call, body: Body) -> Result<Vec<Answer>, Refusal> {
     let body = whole(body, app.patience).await?;
     wished(app, move |_| wire::wish(call, &body)).await
-}
-
-/// Has a wish judged and granted.
-pub(super) async fn wished(
-    app: Arc<App>,
-    wish: impl FnOnce(&App) -> Result<Wish, Refusal> + Send + 'static,
-) -> Result<Vec<Answer>, Refusal> {
-    let judged = blocking(&app, move |app| {
-        let wish = wish(app)?;
-        let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
-        wish.judge(ledger.as_ref(), true).map_err(unreadable)
-    });
-    let judged: Judged = judged.await?;
-    if !judged.commands.is_empty() {
-        app.grant(judged.commands.clone()).await?;
-    }
-    blocking(&app, move |app| {
-        let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
-        judged.answers(ledger.as_ref(), true).map_err(unreadable)
-    })
-    .await
 }
 
 /// A body, if it comes soon and is no larger than it may be.
@@ -461,31 +294,28 @@ pub(super) async fn whole(body: Body, patience: Duration) -> Result<Bytes, Refus
 async fn why(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let told = blocking(&app, move |app| {
         let path = wire::path_asked(&query.unwrap_or_default())?;
-        let ledger = Ledger::read(&app.ledger).map_err(unreadable)?;
+        let ledger = read_ledger(app)?;
         let history = ledger.map(|ledger| ledger.history(&path, true)).transpose();
         match history.map_err(unreadable)?.flatten() {
             Some(history) => Ok(history_json(&history, &app.config(), true)),
-            None => Err(absence(&app.config(), &path)),
+            None => Err(absent(app, path)),
         }
     });
     answer(told.await.map(|object| vec![Answer::Granted(object)]))
 }
 
-/// Runs something that reads from disk, where it holds nobody up.
-pub(super) async fn blocking<T: Send + 'static>(
-    app: &Arc<App>,
-    work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let app = Arc::clone(app);
-    let done = tokio::task::spawn_blocking(move || work(&app)).await;
-    done.unwrap_or_else(|_| {
-        let words = "answering failed inside taxiway; please report this";
-        Err(Refusal::new(No::Broken, words, "taxiway --version"))
+/// Why the ledger has never seen a file; its disk may not answer.
+fn absent(app: &App, path: PathBuf) -> Refusal {
+    let (config, place, asked_for) = (app.config(), path.clone(), path.clone());
+    let look = move || {
+        crash::hang("absent");
+        absence(&config, &path)
+    };
+    let why = patient::ask(move |asked| asked.may_look(&place).then(look));
+    why.flatten().unwrap_or_else(|| {
+        let words = "is not in the ledger, and its disk does not answer";
+        Refusal::of_file(No::Unknown, &asked_for, words, AGAIN)
     })
-}
-
-pub(super) fn unreadable(error: LedgerError) -> Refusal {
-    Refusal::new(No::Broken, error.to_string(), error.hint())
 }
 
 pub(super) fn answer(answers: Result<Vec<Answer>, Refusal>) -> Response {

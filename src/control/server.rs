@@ -3,6 +3,7 @@
 //! Owns:
 //! - it has a thread of its own, and nothing that a client does or leaves undone reaches the loop
 //!   but whole wishes: requests are bounded in number, size and time;
+//! - users of this machine who are not ours take up half of the places of TCP at most;
 //! - the socket is there while the server is, is ours alone or our group's, and what a dead process left in its
 //!   place is taken away by whoever holds the lock.
 
@@ -30,14 +31,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::app::{App, Reload};
 use super::guard::{self, Guard};
 use super::heartbeat;
 use super::page::{self, Moving};
 use super::place::Place;
-use super::routes::{self, App, Reload};
+use super::routes;
 use super::standing::Standing;
 use super::stream::{Endless, Heard};
 use super::tcp;
+use super::whence::{Owner, Whence};
 use crate::config::Config;
 use crate::daemon::Message;
 
@@ -48,8 +51,8 @@ type Configs = watch::Receiver<Arc<Config>>;
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// The most that a request's head may have, in bytes.
 const HEAD_MOST: usize = 16 * 1024;
-/// Files read and ledgers opened at once.
-const BLOCKING_MOST: usize = 4;
+/// Ledgers read, and questions to disks waited for, at once: more than the page takes up.
+const BLOCKING_MOST: usize = 8;
 
 /// What bounds a client.
 #[derive(Debug, Clone, Copy)]
@@ -190,23 +193,27 @@ pub(super) trait Listen {
     /// One of them.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The next one, and where it comes from.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Whence)>> + Send;
 }
 
 impl Listen for UnixListener {
     type Stream = UnixStream;
 
-    async fn next(&self) -> io::Result<UnixStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(UnixStream, Whence)> {
+        let stream = self.accept().await?.0;
+        let user = stream.peer_cred().ok().map(|who| who.uid());
+        Ok((stream, Whence::Socket(user)))
     }
 }
 
 impl Listen for TcpListener {
     type Stream = TcpStream;
 
-    async fn next(&self) -> io::Result<TcpStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(TcpStream, Whence)> {
+        let (stream, other) = self.accept().await?;
+        let here = stream.local_addr()?;
+        Ok((stream, Whence::Tcp(other, here)))
     }
 }
 
@@ -226,17 +233,25 @@ pub(super) async fn serve(
 ) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(bounds.connections));
+    // Who does not come in can still stand in the door.
+    let of_others = Arc::new(Semaphore::new(bounds.connections.div_ceil(2)));
     loop {
         let accepted = tokio::select! {
             () = cancel.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((stream, from, place)) => {
+                let owner = from.owner();
+                let among = match door.guard.is_some() && owner.is_another() {
+                    true => Arc::clone(&of_others).try_acquire_owned().map(Some),
+                    false => Ok(None),
+                };
+                let Ok(among) = among else { continue };
                 let (door, cancel) = (door.clone(), cancel.clone());
                 tasks.spawn(async move {
-                    let _place = place;
-                    connection(stream, door, bounds, cancel).await;
+                    let _places = (place, among);
+                    connection(stream, owner, door, bounds, cancel).await;
                 });
             }
             Err(error) => {
@@ -253,15 +268,16 @@ pub(super) async fn serve(
 async fn accept<L: Listen>(
     listener: &L,
     places: &Arc<Semaphore>,
-) -> io::Result<(L::Stream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(L::Stream, Whence, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let stream = listener.next().await?;
-    Ok((stream, place))
+    let (stream, from) = listener.next().await?;
+    Ok((stream, from, place))
 }
 
 /// Serves one request.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    owner: Owner,
     door: Door,
     bounds: Bounds,
     cancel: CancellationToken,
@@ -274,7 +290,8 @@ async fn connection(
         let (Door { router, guard }, told) = (door.clone(), Arc::clone(&told));
         let moves = Arc::clone(&moves);
         async move {
-            let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request));
+            let admitted = guard.as_ref().map_or(Ok(()), |guard| guard.admit(&request, owner));
+            request.extensions_mut().insert(owner);
             let is_tcp = guard.is_some();
             if let Some(guard) = guard {
                 request.extensions_mut().insert(guard);
@@ -328,5 +345,64 @@ async fn connection(
             serving.as_mut().graceful_shutdown();
             let _ = timeout(bounds.grace, serving).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::control::page::Keys;
+
+    /// Connections as they are made by these users.
+    struct Knocks(Mutex<Vec<(DuplexStream, Whence)>>);
+
+    impl Listen for Knocks {
+        type Stream = DuplexStream;
+
+        async fn next(&self) -> io::Result<(DuplexStream, Whence)> {
+            let next = self.0.lock().unwrap().pop();
+            match next {
+                Some(next) => Ok(next),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_only_stands_in_the_door_leaves_room_for_those_who_come_in() {
+        let us = rustix::process::geteuid().as_raw();
+        let users = [us + 1, us + 1, us + 2, us + 1, us + 2, us];
+        let pairs = users.map(|user| {
+            let (here, there) = duplex(64 * 1_024);
+            (there, (here, Whence::Socket(Some(user))))
+        });
+        let (mut clients, mut knocks): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        knocks.reverse();
+        let address = "127.0.0.1:7447".parse().unwrap();
+        let guard = Some(Arc::new(Guard::of_page(address, Arc::<Keys>::default())));
+        let door = Door { router: Router::new(), guard };
+        let bounds = Bounds { connections: 4, ..Bounds::default() };
+        let cancel = CancellationToken::new();
+        let serving = tokio::spawn(serve(Knocks(Mutex::new(knocks)), door, bounds, cancel.clone()));
+        let began = Instant::now();
+        let mut ours = clients.pop().unwrap();
+        let head = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:7447\r\n\r\n";
+        ours.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        ours.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404 "), "it came in: {answer}");
+        assert_eq!(began.elapsed(), Duration::ZERO, "nobody had to lose patience for it");
+        // Two are waited for; further ones are sent away.
+        for turned_away in &mut clients[2..] {
+            assert_eq!(turned_away.read(&mut [0]).await.unwrap(), 0);
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        cancel.cancel();
+        serving.await.unwrap();
     }
 }

@@ -17,9 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::app::App;
 use super::guard::Guard;
-use super::page::random;
-use super::routes::{self, App};
+use super::page::{Keys, Open, random};
+use super::routes;
 use super::server::{Bounds, Door, serve};
 use crate::text::{reason, shell_word, shown};
 
@@ -50,7 +51,8 @@ pub(super) async fn listen(app: Arc<App>, bounds: Bounds, cancel: CancellationTo
             }
         };
         let state_dir = config.state_dir.clone();
-        let (listener, guard) = match open(&app, address, &state_dir).await {
+        let keys = Arc::<Keys>::default();
+        let (listener, guard) = match open(address, &state_dir, Arc::clone(&keys)).await {
             Ok(opened) => opened,
             Err(why) => {
                 app.page.fixed.send_replace(Some(Err(why.clone())));
@@ -70,7 +72,7 @@ pub(super) async fn listen(app: Arc<App>, bounds: Bounds, cancel: CancellationTo
         let file = shown(&state_dir.join(TOKEN_FILE));
         tracing::info!("listening on http://{address}, for those who show the token of {file}");
         let door = Door { router: routes::of_tcp(Arc::clone(&app)), guard: Some(guard.clone()) };
-        app.page.fixed.send_replace(Some(Ok(address)));
+        app.page.fixed.send_replace(Some(Ok(Open { address, keys })));
         let here = cancel.child_token();
         let serving = serve(listener, door, bounds, here.clone());
         tokio::pin!(serving);
@@ -113,21 +115,21 @@ pub(super) async fn listen_for_page(app: Arc<App>, bounds: Bounds, cancel: Cance
         }
     };
     tracing::info!("listening on http://{address} for the page");
-    let guard = Arc::new(Guard::of_page(address, Arc::clone(&app.page.keys)));
+    let keys = Arc::<Keys>::default();
+    let guard = Arc::new(Guard::of_page(address, Arc::clone(&keys)));
     let door = Door { router: routes::of_tcp(Arc::clone(&app)), guard: Some(guard) };
-    app.page.own.send_replace(Some(Ok(address)));
+    app.page.own.send_replace(Some(Ok(Open { address, keys })));
     serve(listener, door, bounds, cancel).await;
 }
 
 async fn open(
-    app: &App,
     address: SocketAddr,
     state_dir: &Path,
+    keys: Arc<Keys>,
 ) -> Result<(TcpListener, Arc<Guard>), String> {
     let token = token(state_dir)?;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("{address}: {}", reason(&error)))?;
-    let keys = Arc::clone(&app.page.keys);
     Ok((listener, Arc::new(Guard::new(address, &state_dir.join(TOKEN_FILE), &token, keys))))
 }
 

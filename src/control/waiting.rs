@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::app::{App, blocking, not_now, read_ledger, unreadable};
 use super::refusal::{No, Refusal};
-use super::routes::{App, blocking, not_now, read_ledger, unreadable, whole};
+use super::routes::whole;
 use super::stream::Heard;
 use super::wire;
 use super::wish::Answer;

@@ -15,7 +15,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Row as SqlRow, params};
 
 use super::facts::fingerprint;
-use super::views::{hash_holds, holds, row, select, state_sql};
+use super::views::{holds, may_be_of_hash, row, select, state_sql};
 use super::{Filter, Ledger, LedgerError, Row, State};
 use crate::planner::{Fingerprint, Wall};
 
@@ -37,7 +37,7 @@ pub struct Recent {
     pub rows: Vec<Row>,
     /// Behind which the next page begins, if there is one.
     pub next: Option<Behind>,
-    /// How many paths were looked at for it.
+    /// How many paths were looked at for it, of those that SQL leaves.
     pub visited: u64,
 }
 
@@ -79,7 +79,8 @@ impl Ledger {
         };
         let (mut visited, mut place) = (0, Vec::new());
         let mut found = self.db.prepare_cached(&pass(filter, filter.state.is_some()))?;
-        let mut rows = found.query(params![running, filter.email, filter.with_gone])?;
+        let like = like(filter);
+        let mut rows = found.query(params![running, filter.email, filter.with_gone, like])?;
         while let Some(path) = rows.next()? {
             visited += 1;
             let seen = seen(path)?;
@@ -107,7 +108,8 @@ impl Ledger {
     pub fn chosen(&self, filter: &Filter, running: bool) -> Result<[u64; 8]> {
         let (mut counts, mut place) = ([0; 8], Vec::new());
         let mut found = self.db.prepare_cached(&pass(filter, true))?;
-        let mut rows = found.query(params![running, filter.email, filter.with_gone])?;
+        let like = like(filter);
+        let mut rows = found.query(params![running, filter.email, filter.with_gone, like])?;
         while let Some(path) = rows.next()? {
             if chosen(filter, path, &mut place)? {
                 counts[seen(path)?.state as usize] += 1;
@@ -170,16 +172,30 @@ impl Ledger {
 }
 
 /// One look at every path that there is, or that was uploaded; with no more of it than the filter
-/// asks for. `?1`: running, `?2`: the account, `?3`: with those that are gone.
+/// asks for. `?1`: running, `?2`: the account, `?3`: with those that are gone, `?4`: [`like`].
 pub(super) fn pass(filter: &Filter, with_state: bool) -> String {
     let state = if with_state { state_sql() } else { "iif(?1, '', '')".into() };
     let (place, directory) = match filter.text.is_some() || filter.under.is_some() {
         true => ("d.path, p.name", "CROSS JOIN directory d ON d.id = p.directory_id"),
         false => ("NULL, NULL", ""),
     };
-    let (words, content) = match filter.text.is_some() {
-        true => ("u.name, u.asset_id, c.hash", "LEFT JOIN content c ON c.id = p.content_id"),
-        false => ("NULL, NULL, NULL", ""),
+    let words = match filter.text.is_some() {
+        true => "u.name, u.asset_id",
+        false => "NULL, NULL",
+    };
+    let (content, of_hash) = match filter.text.as_deref().is_some_and(may_be_of_hash) {
+        true => {
+            let content = "LEFT JOIN content c ON c.id = p.content_id";
+            (content, "OR hex(c.hash) LIKE ?4 ESCAPE '\\'")
+        }
+        false => ("", ""),
+    };
+    let holds = match filter.text.is_some() {
+        true => format!(
+            "CAST(d.path || iif(d.path = x'2f', '', '/') || p.name AS TEXT) LIKE ?4 ESCAPE '\\'
+             OR u.name LIKE ?4 ESCAPE '\\' OR u.asset_id LIKE ?4 ESCAPE '\\' {of_hash}"
+        ),
+        false => "1".into(),
     };
     let folders: Vec<String> = filter.folders.iter().map(|folder| folder.0.to_string()).collect();
     let of = match folders.is_empty() {
@@ -191,9 +207,30 @@ pub(super) fn pass(filter: &Filter, with_state: bool) -> String {
         "SELECT p.id, coalesce(u.uploaded_at, p.seen_at), {state}, {place}, {words}
          FROM path p {directory} {content} LEFT JOIN upload u ON u.id = p.upload_id
          LEFT JOIN account t ON t.id = u.account_id
-         WHERE (?2 IS NULL OR t.email = ?2) {of}
+         WHERE (?2 IS NULL OR t.email = ?2) {of} AND (?4 IS NULL OR {holds})
            AND (p.gone_at IS NULL OR (?3 AND u.asset_id IS NOT NULL))"
     )
+}
+
+/// Whether SQL can look for a text itself, many times faster: its letters have no case but that of
+/// ASCII, and it does not end before its end.
+fn is_for_sql(text: &str) -> bool {
+    text.is_ascii() && !text.contains('\0')
+}
+
+/// The pattern that SQL looks for.
+fn like(filter: &Filter) -> Option<String> {
+    let text = filter.text.as_ref().filter(|text| is_for_sql(text))?;
+    let mut like = String::with_capacity(text.len() + 2);
+    like.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            like.push('\\');
+        }
+        like.push(letter);
+    }
+    like.push('%');
+    Some(like)
 }
 
 fn seen(path: &SqlRow<'_>) -> rusqlite::Result<Seen> {
@@ -204,7 +241,9 @@ fn seen(path: &SqlRow<'_>) -> rusqlite::Result<Seen> {
 /// Whether a path that a pass sees lies where the filter says, and holds its text. `place` is room
 /// for its name, so that none has to be made for each.
 fn chosen(filter: &Filter, path: &SqlRow<'_>, place: &mut Vec<u8>) -> rusqlite::Result<bool> {
-    if filter.under.is_none() && filter.text.is_none() {
+    // What SQL looked for is not looked for again.
+    let text = filter.text.as_ref().filter(|text| !is_for_sql(text));
+    if filter.under.is_none() && text.is_none() {
         return Ok(true);
     }
     place.clear();
@@ -217,10 +256,9 @@ fn chosen(filter: &Filter, path: &SqlRow<'_>, place: &mut Vec<u8>) -> rusqlite::
         .under
         .as_ref()
         .is_none_or(|under| Path::new(OsStr::from_bytes(place)).starts_with(under));
-    let Some(text) = filter.text.as_ref().filter(|_| lies) else { return Ok(lies) };
+    let Some(text) = text.filter(|_| lies) else { return Ok(lies) };
     let word = |at| path.get_ref(at).map(|word| word.as_str().unwrap_or_default());
     Ok(holds(&String::from_utf8_lossy(place), text)
         || holds(word(5)?, text)
-        || holds(word(6)?, text)
-        || path.get_ref(7)?.as_blob().is_ok_and(|hash| hash_holds(hash, text)))
+        || holds(word(6)?, text))
 }

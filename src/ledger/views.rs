@@ -447,6 +447,9 @@ pub(super) fn holds(whole: &str, part: &str) -> bool {
     if !whole.is_ascii() {
         return whole.to_lowercase().contains(part);
     }
+    if !part.is_ascii() {
+        return false;
+    }
     // Most are, and cost no copy.
     let (whole, part) = (whole.as_bytes(), part.as_bytes());
     let Some(first) = part.first() else { return true };
@@ -456,10 +459,15 @@ pub(super) fn holds(whole: &str, part: &str) -> bool {
     })
 }
 
+/// Whether this text (lower case) can be in a hash.
+pub(super) fn may_be_of_hash(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Whether this text (lower case) is in a hash as people read it.
-pub(super) fn hash_holds(hash: &[u8], text: &str) -> bool {
+fn hash_holds(hash: &[u8], text: &str) -> bool {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    if !text.bytes().all(|byte| DIGITS.contains(&byte)) {
+    if !may_be_of_hash(text) {
         return false;
     }
     // On the stack: there are many rows.

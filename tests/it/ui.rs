@@ -1,6 +1,7 @@
 //! The page: who is let in, what it shows, and what it may do.
 
 mod done;
+mod hung;
 mod shown;
 
 use std::io::{Read, Write};
@@ -10,6 +11,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::support::required;
 use crate::support::{Answer, PATIENCE, Server, Taxiway, ask, picture, section, write};
 
 /// What is answered to these bytes, head and body.
@@ -171,7 +174,8 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     let (head, body) = other.send("GET /", "", b"");
     assert_eq!(status(&head), 401);
     let words = String::from_utf8(body).expect("a text");
-    assert!(words.contains("<p>It opens once you type <code>taxiway ui</code></p>"), "{words}");
+    let why = "A key ends when taxiway does, and a day after its last use. Another comes with";
+    assert!(words.contains(&format!("<p>{why} <code>taxiway ui</code></p>")), "{words}");
     for request in ["GET /v1/status", "GET /v1/events", "GET /ui/rows", "POST /v1/pause", "GET /x"]
     {
         let refused = other.answer(request, "X-Taxiway: page\r\n", b"").is(401).object();
@@ -186,6 +190,12 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     assert_eq!(status(&head), 303);
     let (head, body) = other.send(&enter, "", b"");
     assert_eq!((status(&head), header(&head, "set-cookie")), (401, None));
+    // By a link on another page, which a redirection would still be a part of.
+    let (_, linked) = way_in(&taxiway);
+    let site = "Sec-Fetch-Site: cross-site\r\n";
+    let (head, _) = other.send(&format!("GET {linked}"), site, b"");
+    assert_eq!((status(&head), header(&head, "refresh")), (200, Some("0; url=/")));
+    assert!(header(&head, "set-cookie").is_some(), "{head}");
     let words = String::from_utf8(body).expect("a text");
     assert!(words.contains("<h1>This address was used, or is too old</h1>"), "{words}");
     let browser = Browser::of(&taxiway);
@@ -197,7 +207,11 @@ fn an_address_opens_the_page_once_and_only_a_browser_that_came_in_by_it_sees_any
     let (head, _) = browser.send(&enter, "", b"");
     assert_eq!((status(&head), header(&head, "location")), (303, Some("/")));
     assert_eq!(header(&head, "set-cookie"), None);
-    browser.get("/x").is(404);
+    for path in ["/x", "/v1/ledger", "/v1/why?path=/etc/passwd"] {
+        let refused = browser.get(path).is(403).object();
+        assert_eq!(refused["error"], "a browser's key is for what the page asks, and no more");
+    }
+    browser.get("/ui/x").is(404);
     browser.get("/ui/index.html").is(404);
     browser.get("/ui/../../etc/passwd").is(404);
     // The next daemon knows nobody.
@@ -228,11 +242,19 @@ fn a_fixed_address_has_the_page_too_and_a_way_in_is_given_over_the_socket_alone(
     program.answer("GET /ui/rows", &bearer, b"").is(200);
     program.answer("POST /v1/rescan", &bearer, b"").is(200);
     program.answer("POST /v1/ui", &bearer, b"").is(404);
-    browser.post("/v1/ui", &json!({})).is(404);
-    // Another address: what was let in is let in there, under another name.
+    browser.post("/v1/ui", &json!({})).is(403);
+    // Another address: who has the old one now may know the key, and it opens nothing.
     taxiway.configure(&format!("{}{folder}", listen(other)));
     taxiway.run(&["reload"]).exits(0);
     assert_eq!(Browser::of(&taxiway).address, other);
+    let (_, key) = browser.cookie.split_once('=').expect("a key");
+    let stolen = Browser { address: other, cookie: format!("taxiway_{}={key}", other.port()) };
+    stolen.get("/v1/status").is(401);
+    // Nor does it once that address is ours again.
+    taxiway.configure(&format!("{}{folder}", listen(address)));
+    taxiway.run(&["reload"]).exits(0);
+    Browser::of(&taxiway).get("/v1/status").is(200);
+    browser.get("/v1/status").is(401);
     // One that is in use: it says so.
     let taken = TcpListener::bind("127.0.0.1:0").expect("an address");
     let taken_address = taken.local_addr().expect("an address");
@@ -241,6 +263,52 @@ fn a_fixed_address_has_the_page_too_and_a_way_in_is_given_over_the_socket_alone(
     let said = taxiway.run(&["ui", "--no-open"]).exits(75).prints("");
     let words = format!("error: [control] listen: {taken_address}: ");
     assert!(said.err.starts_with(&words) && said.err.ends_with("hint: taxiway ui\n"), "{said:?}");
+    daemon.stop();
+}
+
+/// What another user of this machine is answered.
+#[cfg(target_os = "linux")]
+fn as_nobody(address: SocketAddr, request: &str) -> Option<String> {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let talk = format!(
+        "exec 3<>/dev/tcp/{}/{}; printf '%s' \"$0\" >&3; cat <&3",
+        address.ip(),
+        address.port()
+    );
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &talk, request]).env_clear().env("PATH", "/usr/bin:/bin").uid(NOBODY);
+    let said = bash.current_dir("/").output().ok()?;
+    Some(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_key_is_of_no_use_to_another_user() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    let daemon = taxiway.daemon();
+    let browser = Browser::of(&taxiway);
+    let Browser { address, cookie } = &browser;
+    let request = |line: &str| {
+        format!("{line} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\nX-Taxiway: page\r\n\r\n")
+    };
+    let health = as_nobody(*address, &request("GET /healthz"));
+    if !required(health.is_some(), "another user (root and bash)") {
+        daemon.stop();
+        return;
+    }
+    assert!(health.is_some_and(|answer| answer.starts_with("HTTP/1.0 200 ")));
+    for line in ["GET /v1/status", "GET /", "POST /v1/pause"] {
+        let answer = as_nobody(*address, &request(line)).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.0 401 "), "{line}: {answer}");
+    }
+    browser.get("/v1/status").is(200);
+    // Who comes in by what root asked for is who it is for.
+    let (address, path) = way_in(&taxiway);
+    let enter = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let answer = as_nobody(address, &enter).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.0 303 "), "{answer}");
     daemon.stop();
 }
 
@@ -300,7 +368,8 @@ fn every_answer_is_sealed() {
         (&browser, "GET /ui/rows", 200),
         (&browser, "GET /v1/status", 200),
         (&browser, &*thumb, 200),
-        (&browser, "GET /nowhere", 404),
+        (&browser, "GET /ui/nowhere", 404),
+        (&browser, "GET /nowhere", 403),
         (&browser, "POST /v1/pause", 403),
         (&stranger, "GET /", 401),
         (&stranger, "GET /ui/style.css", 200),
@@ -360,6 +429,7 @@ fn an_open_page_keeps_no_daemon_from_ending_and_hears_to_the_end() {
         for event in ["uploaded", "stopped"] {
             assert!(heard.contains(&format!("\"event\":\"{event}\"")), "{event}: {heard}");
         }
+        assert!(heard.ends_with("\r\n0\r\n\r\n"), "it is ended, and not cut off: {heard}");
     }
 }
 

@@ -11,8 +11,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::looking::row_of;
+use crate::control::app::{App, read_ledger, wished};
 use crate::control::refusal::Refusal;
-use crate::control::routes::{App, answer, read_ledger, whole, wished};
+use crate::control::routes::{answer, whole};
 use crate::control::wire::{PATHS_MOST, read, senseless};
 use crate::control::wish::{Wish, asset};
 

@@ -23,15 +23,19 @@ use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, fstatvfs, fsync, linkat, openat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::beneath::open_root;
+use super::disk::{self, Elsewhere};
 use super::keys::random;
+use crate::control::app::{App, blocking, read_ledger, unreadable};
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{App, answer, blocking, read_ledger, unreadable};
+use crate::control::routes::answer;
 use crate::control::why::PathFields;
 use crate::control::wire::{parameters, senseless, written};
 use crate::control::wish::Answer;
+use crate::crash;
 use crate::daemon::numbered_names;
 use crate::planner::filter::{self, PARTIAL_ENDING, Rule};
 use crate::text::{escaped, reason, shown};
@@ -44,6 +48,10 @@ const RANDOM_BYTES: usize = 8;
 const NAME_MOST: usize = 255;
 /// What a disk keeps at least, in bytes.
 const SPARE: u64 = 16 << 20;
+/// After so many bytes, whether it still does is looked at again.
+const LOOK_EVERY: u64 = SPARE / 4;
+/// Pieces of a body that wait to be written.
+const PIECES_AHEAD: usize = 4;
 /// What nobody has written for so long, nobody writes any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3_600);
 /// Of a body that is refused, so much is read, so that its sender comes to read why.
@@ -52,9 +60,17 @@ const UNWANTED_MOST: u64 = 16 << 20;
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
-    /// The place of the folder in the status.
-    folder: usize,
+    folder: Named,
     name: OsString,
+}
+
+/// Which folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// Its place in the status, which is another's when folders are added or taken away.
+    Place(usize),
+    /// Its number in the ledger.
+    Id(i64),
 }
 
 /// `POST /ui/drop`.
@@ -78,24 +94,22 @@ async fn taken(app: &Arc<App>, query: &str, body: &mut Body) -> Result<String, R
     within(expected, most)?;
     let _place = app.page.drops.acquire().await;
     let root = folder_of(app, folder).await?;
-    let opened = on_disk(app, move |_| Part::open(root, expected)).await?;
-    let mut part = Some(opened);
+    let part = {
+        let root = root.clone();
+        disk::ask(app, &root.clone(), move || Part::open(root, expected)).await?.well()?
+    };
+    let writing = writing(part, name).map_err(|error| cannot_write(&root, &error))?;
     let mut size = 0;
     while let Some(piece) = next(body, app.patience).await? {
         size += piece.len() as u64;
         within(size, most)?;
-        // Who is dropped on the way removes what was written.
-        let Some(mut writing) = part.take() else { break };
-        part = Some(
-            on_disk(app, move |_| {
-                writing.file.write_all(&piece).map_err(|error| writing.failed(&error))?;
-                Ok(writing)
-            })
-            .await?,
-        );
+        if writing.pieces.send(Piece::Next(piece)).await.is_err() {
+            break;
+        }
     }
-    let part = part.ok_or_else(|| senseless("the body is cut off"))?;
-    let path = on_disk(app, move |_| part.finish(&name)).await?;
+    // Who did not take the last piece says why.
+    let _ = writing.pieces.send(Piece::Whole).await;
+    let path = writing.done.await.unwrap_or_else(|_| Err(senseless("the body is cut off")))?;
     Ok(written(&Taken { schema: 1, path: PathFields::of(&path) }))
 }
 
@@ -107,30 +121,33 @@ struct Taken {
     path: PathFields,
 }
 
-/// Runs what reads or writes, where it holds nobody up.
-async fn on_disk<T: Send + 'static>(
-    app: &Arc<App>,
-    work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let _turn = app.page.disk.acquire().await;
-    blocking(app, work).await
-}
-
 fn asked(query: &str) -> Result<Asked, Refusal> {
-    let (mut folder, mut name) = (None, None);
-    for (key, value) in parameters(query, &["folder", "name"])? {
+    let (mut folder, mut id, mut name) = (None, None, None);
+    for (key, value) in parameters(query, &["folder", "id", "name"])? {
         match key {
             "folder" => folder = Some(value),
+            "id" => id = Some(value),
             _ => name = Some(value),
         }
     }
-    let folder = folder.ok_or_else(|| senseless("the parameter folder is missing"))?;
-    let folder = std::str::from_utf8(&folder).ok().and_then(|number| number.parse().ok());
-    let folder = folder.ok_or_else(|| senseless("folder: its place in the status, from 0"))?;
+    let folder = match (folder, id) {
+        (Some(place), None) => number(&place)
+            .map(Named::Place)
+            .ok_or_else(|| senseless("folder: its place in the status, from 0")),
+        (None, Some(id)) => {
+            number(&id).map(Named::Id).ok_or_else(|| senseless("id: the number of a folder"))
+        }
+        (Some(_), Some(_)) => Err(senseless("either folder is its place, or id its number")),
+        (None, None) => Err(senseless("the parameter folder is missing")),
+    }?;
     let name = name.ok_or_else(|| senseless("the parameter name is missing"))?;
     let name = OsString::from_vec(name);
     named(&name)?;
     Ok(Asked { folder, name })
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Whether a file may be called so.
@@ -158,11 +175,15 @@ fn within(size: u64, most: Option<u64>) -> Result<(), Refusal> {
 }
 
 /// The root of a folder that is watched now.
-async fn folder_of(app: &Arc<App>, place: usize) -> Result<PathBuf, Refusal> {
+async fn folder_of(app: &Arc<App>, named: Named) -> Result<PathBuf, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
         let nowhere = || Refusal::new(No::Unknown, "there is no such folder", "taxiway status");
-        let folder = view.folders.get(place).ok_or_else(nowhere)?;
+        let folder = match named {
+            Named::Place(place) => view.folders.get(place),
+            Named::Id(id) => view.folders.iter().find(|folder| folder.id.0 == id),
+        };
+        let folder = folder.ok_or_else(nowhere)?;
         let ledger = read_ledger(app)?.ok_or_else(nowhere)?;
         let root = ledger.root_of(folder.id).map_err(unreadable)?.ok_or_else(nowhere)?;
         if folder.mode == "away" {
@@ -208,6 +229,33 @@ async fn drain(app: &App, mut body: Body) {
     let _ = timeout(app.patience, read).await;
 }
 
+/// A piece of a body.
+enum Piece {
+    Next(Bytes),
+    /// There are no more.
+    Whole,
+}
+
+/// What is written by a thread of its own, which waits for its disk as long as that takes; whoever lets
+/// go of this lets it remove what is not whole.
+struct Writing {
+    pieces: mpsc::Sender<Piece>,
+    done: oneshot::Receiver<Result<PathBuf, Refusal>>,
+}
+
+fn writing(part: Elsewhere<Part>, name: OsString) -> io::Result<Writing> {
+    let (pieces, coming) = mpsc::channel(PIECES_AHEAD);
+    let (tell, done) = oneshot::channel();
+    let write = move || {
+        if let Some(part) = part.here() {
+            // Whoever wanted to know may be gone.
+            let _ = tell.send(part.take(coming, &name));
+        }
+    };
+    std::thread::Builder::new().name("drop".into()).spawn(write)?;
+    Ok(Writing { pieces, done })
+}
+
 /// What is not whole yet. It is removed unless it is finished.
 #[derive(Debug)]
 struct Part {
@@ -222,13 +270,7 @@ impl Part {
     fn open(root: PathBuf, expected: u64) -> Result<Part, Refusal> {
         let failed = |error: io::Error| cannot_write(&root, &error);
         let directory = open_root(&root).map_err(failed)?;
-        if let Ok(disk) = fstatvfs(&directory) {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            if expected.saturating_add(SPARE) > free {
-                let words = format!("{}: the disk has no room for it", shown(&root));
-                return Err(Refusal::new(No::DiskFull, words, "taxiway status"));
-            }
-        }
+        has_room(&directory, &root, expected)?;
         let name = random(RANDOM_BYTES).map_err(failed)?;
         let name = format!("{BEGINNING}{name}{PARTIAL_ENDING}");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
@@ -240,6 +282,22 @@ impl Part {
 
     fn failed(&self, error: &io::Error) -> Refusal {
         cannot_write(&self.root, error)
+    }
+
+    /// Writes what comes, and gives it its name once it is whole.
+    fn take(mut self, mut coming: mpsc::Receiver<Piece>, name: &OsStr) -> Result<PathBuf, Refusal> {
+        let mut since_looked = 0;
+        while let Some(piece) = coming.blocking_recv() {
+            let Piece::Next(piece) = piece else { return self.finish(name) };
+            self.file.write_all(&piece).map_err(|error| self.failed(&error))?;
+            since_looked += piece.len() as u64;
+            if since_looked >= LOOK_EVERY {
+                since_looked = 0;
+                // Others write, too, and not every body says how long it is.
+                has_room(&self.directory, &self.root, 0)?;
+            }
+        }
+        Err(senseless("the body is cut off"))
     }
 
     /// Gives it its name, or the next one that is free.
@@ -263,9 +321,21 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
+            crash::hang("drop removed");
             let _ = unlinkat(&self.directory, name, AtFlags::empty());
         }
     }
+}
+
+/// Whether so many bytes can still come, and leave what a disk is to keep.
+fn has_room(directory: &OwnedFd, root: &Path, coming: u64) -> Result<(), Refusal> {
+    let Ok(disk) = fstatvfs(directory) else { return Ok(()) };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if coming.saturating_add(SPARE) <= free {
+        return Ok(());
+    }
+    let words = format!("{}: the disk has no room for it", shown(root));
+    Err(Refusal::new(No::DiskFull, words, "taxiway status"))
 }
 
 fn cannot_write(root: &Path, error: &io::Error) -> Refusal {

@@ -1,8 +1,10 @@
 //! Who may look at the page: keys that are given out once, and those that a browser keeps.
 //!
 //! Owns:
-//! - a key for the way in opens once, and only soon after it was asked for over the socket;
-//! - a browser's key holds while it is used; all of them end with the daemon;
+//! - a key for the way in opens once, only soon after it was asked for over the socket, and only for
+//!   the user who asked;
+//! - a browser's key holds while it is used, for one user; all of them end with the address that they
+//!   open, which may be somebody else's after that;
 //! - only hashes are kept, of a bounded number.
 
 use std::fs::File;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::control::whence::Owner;
 use crate::hash::hash_of;
 
 /// How long a way in is open.
@@ -54,6 +57,30 @@ struct Kept {
 struct Key {
     hash: [u8; 32],
     until: Duration,
+    /// Whose processes may show it; None for everybody's.
+    user: Option<u32>,
+}
+
+impl Key {
+    fn is_for(&self, owner: Owner) -> bool {
+        match (self.user, owner) {
+            (_, Owner::Gone) => false,
+            (None, _) | (_, Owner::Untold) => true,
+            // Root may do all of this anyway, and relays connections into virtual machines.
+            (Some(user), Owner::User(other)) => other == user || other == 0,
+        }
+    }
+}
+
+/// What comes of showing a key for the way in.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::control) enum Entered {
+    /// The browser's own key.
+    In(String),
+    /// The key was used, or is too old.
+    Used,
+    /// It is another user's, and goes on to be.
+    Foreign,
 }
 
 impl Default for Keys {
@@ -68,43 +95,55 @@ impl Keys {
         Keys { passed, kept: Mutex::default() }
     }
 
-    /// A key that lets one in, once and soon.
+    /// A key that lets one in, once and soon. What root asked for may be for anybody.
     ///
     /// # Errors
     /// If the system has no randomness to give.
-    pub(in crate::control) fn offer(&self) -> io::Result<String> {
+    pub(in crate::control) fn offer(&self, asked: Owner) -> io::Result<String> {
         let once = random(KEY_BYTES)?;
         let until = (self.passed)() + ONCE_HOLDS;
-        keep(&mut self.lock().once, &once, until);
+        let user = match asked {
+            Owner::User(0) | Owner::Gone | Owner::Untold => None,
+            Owner::User(user) => Some(user),
+        };
+        keep(&mut self.lock().once, &once, until, user);
         Ok(once)
     }
 
-    /// The key of a browser that shows what [`Keys::offer`] gave; none if that was used, or is too
-    /// old.
+    /// The key of a browser that shows what [`Keys::offer`] gave.
     ///
     /// # Errors
     /// If the system has no randomness to give.
-    pub(in crate::control) fn enter(&self, once: &str) -> io::Result<Option<String>> {
+    pub(in crate::control) fn enter(&self, once: &str, owner: Owner) -> io::Result<Entered> {
         let now = (self.passed)();
         let mut kept = self.lock();
         let hash = hash_of(once.as_bytes());
         let at = kept.once.iter().position(|key| key.hash == hash);
-        let Some(at) = at else { return Ok(None) };
-        if kept.once.remove(at).until < now {
-            return Ok(None);
+        let Some(at) = at else { return Ok(Entered::Used) };
+        if !kept.once[at].is_for(owner) {
+            return Ok(Entered::Foreign);
         }
+        let once = kept.once.remove(at);
+        if once.until < now {
+            return Ok(Entered::Used);
+        }
+        let user = match owner {
+            Owner::User(user) => once.user.or(Some(user)),
+            Owner::Gone | Owner::Untold => once.user,
+        };
         let key = random(KEY_BYTES)?;
-        keep(&mut kept.browsers, &key, now + KEY_HOLDS);
-        Ok(Some(key))
+        keep(&mut kept.browsers, &key, now + KEY_HOLDS, user);
+        Ok(Entered::In(key))
     }
 
-    /// Whether a browser's key holds; it holds on from now.
-    pub(in crate::control) fn knows(&self, key: &str) -> bool {
+    /// Whether a browser's key holds for whoever shows it; it holds on from now.
+    pub(in crate::control) fn knows(&self, key: &str, owner: Owner) -> bool {
         let now = (self.passed)();
         let mut kept = self.lock();
         kept.browsers.retain(|key| key.until >= now);
         let hash = hash_of(key.as_bytes());
         let found = kept.browsers.iter_mut().find(|key| key.hash == hash);
+        let found = found.filter(|key| key.is_for(owner));
         found.map(|key| key.until = now + KEY_HOLDS).is_some()
     }
 
@@ -113,7 +152,7 @@ impl Keys {
     }
 }
 
-fn keep(keys: &mut Vec<Key>, key: &str, until: Duration) {
+fn keep(keys: &mut Vec<Key>, key: &str, until: Duration, user: Option<u32>) {
     if keys.len() == MOST {
         // The one that was not used for longest.
         let oldest = keys.iter().enumerate().min_by_key(|(_, key)| key.until);
@@ -121,7 +160,7 @@ fn keep(keys: &mut Vec<Key>, key: &str, until: Duration) {
             keys.remove(at);
         }
     }
-    keys.push(Key { hash: hash_of(key.as_bytes()), until });
+    keys.push(Key { hash: hash_of(key.as_bytes()), until, user });
 }
 
 /// So many bytes from the system's source of randomness, in hex.
@@ -157,60 +196,93 @@ mod tests {
         (Keys::by(Box::new(passed)), seconds)
     }
 
+    const US: Owner = Owner::User(1_000);
+
+    fn into(entered: io::Result<Entered>) -> String {
+        match entered {
+            Ok(Entered::In(key)) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn enter(keys: &Keys) -> String {
+        into(keys.enter(&keys.offer(US).unwrap(), US))
+    }
+
+    #[test]
+    fn a_key_is_of_no_use_to_another_user() {
+        let (keys, _) = keys();
+        let (other, root) = (Owner::User(1_001), Owner::User(0));
+        let once = keys.offer(US).unwrap();
+        for foreign in [other, Owner::Gone] {
+            assert_eq!(keys.enter(&once, foreign).unwrap(), Entered::Foreign, "{foreign:?}");
+        }
+        let key = into(keys.enter(&once, US));
+        for (owner, is_known) in
+            [(US, true), (other, false), (root, true), (Owner::Gone, false), (Owner::Untold, true)]
+        {
+            assert_eq!(keys.knows(&key, owner), is_known, "{owner:?}");
+        }
+        // What root asked for is for whoever comes first, and then for nobody else.
+        let key = into(keys.enter(&keys.offer(root).unwrap(), other));
+        assert!(keys.knows(&key, other) && !keys.knows(&key, US));
+        let key = into(keys.enter(&keys.offer(US).unwrap(), Owner::Untold));
+        assert!(keys.knows(&key, US) && !keys.knows(&key, other));
+    }
+
     #[test]
     fn a_way_in_opens_once() {
         let (keys, _) = keys();
-        let once = keys.offer().unwrap();
+        let once = keys.offer(US).unwrap();
         assert_eq!(once.len(), 64);
-        assert!(!keys.knows(&once), "it is no browser's key");
-        let key = keys.enter(&once).unwrap().unwrap();
+        assert!(!keys.knows(&once, US), "it is no browser's key");
+        let key = into(keys.enter(&once, US));
         assert_ne!(key, once);
-        assert!(keys.knows(&key));
-        assert_eq!(keys.enter(&once).unwrap(), None, "a second time");
-        assert_eq!(keys.enter(&key).unwrap(), None, "a browser's key is no way in");
-        assert_eq!(keys.enter("").unwrap(), None);
-        assert!(!keys.knows(""));
+        assert!(keys.knows(&key, US));
+        assert_eq!(keys.enter(&once, US).unwrap(), Entered::Used, "a second time");
+        assert_eq!(keys.enter(&key, US).unwrap(), Entered::Used, "a browser's key is no way in");
+        assert_eq!(keys.enter("", US).unwrap(), Entered::Used);
+        assert!(!keys.knows("", US));
     }
 
     #[test]
     fn a_way_in_is_open_for_a_minute() {
         let (keys, seconds) = keys();
-        let (one, two) = (keys.offer().unwrap(), keys.offer().unwrap());
+        let (one, two) = (keys.offer(US).unwrap(), keys.offer(US).unwrap());
         assert_ne!(one, two);
         seconds.fetch_add(60, Ordering::Relaxed);
-        assert!(keys.enter(&one).unwrap().is_some());
+        into(keys.enter(&one, US));
         seconds.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(keys.enter(&two).unwrap(), None);
+        assert_eq!(keys.enter(&two, US).unwrap(), Entered::Used);
     }
 
     #[test]
     fn a_browsers_key_holds_for_a_day_from_its_last_use() {
         let (keys, seconds) = keys();
-        let key = keys.enter(&keys.offer().unwrap()).unwrap().unwrap();
+        let key = enter(&keys);
         for _ in 0..3 {
             seconds.fetch_add(24 * 3_600, Ordering::Relaxed);
-            assert!(keys.knows(&key));
+            assert!(keys.knows(&key, US));
         }
         seconds.fetch_add(24 * 3_600 + 1, Ordering::Relaxed);
-        assert!(!keys.knows(&key));
+        assert!(!keys.knows(&key, US));
         seconds.fetch_sub(2, Ordering::Relaxed);
-        assert!(!keys.knows(&key), "it is forgotten");
+        assert!(!keys.knows(&key, US), "it is forgotten");
     }
 
     #[test]
     fn so_many_keys_are_kept_and_no_more() {
         let (keys, seconds) = keys();
-        let enter = || keys.enter(&keys.offer().unwrap()).unwrap().unwrap();
-        let (first, second) = (enter(), enter());
+        let (first, second) = (enter(&keys), enter(&keys));
         seconds.fetch_add(1, Ordering::Relaxed);
-        assert!(keys.knows(&first));
+        assert!(keys.knows(&first, US));
         for _ in 0..MOST - 1 {
-            enter();
+            enter(&keys);
         }
-        assert!(keys.knows(&first), "it was used");
-        assert!(!keys.knows(&second), "it was not used for longest");
-        let offers: Vec<String> = (0..=MOST).map(|_| keys.offer().unwrap()).collect();
-        assert_eq!(keys.enter(&offers[0]).unwrap(), None);
-        assert!(keys.enter(&offers[MOST]).unwrap().is_some());
+        assert!(keys.knows(&first, US), "it was used");
+        assert!(!keys.knows(&second, US), "it was not used for longest");
+        let offers: Vec<String> = (0..=MOST).map(|_| keys.offer(US).unwrap()).collect();
+        assert_eq!(keys.enter(&offers[0], US).unwrap(), Entered::Used);
+        into(keys.enter(&offers[MOST], US));
     }
 }

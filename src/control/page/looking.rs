@@ -13,11 +13,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::config::Email;
+use crate::control::app::{App, blocking, not_now, read_ledger, unreadable};
 use crate::control::listing::directory;
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{
-    App, answer, blocking, no_parameters, not_now, read_ledger, refused, respond, unreadable,
-};
+use crate::control::routes::{answer, no_parameters, refused, respond};
 use crate::control::status::{Counts, Status};
 use crate::control::why::history_json;
 use crate::control::wire::{parameters, senseless, written};
@@ -111,8 +110,10 @@ impl Line {
 
 /// `GET /ui/rows`: the newest rows, a line each.
 pub(super) async fn rows(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let _turn = app.page.passes.acquire().await;
+    let turn = Arc::clone(&app.page.passes).acquire_owned().await;
     let found = blocking(&app, move |app| {
+        // Whoever wants to know may be gone: the pass goes on all the same.
+        let _turn = turn;
         let asked = Question::read(&query.unwrap_or_default(), &PAGE)?;
         let Some(ledger) = read_ledger(app)? else { return Ok((String::new(), None)) };
         let found = ledger.recent(&asked.filter, true, asked.behind, asked.most);
@@ -141,8 +142,10 @@ struct Found {
 
 /// `GET /ui/counts`: how many rows there are, by state.
 pub(super) async fn counts(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let _turn = app.page.passes.acquire().await;
+    let turn = Arc::clone(&app.page.passes).acquire_owned().await;
     let found = blocking(&app, move |app| {
+        // Whoever wants to know may be gone: the pass goes on all the same.
+        let _turn = turn;
         let asked = Question::read(&query.unwrap_or_default(), &CHOICE)?;
         let counts = match read_ledger(app)? {
             Some(ledger) => ledger.chosen(&asked.filter, true).map_err(unreadable)?,
@@ -167,13 +170,17 @@ pub(super) async fn why(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> Res
     answer(told.await)
 }
 
-/// The status, and its first line as people read it.
+/// The status, its first line as people read it, and what a page that was open for long goes by.
 #[derive(Serialize)]
 struct Standing<'a> {
     #[serde(flatten)]
     status: &'a Status,
     line: String,
     next: Vec<String>,
+    /// The folders' numbers in the ledger, in their order: a place is another's after a reload.
+    folder_ids: Vec<i64>,
+    /// What no other process knows that may listen here later.
+    daemon: &'a str,
 }
 
 /// `GET /ui/status`: how things stand, for people too.
@@ -191,7 +198,10 @@ pub(super) async fn status(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> 
         let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
         let next = status.next().into_iter().map(|command| format!("taxiway {command}"));
         let (line, next) = (status.line(app.now()), next.collect());
-        Ok(vec![Answer::Granted(written(&Standing { status: &status, line, next }))])
+        let folder_ids = view.folders.iter().map(|folder| folder.id.0).collect();
+        let daemon = app.page.daemon.as_str();
+        let told = Standing { status: &status, line, next, folder_ids, daemon };
+        Ok(vec![Answer::Granted(written(&told))])
     });
     answer(told.await)
 }

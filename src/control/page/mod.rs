@@ -2,9 +2,10 @@
 //!
 //! Owns:
 //! - nothing listens for it before somebody asks over the socket, who is thereby one of us;
-//! - files are named by rows of the ledger, and folders by their place in the status: never by paths.
+//! - files are named by rows of the ledger, and folders by their number or place: never by paths.
 
 mod beneath;
+mod disk;
 mod doing;
 mod drop;
 mod files;
@@ -17,26 +18,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::extract::{Extension, RawQuery};
+use axum::http::header::{CONTENT_TYPE, LOCATION, REFRESH, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::guard::Guard;
+use super::app::App;
+use super::guard::{FETCH_SITE, Guard};
 use super::refusal::{No, Refusal};
-use super::routes::{App, refused};
+use super::routes::refused;
+use super::whence::Owner;
 use super::wire;
 
 pub(super) use drop::remove_leftovers;
 pub(super) use files::is_open;
-pub(super) use keys::{Keys, random};
+pub(super) use keys::{Entered, Keys, random};
 pub(super) use thumb::Moving;
 
-/// Files read or written for the page at once: what hangs on a disk leaves threads to the others.
-const FILES_AT_ONCE: usize = 2;
+/// Random bytes by which a page knows its daemon again.
+const DAEMON_BYTES: usize = 16;
+/// Questions to the disks of folders at once.
+const DISK_AT_ONCE: usize = 2;
 /// Passes over the ledger at once; who looks on while one goes waits, and those who only ask for the
 /// status do not.
 const PASSES_AT_ONCE: usize = 2;
@@ -44,33 +49,42 @@ const PASSES_AT_ONCE: usize = 2;
 const DROPS_AT_ONCE: usize = 4;
 
 /// An address that was opened, or why it cannot be.
-pub(super) type Opened = Result<SocketAddr, String>;
+pub(super) type Opened = Result<Open, String>;
+
+/// An address, and the keys that open the page there: they end with it.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) address: SocketAddr,
+    pub(super) keys: Arc<Keys>,
+}
 
 /// Where the page is, and who may look at it.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) keys: Arc<Keys>,
     /// The address of the configuration, if there is one and it was tried.
     pub(super) fixed: watch::Sender<Option<Opened>>,
     /// That of the page's own listener.
     pub(super) own: watch::Sender<Option<Opened>>,
     /// How often the page's own listener was asked for.
     pub(super) wanted: watch::Sender<u64>,
-    disk: Semaphore,
+    /// A secret that this process shares with whom it let in, and with nobody else.
+    daemon: String,
+    disk: Arc<Semaphore>,
     drops: Semaphore,
-    passes: Semaphore,
+    passes: Arc<Semaphore>,
 }
 
 impl Default for Page {
     fn default() -> Page {
         Page {
-            keys: Arc::default(),
             fixed: watch::Sender::default(),
             own: watch::Sender::default(),
             wanted: watch::Sender::default(),
-            disk: Semaphore::new(FILES_AT_ONCE),
+            // Without randomness nobody is let in either.
+            daemon: random(DAEMON_BYTES).unwrap_or_default(),
+            disk: Arc::new(Semaphore::new(DISK_AT_ONCE)),
             drops: Semaphore::new(DROPS_AT_ONCE),
-            passes: Semaphore::new(PASSES_AT_ONCE),
+            passes: Arc::new(Semaphore::new(PASSES_AT_ONCE)),
         }
     }
 }
@@ -83,9 +97,9 @@ struct Way {
 }
 
 /// Opens a way in: `POST /v1/ui` of the socket.
-pub(super) async fn way_in(app: &App) -> Result<String, Refusal> {
-    let address = listening(app).await?;
-    let once = app.page.keys.offer().map_err(|error| {
+pub(super) async fn way_in(app: &App, owner: Owner) -> Result<String, Refusal> {
+    let Open { address, keys } = listening(app).await?;
+    let once = keys.offer(owner).map_err(|error| {
         let words = format!("no key can be made: {}", crate::text::reason(&error));
         Refusal::new(No::NotNow, words, "taxiway ui")
     })?;
@@ -94,13 +108,13 @@ pub(super) async fn way_in(app: &App) -> Result<String, Refusal> {
 }
 
 /// The address that the configuration names, or else one of the page's own, opened now.
-async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
+async fn listening(app: &App) -> Result<Open, Refusal> {
     let fixed = app.config().control.listen;
     let opened = match fixed {
         Some(address) => {
             let mut opened = app.page.fixed.subscribe();
             let is_it = |opened: &Option<Opened>| match opened {
-                Some(Ok(here)) => *here == address,
+                Some(Ok(here)) => here.address == address,
                 Some(Err(_)) => true,
                 None => false,
             };
@@ -120,7 +134,7 @@ async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
     };
     let not_now = |words: &str| Refusal::new(No::NotNow, words, "taxiway ui");
     match opened {
-        Some(Ok(address)) => Ok(address),
+        Some(Ok(open)) => Ok(open),
         Some(Err(why)) if fixed.is_some() => Err(not_now(&format!("[control] listen: {why}"))),
         Some(Err(why)) => Err(not_now(&why)),
         None => Err(not_now("the daemon does not listen yet")),
@@ -130,6 +144,19 @@ async fn listening(app: &App) -> Result<SocketAddr, Refusal> {
 /// Whether a path is one of the page's, for which there is no other way in.
 pub(super) fn is_of_page(path: &str) -> bool {
     path == "/" || path.starts_with("/ui/")
+}
+
+/// Whether the page asks for a path, or has something done there: what names files by paths is for
+/// those who may read them anyway.
+pub(super) fn is_for_page(path: &str) -> bool {
+    const OTHERS: [&str; 6] =
+        ["/v1/status", "/v1/events", "/v1/pause", "/v1/resume", "/v1/rescan", "/v1/retry"];
+    is_of_page(path) || OTHERS.contains(&path)
+}
+
+/// Whether people come to a path by links.
+pub(super) fn is_door(path: &str) -> bool {
+    path == "/" || path == "/ui/enter"
 }
 
 /// What only a browser asks for.
@@ -152,8 +179,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// Lets a browser in that shows a key which was given out for that, once.
 async fn enter(
-    State(app): State<Arc<App>>,
     Extension(guard): Extension<Arc<Guard>>,
+    Extension(owner): Extension<Owner>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -166,14 +193,25 @@ async fn enter(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
-    let Ok(Some(key)) = app.page.keys.enter(&once) else {
-        if guard.knows_browser(&headers) {
-            // Back to where it came from, or the same address once more.
-            return response;
+    let key = match guard.enter(&once, owner) {
+        Ok(Entered::In(key)) => key,
+        // Back to where it came from, or the same address once more.
+        _ if guard.knows_browser(&headers, owner) => return response,
+        Ok(Entered::Foreign) => {
+            let why = "It opens the page for who asked for it. For one of your own, type";
+            return words(401, "This address is for another user", why);
         }
-        let why = "An address opens the page once, and within a minute. For another, type";
-        return words(401, "This address was used, or is too old", why);
+        Ok(Entered::Used) | Err(_) => {
+            let why = "An address opens the page once, and within a minute. For another, type";
+            return words(401, "This address was used, or is too old", why);
+        }
     };
+    if headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        // Whoever follows a link on another site's page shows no cookie, not even after a redirection:
+        // the page is gone to from one of ours.
+        response = words(200, "taxiway", "The page opens. If it does not, type");
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static("0; url=/"));
+    }
     let cookie = format!("{}={key}; HttpOnly; SameSite=Strict; Path=/", guard.cookie());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -22,12 +22,14 @@ use http_body::Frame;
 use tokio::sync::mpsc;
 
 use super::beneath::open_file;
+use super::disk::{self, Elsewhere};
 use super::looking::{id_asked, no_row, row_of};
+use crate::control::app::{App, blocking, read_ledger, unreadable};
 use crate::control::refusal::{No, Refusal};
-use crate::control::routes::{App, blocking, read_ledger, refused, unreadable};
+use crate::control::routes::refused;
 use crate::ledger::{Ledger, Row};
-use crate::planner::{ContentHash, Stat};
-use crate::{scan, text};
+use crate::planner::{ContentHash, Fingerprint};
+use crate::{crash, scan, text};
 
 /// What holds a picture and nothing that a browser would run.
 const TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
@@ -42,8 +44,15 @@ pub(in crate::control) struct Moving(pub(in crate::control) Arc<AtomicU64>);
 
 /// A picture that may be shown.
 struct Picture {
-    file: File,
-    size: u64,
+    file: Elsewhere<File>,
+    expected: Expected,
+}
+
+/// What a row says of its picture.
+struct Expected {
+    row: Row,
+    root: PathBuf,
+    look: Fingerprint,
     kind: &'static str,
     hash: ContentHash,
 }
@@ -54,50 +63,61 @@ pub(super) async fn thumb(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    match shown(&app, query.unwrap_or_default()).await {
-        Ok(picture) => respond(app, &headers, picture),
-        Err(refusal) => refused(&refusal),
-    }
+    let response = match shown(&app, query.unwrap_or_default()).await {
+        Ok(picture) => respond(&headers, picture),
+        Err(refusal) => Err(refusal),
+    };
+    response.unwrap_or_else(|refusal| refused(&refusal))
 }
 
 async fn shown(app: &Arc<App>, query: String) -> Result<Picture, Refusal> {
     // The version only gives what has changed another address.
     let id = id_asked(&query, &["id", "v"])?;
-    let _turn = app.page.disk.acquire().await;
-    blocking(app, move |app| {
+    let expected = blocking(app, move |app| {
         let ledger = read_ledger(app)?.ok_or_else(|| no_row(id))?;
         let row = row_of(&ledger, id)?;
         let root = ledger.root_of(row.folder).map_err(unreadable)?;
         let is_watched = |root: &PathBuf| app.config().folders.iter().any(|it| it.root == *root);
         match root.filter(is_watched) {
-            Some(root) => picture(&ledger, &row, &root),
+            Some(root) => expected(&ledger, row, root),
             None => Err(not_shown(&row, "it lies in no watched folder")),
         }
-    })
-    .await
+    });
+    let expected = expected.await?;
+    let (root, path) = (expected.root.clone(), expected.row.path.clone());
+    let opened = disk::ask(app, &expected.root, move || open(&root, &path)).await?;
+    let failed = |error: io::Error| not_shown(&expected.row, &text::reason(&error));
+    let Some((file, look)) = opened.well().map_err(failed)?.parts() else {
+        return Err(not_shown(&expected.row, "it is not there"));
+    };
+    if look != expected.look {
+        return Err(not_shown(&expected.row, "it has changed"));
+    }
+    Ok(Picture { file, expected })
 }
 
-fn picture(ledger: &Ledger, row: &Row, root: &Path) -> Result<Picture, Refusal> {
+fn expected(ledger: &Ledger, row: Row, root: PathBuf) -> Result<Expected, Refusal> {
     let kind = row.media_type.as_deref().and_then(|is| TYPES.into_iter().find(|kind| *kind == is));
     let (Some(kind), Some(hash)) = (kind, row.hash) else {
-        return Err(not_shown(row, "it is no picture of a known type"));
+        return Err(not_shown(&row, "it is no picture of a known type"));
     };
     if row.size > MOST {
-        return Err(not_shown(row, "it is too large"));
+        return Err(not_shown(&row, "it is too large"));
     }
-    let open = || -> io::Result<(File, Stat)> {
-        let file = open_file(root, row.path.strip_prefix(root).map_err(io::Error::other)?)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        let stat = scan::stat_open(&file)?;
-        Ok((file, stat))
-    };
-    let (file, stat) = open().map_err(|error| not_shown(row, &text::reason(&error)))?;
-    if ledger.look_of(row.id).map_err(unreadable)? != Some(stat.fingerprint) {
-        return Err(not_shown(row, "it has changed"));
+    match ledger.look_of(row.id).map_err(unreadable)? {
+        Some(look) => Ok(Expected { row, root, look, kind, hash }),
+        None => Err(not_shown(&row, "it has changed")),
     }
-    Ok(Picture { file, size: stat.fingerprint.size, kind, hash })
+}
+
+fn open(root: &Path, path: &Path) -> io::Result<(File, Fingerprint)> {
+    crash::hang("picture");
+    let file = open_file(root, path.strip_prefix(root).map_err(io::Error::other)?)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let look = scan::stat_open(&file)?.fingerprint;
+    Ok((file, look))
 }
 
 fn not_shown(row: &Row, why: &str) -> Refusal {
@@ -105,19 +125,21 @@ fn not_shown(row: &Row, why: &str) -> Refusal {
     Refusal::new(No::Unknown, text::escaped(&words), "taxiway ls")
 }
 
-fn respond(app: Arc<App>, headers: &HeaderMap, picture: Picture) -> Response {
-    let etag = format!("\"{}\"", picture.hash);
+fn respond(headers: &HeaderMap, picture: Picture) -> Result<Response, Refusal> {
+    let Picture { file, expected: Expected { row, look, kind, hash, .. } } = picture;
+    let etag = format!("\"{hash}\"");
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
-    let Picture { file, size, kind, .. } = picture;
     let mut response = match known {
         true => Response::new(Body::empty()),
         false => {
             let moving = Moving::default();
-            let mut response = Response::new(Body::new(pieces(app, file, size, moving.clone())));
+            let pieces = pieces(file, look.size, moving.clone());
+            let pieces = pieces.map_err(|error| not_shown(&row, &text::reason(&error)))?;
+            let mut response = Response::new(Body::new(pieces));
             response.extensions_mut().insert(moving);
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(look.size));
             response
         }
     };
@@ -129,7 +151,7 @@ fn respond(app: Arc<App>, headers: &HeaderMap, picture: Picture) -> Response {
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         headers.insert(ETAG, etag);
     }
-    response
+    Ok(response)
 }
 
 /// A file, piece by piece, as it is read.
@@ -139,23 +161,24 @@ struct Pieces {
     moving: Moving,
 }
 
-fn pieces(app: Arc<App>, file: File, size: u64, moving: Moving) -> Pieces {
+/// Reads on a thread of its own, for as long as somebody takes the pieces.
+fn pieces(file: Elsewhere<File>, size: u64, moving: Moving) -> io::Result<Pieces> {
     let (out, read) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let (file, mut left) = (Arc::new(file), size);
+    let reading = move || {
+        let Some(file) = file.here() else { return };
+        let mut left = size;
         while left > 0 {
-            let Ok(place) = out.reserve().await else { return };
-            let _turn = app.page.disk.acquire().await;
-            let file = Arc::clone(&file);
             let next = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let piece = tokio::task::spawn_blocking(move || piece(&file, next)).await;
             // What became shorter ends the connection before its time.
-            let Ok(Ok(piece)) = piece else { return };
+            let Ok(piece) = piece(&file, next) else { return };
             left -= piece.len() as u64;
-            place.send(piece);
+            if out.blocking_send(piece).is_err() {
+                return;
+            }
         }
-    });
-    Pieces { read, left: size, moving }
+    };
+    std::thread::Builder::new().name("picture".into()).spawn(reading)?;
+    Ok(Pieces { read, left: size, moving })
 }
 
 fn piece(mut file: &File, most: usize) -> io::Result<Bytes> {
@@ -186,5 +209,25 @@ impl http_body::Body for Pieces {
             None if self.left > 0 => Some(Err(io::ErrorKind::UnexpectedEof.into())),
             None => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        let (directory, fifo) = (root.join("directory"), root.join("fifo"));
+        std::fs::create_dir(&directory).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        for path in [directory, fifo] {
+            assert_eq!(open(&root, &path).unwrap_err().to_string(), "it is no file", "{path:?}");
+        }
+        assert!(open(&root, &root.join("none")).is_err());
+        assert!(open(&root, home.path().parent().unwrap()).is_err(), "it lies elsewhere");
     }
 }

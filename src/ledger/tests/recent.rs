@@ -183,9 +183,36 @@ fn many(ledger: &Ledger) {
 /// How a query is gone about: each line that says where rows come from.
 fn plan(ledger: &Ledger, sql: &str) -> Vec<String> {
     let mut found = ledger.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    let lines =
-        found.query_map((true, None::<String>, true), |row| row.get::<_, String>(3)).unwrap();
+    let lines = found
+        .query_map((true, None::<String>, true, None::<String>), |row| row.get::<_, String>(3))
+        .unwrap();
     lines.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_text_is_looked_for_letter_by_letter() {
+    let book = Book::new();
+    let (odd, plain) = ("/d/50%_\\Off.png", "/d/5000_off.png");
+    book.step(&[settling(odd, 1), settling(plain, 1)]);
+    let both = format!("{plain} {odd}");
+    for (text, found) in [
+        ("%", odd),
+        ("_", &*both),
+        ("\\", odd),
+        ("50%_\\o", odd),
+        ("5_0", ""),
+        ("d/5%", ""),
+        ("off", &*both),
+        ("*", ""),
+        ("[5]", ""),
+        ("\0", ""),
+        ("off\0", ""),
+        ("//", ""),
+        ("d/50", &*both),
+    ] {
+        let filter = Filter { text: Some(text.into()), ..Filter::default() };
+        assert_eq!(names(&book.ledger, &filter), found, "{text:?}");
+    }
 }
 
 #[test]
@@ -194,15 +221,17 @@ fn of_a_hundred_thousand_rows_each_is_met_once_and_a_page_is_kept() {
     furnish(&ledger);
     many(&ledger);
     let all = || Filter { with_gone: true, ..Filter::default() };
-    for (filter, rows) in [
-        (all(), 100),
-        (Filter { state: Some(State::Failed), ..all() }, 0),
-        (Filter { text: Some("cat 777".into()), ..all() }, 100),
-        (Filter { text: Some("nothing like it".into()), ..all() }, 0),
-        (Filter { under: Some("/d/7".into()), ..all() }, 100),
+    for (filter, rows, visited) in [
+        (all(), 100, 100_000),
+        (Filter { state: Some(State::Failed), ..all() }, 0, 100_000),
+        // What SQL can tell apart is not met at all.
+        (Filter { text: Some("cat 777".into()), ..all() }, 100, 111),
+        (Filter { text: Some("nothing like it".into()), ..all() }, 0, 0),
+        (Filter { text: Some("cät".into()), ..all() }, 0, 100_000),
+        (Filter { under: Some("/d/7".into()), ..all() }, 100, 100_000),
     ] {
         let found = ledger.recent(&filter, true, None, 100).unwrap();
-        assert_eq!((found.rows.len(), found.visited), (rows, 100_000), "{filter:?}");
+        assert_eq!((found.rows.len(), found.visited), (rows, visited), "{filter:?}");
         let plan = plan(&ledger, &pass(&filter, true));
         // One table is gone through; of all others one row is found by its key; nothing is sorted.
         let scans: Vec<&String> = plan.iter().filter(|step| step.starts_with("SCAN")).collect();

@@ -124,6 +124,31 @@ fn what_is_dropped_goes_the_ordinary_way_and_overwrites_nothing() {
 }
 
 #[test]
+fn what_is_dropped_goes_into_its_folder_though_others_come_before_it_meanwhile() {
+    let server = Server::start();
+    let taxiway = Taxiway::with(&server);
+    let (one, other) = (taxiway.folder("one"), taxiway.folder("other"));
+    taxiway.configure(&section(&one));
+    let daemon = taxiway.daemon();
+    let browser = Browser::of(&taxiway);
+    let ids = browser.get("/ui/status").object()["folder_ids"].clone();
+    taxiway.configure(&format!("{}{}", section(&other), section(&one)));
+    taxiway.run(&["reload"]).exits(0);
+    let dropped = |id: &str, name: &str| {
+        let request = format!("POST /ui/drop?id={id}&name={name}");
+        browser.answer(&request, "X-Taxiway: page\r\n", &picture(1, 1_000))
+    };
+    dropped(&ids[0].to_string(), "a.gif").is(200);
+    assert!(one.join("a.gif").exists());
+    // One that is no longer watched is no other.
+    taxiway.configure(&section(&other));
+    taxiway.run(&["reload"]).exits(0);
+    let refused = dropped(&ids[0].to_string(), "b.gif").is(404).object();
+    assert_eq!(refused["error"], "there is no such folder");
+    daemon.stop();
+}
+
+#[test]
 fn what_does_not_come_whole_or_may_not_come_leaves_nothing() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);

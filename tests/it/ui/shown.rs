@@ -70,6 +70,9 @@ fn the_page_shows_rows_newest_first_counts_histories_and_the_last_day() {
     let object = standing.as_object_mut().expect("an object");
     object.remove("line");
     object.remove("next");
+    let secret = object.remove("daemon").expect("a secret");
+    assert_eq!(secret.as_str().map(str::len), Some(32));
+    assert_eq!(object.remove("folder_ids"), Some(json!([1])));
     assert_eq!(standing, browser.get("/v1/status").object());
     let plot = browser.get("/ui/plot").is(200).object();
     for (spans, count) in [("minutes", 60), ("hours", 24)] {
