@@ -271,7 +271,7 @@ mod tests {
         view.folders[0].unseen = None;
         view.folders[0].mode = "away";
         view.folders[0].reason = Some("/home/secret is not there".into());
-        let whole = "/home/secret is away: /home/secret is not there";
+        let whole = "a folder is away: /home/secret is not there";
         assert_eq!(line(&view, false), whole);
         assert_eq!(line(&view, true), "a folder is away: taxiway status says more");
         let reason = "account me@secret has no room".to_owned();

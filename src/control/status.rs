@@ -253,8 +253,11 @@ impl Status {
                 })
             }
             (None, _, Some(away)) => {
-                let why = away.reason.as_deref().unwrap_or("it is not there");
-                Some(format!("{} is away: {}", escaped(&away.path), escaped(why)))
+                // The reason names it.
+                Some(match &away.reason {
+                    Some(why) => format!("a folder is away: {}", escaped(why)),
+                    None => format!("a folder is away: {} is not there", escaped(&away.path)),
+                })
             }
             (None, _, None) => None,
         };

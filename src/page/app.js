@@ -1,7 +1,7 @@
 // The page: how things stand, live, and what a person may do about it.
 
 import { $, el, foreign, icon, refill, toast, unanswered } from './dom.js';
-import { Refusal, listen, object, throttled, wish } from './net.js';
+import { Refusal, listen, object, standing, throttled, wish } from './net.js';
 import * as drops from './drop.js';
 import * as ledger from './ledger.js';
 import * as panel from './panel.js';
@@ -20,7 +20,7 @@ let connection = 'begins';
 let tick = 0;
 
 async function readStatus() {
-  status = await object('/ui/status');
+  status = await standing();
   paint();
   ledger.tick();
   clearTimeout(tick);

@@ -45,7 +45,7 @@ export function begin({ moved, failed }) {
 
 /** Which folders there are. */
 export function places(status) {
-  folders = status.folders.map((folder, number) => ({ ...folder, number }));
+  folders = status.folders.map((folder, place) => ({ ...folder, number: status.folder_ids[place] }));
   const there = open();
   $('veil-to').textContent = there.length === 1 ? split(there[0].path)[1] : 'a folder';
   $('add').disabled = there.length === 0;

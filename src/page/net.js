@@ -77,10 +77,23 @@ export async function wish(path, body = {}) {
   return lines(text);
 }
 
-/** Puts a file into a folder; `progress` is told bytes. */
-export function drop(folder, file, progress) {
+let known = null;
+/** How things stand, as the daemon tells that gave the key: who else answers at its address has no secret of its. */
+export async function standing() {
+  const told = await object('/ui/status');
+  known ??= told.daemon;
+  if (!known || told.daemon !== known) {
+    over = true;
+    throw new Expired();
+  }
+  return told;
+}
+
+/** Puts a file into a folder, by its number; `progress` is told bytes. */
+export async function drop(folder, file, progress) {
+  // No file goes to whoever took the address of a daemon that has ended.
+  await standing();
   return new Promise((done, refuse) => {
-    if (over) return refuse(new Expired());
     // fetch does not tell how much has gone out.
     const request = new XMLHttpRequest();
     request.open('POST', `/ui/drop?folder=${folder}&name=${encodeURIComponent(file.name)}`);

@@ -86,7 +86,9 @@ impl Browser {
         self.answer(&format!("POST {path}"), &page, body.to_string().as_bytes())
     }
 
+    /// Drops a file into the folder at this place in the status.
     fn drop(&self, folder: usize, name: &str, bytes: &[u8]) -> Answer {
+        let folder = &self.get("/ui/status").object()["folder_ids"][folder];
         let name: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let request = format!("POST /ui/drop?folder={folder}&name={name}");
         self.answer(&request, "X-Taxiway: page\r\n", bytes)

@@ -37,6 +37,7 @@ use crate::control::wire::{parameters, senseless, written};
 use crate::control::wish::Answer;
 use crate::crash;
 use crate::daemon::numbered_names;
+use crate::planner::FolderId;
 use crate::planner::filter::{self, PARTIAL_ENDING, Rule};
 use crate::text::{escaped, reason, shown};
 
@@ -60,17 +61,9 @@ const UNWANTED_MOST: u64 = 16 << 20;
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
-    folder: Named,
+    /// By its number: its place in the status is another's once folders are added or taken away.
+    folder: FolderId,
     name: OsString,
-}
-
-/// Which folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    /// Its place in the status, which is another's when folders are added or taken away.
-    Place(usize),
-    /// Its number in the ledger.
-    Id(i64),
 }
 
 /// `POST /ui/drop`.
@@ -122,28 +115,20 @@ struct Taken {
 }
 
 fn asked(query: &str) -> Result<Asked, Refusal> {
-    let (mut folder, mut id, mut name) = (None, None, None);
-    for (key, value) in parameters(query, &["folder", "id", "name"])? {
+    let (mut folder, mut name) = (None, None);
+    for (key, value) in parameters(query, &["folder", "name"])? {
         match key {
             "folder" => folder = Some(value),
-            "id" => id = Some(value),
             _ => name = Some(value),
         }
     }
-    let folder = match (folder, id) {
-        (Some(place), None) => number(&place)
-            .map(Named::Place)
-            .ok_or_else(|| senseless("folder: its place in the status, from 0")),
-        (None, Some(id)) => {
-            number(&id).map(Named::Id).ok_or_else(|| senseless("id: the number of a folder"))
-        }
-        (Some(_), Some(_)) => Err(senseless("either folder is its place, or id its number")),
-        (None, None) => Err(senseless("the parameter folder is missing")),
-    }?;
+    let folder = folder.ok_or_else(|| senseless("the parameter folder is missing"))?;
+    let folder =
+        number(&folder).ok_or_else(|| senseless("folder: one of folder_ids in the status"))?;
     let name = name.ok_or_else(|| senseless("the parameter name is missing"))?;
     let name = OsString::from_vec(name);
     named(&name)?;
-    Ok(Asked { folder, name })
+    Ok(Asked { folder: FolderId(folder), name })
 }
 
 fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
@@ -175,20 +160,18 @@ fn within(size: u64, most: Option<u64>) -> Result<(), Refusal> {
 }
 
 /// The root of a folder that is watched now.
-async fn folder_of(app: &Arc<App>, named: Named) -> Result<PathBuf, Refusal> {
+async fn folder_of(app: &Arc<App>, id: FolderId) -> Result<PathBuf, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
         let nowhere = || Refusal::new(No::Unknown, "there is no such folder", "taxiway status");
-        let folder = match named {
-            Named::Place(place) => view.folders.get(place),
-            Named::Id(id) => view.folders.iter().find(|folder| folder.id.0 == id),
-        };
-        let folder = folder.ok_or_else(nowhere)?;
+        let folder = view.folders.iter().find(|folder| folder.id == id).ok_or_else(nowhere)?;
         let ledger = read_ledger(app)?.ok_or_else(nowhere)?;
         let root = ledger.root_of(folder.id).map_err(unreadable)?.ok_or_else(nowhere)?;
         if folder.mode == "away" {
-            let why = folder.reason.as_deref().unwrap_or("it is not there");
-            let words = format!("{} is away: {}", shown(&root), escaped(why));
+            let words = match &folder.reason {
+                Some(why) => format!("a folder is away: {}", escaped(why)),
+                None => format!("a folder is away: {} is not there", shown(&root)),
+            };
             return Err(Refusal::new(No::Unfinished, words, "taxiway status"));
         }
         Ok(root)

@@ -136,7 +136,7 @@ fn a_pause_and_a_root_that_is_away_are_said() {
     away.done = false;
     away.folders[0].mode = "away";
     away.folders[0].reason = Some("/d: not found".into());
-    is(told(&away, Counts::default()), "busy", false, "/d is away: /d: not found");
+    is(told(&away, Counts::default()), "busy", false, "a folder is away: /d: not found");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -205,4 +206,50 @@ fn the_page_loads_nothing_from_elsewhere() {
     assert_eq!(browser.value(elsewhere), json!([]));
     assert_eq!(browser.value("document.querySelectorAll('[style]:not(#rows, #rows *), style, script:not([src])').length"), 0);
     daemon.stop();
+}
+
+/// Answers whatever is asked at this port as a daemon would that is not the page's; tells what was
+/// asked.
+fn squat(port: u16) -> Arc<Mutex<Vec<String>>> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port of the daemon");
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let told = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let told = Arc::clone(&told);
+            std::thread::spawn(move || {
+                let mut head = [0; 4_096];
+                let read = stream.read(&mut head).unwrap_or(0);
+                let head = String::from_utf8_lossy(&head[..read]);
+                let request = head.lines().next().unwrap_or_default().to_owned();
+                told.lock().expect("a list").push(request);
+                let body = r#"{"daemon":"another","folders":[],"folder_ids":[]}"#;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                     Content-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(format!("{head}{body}").as_bytes());
+            });
+        }
+    });
+    asked
+}
+
+#[test]
+fn who_takes_the_address_of_a_daemon_that_has_ended_gets_no_file() {
+    let Some(World { browser, daemon, taxiway: _taxiway, server: _server }) = World::with(&[])
+    else {
+        return;
+    };
+    let port = browser.address().trim_end_matches('/').rsplit(':').next().map(str::to_owned);
+    let port = port.and_then(|port| port.parse().ok()).expect("a port");
+    daemon.kill();
+    let asked = squat(port);
+    browser.result(&super::dropped("secret.gif", 2_000));
+    browser.reads("#said", "this page’s key has expired: run");
+    let asked = asked.lock().expect("a list").clone();
+    assert!(!asked.iter().any(|request| request.contains("/ui/drop")), "{asked:?}");
+    assert!(asked.iter().any(|request| request.contains("/ui/status")), "{asked:?}");
 }

@@ -104,12 +104,12 @@ fn what_is_dropped_goes_the_ordinary_way_and_overwrites_nothing() {
     for name in ["../out.gif", "/tmp/out.gif", "a/b.gif", ".hidden.gif", ".", "..", "", "a\0.gif"] {
         browser.drop(0, name, &one).is(400);
     }
-    for request in ["POST /ui/drop?folder=1&name=a.gif", "POST /ui/drop?folder=99&name=a.gif"] {
+    for request in ["POST /ui/drop?folder=0&name=a.gif", "POST /ui/drop?folder=99&name=a.gif"] {
         let refused = browser.answer(request, "X-Taxiway: page\r\n", &one).is(404).object();
         assert_eq!(refused["error"], "there is no such folder");
     }
     browser.answer("POST /ui/drop?name=a.gif", "X-Taxiway: page\r\n", &one).is(400);
-    browser.answer("POST /ui/drop?folder=0&name=a.gif", "", &one).is(403);
+    browser.answer("POST /ui/drop?folder=1&name=a.gif", "", &one).is(403);
     let mut names: Vec<String> = std::fs::read_dir(&folder)
         .expect("a list")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
@@ -135,7 +135,7 @@ fn what_is_dropped_goes_into_its_folder_though_others_come_before_it_meanwhile()
     taxiway.configure(&format!("{}{}", section(&other), section(&one)));
     taxiway.run(&["reload"]).exits(0);
     let dropped = |id: &str, name: &str| {
-        let request = format!("POST /ui/drop?id={id}&name={name}");
+        let request = format!("POST /ui/drop?folder={id}&name={name}");
         browser.answer(&request, "X-Taxiway: page\r\n", &picture(1, 1_000))
     };
     dropped(&ids[0].to_string(), "a.gif").is(200);
@@ -177,7 +177,7 @@ fn what_does_not_come_whole_or_may_not_come_leaves_nothing() {
     let Browser { address, cookie } = &browser;
     let mut stream = TcpStream::connect(address).expect("a connection");
     let head = format!(
-        "POST /ui/drop?folder=0&name=half.gif HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+        "POST /ui/drop?folder=1&name=half.gif HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
          X-Taxiway: page\r\nContent-Length: 5000\r\n\r\n"
     );
     stream.write_all(&[head.as_bytes(), &picture(1, 2_000)].concat()).expect("sent");
@@ -189,7 +189,7 @@ fn what_does_not_come_whole_or_may_not_come_leaves_nothing() {
     daemon.event("folder_away");
     let refused = browser.drop(1, "a.gif", &picture(1, 1_000)).is(504).object();
     let words = refused["error"].as_str().expect("words");
-    assert!(words.starts_with(&format!("{} is away: ", away.display())), "{words}");
+    assert!(words.starts_with(&format!("a folder is away: {}", away.display())), "{words}");
     assert_eq!(list(), [] as [&str; 0]);
     assert_eq!(browser.get("/ui/counts").object()["total"], 0, "nothing was ever taken for a file");
     daemon.stop();

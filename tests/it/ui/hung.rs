@@ -91,7 +91,9 @@ fn a_drop_that_is_left_on_a_disk_that_hangs_holds_up_nobody_nor_the_end() {
     let browser = Browser::of(&taxiway);
     write(&file, b"");
     let length = "Content-Length: 5000\r\n";
-    let dropped = browser.begin("POST /ui/drop?folder=0&name=half.gif", length, &picture(1, 2_000));
+    let into = browser.get("/ui/status").object()["folder_ids"][0].clone();
+    let request = format!("POST /ui/drop?folder={into}&name=half.gif");
+    let dropped = browser.begin(&request, length, &picture(1, 2_000));
     let folder = taxiway.path("folder");
     let parts = || std::fs::read_dir(&folder).expect("a list").count();
     eventually("it is written beside", || (parts() == 1).then_some(()));

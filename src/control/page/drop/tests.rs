@@ -34,8 +34,7 @@ fn a_name_is_one_name_that_anybody_may_see() {
         assert_eq!(name(&format!("folder=0&name={encoded}")), Ok(taken.into()));
     }
     let bytes = asked("folder=3&name=%ff").unwrap();
-    assert_eq!(bytes, Asked { folder: Named::Place(3), name: OsString::from_vec(vec![0xff]) });
-    assert_eq!(asked("id=7&name=a").unwrap().folder, Named::Id(7));
+    assert_eq!(bytes, Asked { folder: FolderId(3), name: OsString::from_vec(vec![0xff]) });
     for (query, why) in [
         ("folder=0&name=", "name: \"\" is empty"),
         ("folder=0&name=a/b.png", "name: \"a/b.png\" is no name of a file"),
@@ -51,10 +50,8 @@ fn a_name_is_one_name_that_anybody_may_see() {
         ),
         ("folder=0", "the parameter name is missing"),
         ("name=a", "the parameter folder is missing"),
-        ("folder=0&id=1&name=a", "either folder is its place, or id its number"),
-        ("id=x&name=a", "id: the number of a folder"),
-        ("folder=-1&name=a", "folder: its place in the status, from 0"),
-        ("folder=/srv&name=a", "folder: its place in the status, from 0"),
+        ("folder=one&name=a", "folder: one of folder_ids in the status"),
+        ("folder=/srv&name=a", "folder: one of folder_ids in the status"),
     ] {
         assert_eq!(name(query), Err(why.to_owned()), "{query}");
     }
