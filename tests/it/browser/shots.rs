@@ -55,6 +55,7 @@ fn the_page_is_pictured_with_pictures_on_it() {
         std::fs::rename(taxiway.path(name), runway.join(name)).expect("renamed");
     }
     browser.until("two go out", "document.querySelectorAll('#uploading li').length === 2");
+    browser.until("listed", &format!("{} === 'uploading'", row("take 4.wav", ".pill")));
     browser.until("how fast", "/ MB.s$/.test(document.getElementById('speed').textContent)");
     browser.until("pictures", "document.querySelectorAll('#rows .pic img').length >= 6");
     for theme in ["light", "dark"] {
