@@ -56,7 +56,7 @@ pub use view::{FolderNow, StopView, Uploading, View};
 
 /// How long a step waits for company while the hands have enough to do: what comes together is
 /// one commit.
-const GATHERING: Duration = Duration::from_micros(500);
+const GATHERING: Duration = Duration::from_micros(200);
 /// Messages taken into one step at most.
 const STEP_MOST: usize = 512;
 /// A next try further away than this is left to another run, for `--once`.
