@@ -17,6 +17,7 @@ mod facts;
 mod folder;
 mod history;
 mod opening;
+mod places;
 mod recent;
 pub mod salvage;
 mod step;

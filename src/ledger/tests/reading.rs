@@ -201,6 +201,53 @@ fn a_stretch_of_a_directory_begins_behind_one_name_and_ends_with_another() {
     assert_eq!(stretch(None, Some("a")), "a");
 }
 
+#[test]
+fn a_stretch_of_a_large_directory_takes_no_more_work_than_one_of_a_small_one() {
+    use rusqlite::StatementStatus::VmStep;
+    let work = |files: i32| {
+        let book = Book::new();
+        let links: Vec<Write> = (0..files).map(|n| link(&format!("/d/{n:05}"), 1, 1)).collect();
+        book.step(&links);
+        let (after, upto) = (Some(OsStr::new("00009")), Some(OsStr::new("00019")));
+        let rows = book.ledger.rows_in(Path::new("/d"), after, upto).unwrap();
+        let mut seen = 0;
+        book.ledger.each_known_in(Path::new("/d"), after, upto, |_, _| seen += 1).unwrap();
+        assert_eq!((rows.len(), seen), (10, 10));
+        let of = |sql: &str| book.ledger.db.prepare_cached(sql).unwrap().get_status(VmStep);
+        [of(&super::super::places::rows_in_sql()), of(super::super::places::KNOWN)]
+    };
+    let (small, large) = (work(30), work(2_000));
+    assert!(small.into_iter().all(|steps| steps > 0), "{small:?}");
+    assert_eq!(small, large);
+}
+
+#[test]
+fn what_a_scan_reads_of_a_row_is_what_the_row_says() {
+    let book = Book::new();
+    let names = ["a.png", "b.png", "c.png", "d.png", "e.png", "f.png", "g.png"];
+    let paths = names.map(|name| format!("/d/{name}"));
+    book.step(&[link(&paths[0], 1, 1), link(&paths[1], 2, 2), settling(&paths[2], 1)]);
+    book.step(&[uploaded(key(1, 1), "x1"), Write::Gone { path: path(&paths[1]) }]);
+    let all = [IgnoredBy::Rule, IgnoredBy::Media, IgnoredBy::Existing];
+    for (at, by) in paths[3..].iter().zip(all) {
+        let (path, folder, fingerprint) = (path(at), FolderId(1), look(1));
+        let (certain, reason) = (at.ends_with("d.png"), "no".into());
+        book.step(&[Write::Ignored { path, folder, fingerprint, by, certain, reason }]);
+    }
+    let (path, folder, fingerprint) = (path(&paths[6]), FolderId(1), look(1));
+    let reason = "no right".into();
+    book.step(&[Write::PathFailed { path, folder, fingerprint, certain: true, reason }]);
+
+    let rows = book.ledger.rows_in(Path::new("/d"), None, None).unwrap();
+    let mut rows = rows.iter();
+    let same = |name: &OsStr, known: &crate::planner::Known<'_>| {
+        let (row_name, row) = rows.next().unwrap();
+        assert_eq!((name, *known), (row_name.as_os_str(), row.known()));
+    };
+    book.ledger.each_known_in(Path::new("/d"), None, None, same).unwrap();
+    assert_eq!(rows.count(), 0);
+}
+
 fn offer(ledger: &Ledger, now: Wall) -> Offer {
     let ask = Ask { lanes: vec![(FolderId(1), AccountId(1))], most: 10 };
     ledger.offer(&ask, now).unwrap()
