@@ -10,6 +10,7 @@ mod adopt;
 mod assets;
 mod backup;
 mod checkup;
+mod counts;
 mod errands;
 mod error;
 mod exchange;
@@ -42,6 +43,7 @@ pub use adopt::{Adoption, HoldingPath, OpenUpload};
 pub use assets::StoredUpload;
 pub use backup::BackupError;
 pub use checkup::LatestDecision;
+pub use counts::{Amount, Left, Noted};
 pub use errands::{OwedRow, Told};
 pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
@@ -49,13 +51,14 @@ pub use folder::Moved;
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use recent::{Behind, Done, Recent};
 pub use verify::{Fault, Totals};
-pub use views::{Amount, AttemptRow, Filter, Noted, Row, State};
+pub use views::{AttemptRow, Filter, Row, State};
 
 /// The schema, step by step. Append only.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_wishes.sql"),
     include_str!("../../migrations/0003_errands.sql"),
+    include_str!("../../migrations/0004_failed.sql"),
 ];
 
 /// What a reader of schema 1, which it cannot migrate, sees in place of the later table.

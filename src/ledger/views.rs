@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row as SqlRow, params};
 use super::facts::hash;
 use super::step::{bytes, join};
 use super::{Ledger, LedgerError};
-use crate::planner::{AccountId, ContentHash, FolderId, Wall};
+use crate::planner::{ContentHash, FolderId, Wall};
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -114,32 +114,6 @@ pub struct Row {
     pub reason: Option<String>,
     /// Since when it is not there.
     pub gone_at: Option<Wall>,
-}
-
-/// What is in one state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Amount {
-    /// Files.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// When the one was first seen that was seen first.
-    pub oldest: Option<Wall>,
-}
-
-/// How the paths stand that somebody waits for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Noted {
-    /// Files that do not rest yet.
-    pub settling: u64,
-    /// Accounts that some are still to be sent to, or in doubt on, and how many.
-    pub waiting: Vec<(AccountId, u64)>,
-    /// All of them.
-    pub files: u64,
-    /// Those that failed.
-    pub failed: u64,
-    /// Those that are held.
-    pub held: u64,
 }
 
 /// One attempt, for tests and for the history of a path.
@@ -305,81 +279,6 @@ impl Ledger {
         Ok(page.into_iter().next().filter(|row| row.id == id))
     }
 
-    /// How many paths are in each state, in the order of [`State::ALL`], and how many bytes are
-    /// left to send.
-    pub fn counts(&self, folders: &[FolderId], running: bool) -> Result<([u64; 8], u64)> {
-        let amounts = self.amounts(folders, running)?;
-        let left = [State::Queued, State::Uploading, State::Unknown];
-        let bytes_left = left.into_iter().map(|state| amounts[state as usize].1).sum();
-        Ok((amounts.map(|(files, _)| files), bytes_left))
-    }
-
-    /// How many paths are in each state, in the order of [`State::ALL`], and their bytes.
-    pub fn amounts(&self, folders: &[FolderId], running: bool) -> Result<[(u64, u64); 8]> {
-        Ok(self.by_state(folders, running)?.map(|amount| (amount.files, amount.bytes)))
-    }
-
-    /// What is in each state, in the order of [`State::ALL`].
-    pub fn by_state(&self, folders: &[FolderId], running: bool) -> Result<[Amount; 8]> {
-        let list = listed(folders);
-        let state = state_sql();
-        let sql = format!(
-            "SELECT {state} AS state, count(*), sum(p.size), min(p.seen_at) {FROM}
-             WHERE p.gone_at IS NULL AND p.folder_id IN ({list}) GROUP BY state"
-        );
-        let mut amounts = [Amount::default(); 8];
-        let mut found = self.db.prepare(&sql)?;
-        let mut rows = found.query([running])?;
-        while let Some(row) = rows.next()? {
-            let word: String = row.get(0)?;
-            let (files, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
-            amounts[State::parse(&word) as usize] = Amount {
-                files: files.unsigned_abs(),
-                bytes: bytes.unsigned_abs(),
-                oldest: Some(Wall(row.get(3)?)),
-            };
-        }
-        Ok(amounts)
-    }
-
-    /// The number of the newest path of these folders; 0 if there is none.
-    pub fn newest_path(&self, folders: &[FolderId]) -> Result<i64> {
-        let sql = format!(
-            "SELECT coalesce(max(id), 0) FROM path WHERE folder_id IN ({})",
-            listed(folders)
-        );
-        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
-    }
-
-    /// How the paths of these folders stand that were there when `upto` was the newest.
-    pub fn noted(&self, folders: &[FolderId], upto: i64) -> Result<Noted> {
-        let list = listed(folders);
-        let count = |state: &str| -> Result<u64> {
-            let sql = format!(
-                "SELECT count(*) FROM path p LEFT JOIN upload u ON u.id = p.upload_id
-                 WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL AND {state}"
-            );
-            Ok(self.db.query_row(&sql, [upto], |row| row.get::<_, i64>(0))?.unsigned_abs())
-        };
-        let sql = format!(
-            "SELECT u.account_id, count(*) FROM path p JOIN upload u ON u.id = p.upload_id
-             WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL
-               AND u.asset_id IS NULL AND u.failed_at IS NULL AND u.held_at IS NULL
-             GROUP BY u.account_id"
-        );
-        let mut found = self.db.prepare(&sql)?;
-        let waiting = found.query_map([upto], |row| {
-            Ok((AccountId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()))
-        })?;
-        Ok(Noted {
-            settling: count("p.status = 'settling'")?,
-            waiting: waiting.collect::<std::result::Result<_, _>>()?,
-            files: count("1")?,
-            failed: count("(p.status = 'failed' OR u.failed_at IS NOT NULL)")?,
-            held: count("u.held_at IS NOT NULL")?,
-        })
-    }
-
     /// The assetIds of a content: the account's e-mail and the id.
     pub fn assets_of(&self, hash: ContentHash) -> Result<Vec<(Option<String>, String)>> {
         let sql = "SELECT t.email, u.asset_id FROM content c
@@ -428,10 +327,6 @@ impl Ledger {
         let id = found.query_row([bytes(root.as_os_str())], |row| row.get(0)).optional()?;
         Ok(id.map(FolderId))
     }
-}
-
-fn listed(folders: &[FolderId]) -> String {
-    folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a row has this text (lower case) in what a person would search for.
