@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, LedgerError>;
 /// Rows read at once.
 const PAGE: i64 = 1_000;
 
+/// So many paths in one state are few.
+const FEW: i64 = 10_000;
+
 /// The state of a path, as `ls` and `status` show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -230,13 +233,22 @@ impl Ledger {
             Some(path) => self.path_id(path)?.unwrap_or(0),
             None => 0,
         };
+        let few = filter.state.map(|state| self.few_in(state, after));
+        let few = few.transpose().map_err(|error| self.name_in(error))?.flatten();
+        let mut few = few.as_ref().map(|ids| ids.chunks(PAGE as usize));
         loop {
-            let page = self.page(filter, running, after, PAGE);
-            let page = page.map_err(|error| self.name_in(error))?;
-            let Some(last) = page.last() else {
-                return Ok(());
+            let among = match few.as_mut().map(Iterator::next) {
+                Some(None) => return Ok(()),
+                Some(among) => among,
+                None => None,
             };
-            after = last.id;
+            let page = self.page(filter, running, after, among, PAGE);
+            let page = page.map_err(|error| self.name_in(error))?;
+            match (page.last(), among) {
+                (Some(last), _) => after = last.id,
+                (None, Some(_)) => continue,
+                (None, None) => return Ok(()),
+            }
             for row in page {
                 let wanted = filter.state.is_none_or(|state| state == row.state)
                     && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under))
@@ -248,7 +260,55 @@ impl Ledger {
         }
     }
 
-    fn page(&self, filter: &Filter, running: bool, after: i64, most: i64) -> Result<Vec<Row>> {
+    /// The paths behind a row number that may be in a state, if they are few and an index has
+    /// them: the others need not be looked at then.
+    fn few_in(&self, state: State, after: i64) -> Result<Option<Vec<i64>>> {
+        let status = |word: &str| {
+            format!(
+                "SELECT p.id FROM folder f CROSS JOIN path p INDEXED BY path_folder
+                     ON p.folder_id = f.id AND p.status = '{word}'"
+            )
+        };
+        let upload = |which: &str| {
+            format!(
+                "SELECT p.id FROM upload u CROSS JOIN path p ON p.upload_id = u.id WHERE {which}"
+            )
+        };
+        let found = match state {
+            State::Settling => status("settling"),
+            State::Queued => "SELECT p.id FROM queue q CROSS JOIN path p
+                              ON p.upload_id = q.upload_id"
+                .to_owned(),
+            State::Uploading | State::Unknown => "SELECT p.id FROM attempt a CROSS JOIN path p
+                ON p.upload_id = a.upload_id WHERE a.outcome IS NULL"
+                .to_owned(),
+            State::Failed => {
+                format!("{} UNION ALL {}", status("failed"), upload("u.failed_at IS NOT NULL"))
+            }
+            State::Held => upload("u.held_at IS NOT NULL"),
+            State::Uploaded | State::Ignored => return Ok(None),
+        };
+        let sql = format!("SELECT id FROM ({found}) WHERE id > ?1 LIMIT ?2");
+        let mut found = self.db.prepare_cached(&sql)?;
+        let ids = found.query_map([after, FEW + 1], |row| row.get(0))?;
+        let mut ids: Vec<i64> = ids.collect::<std::result::Result<_, _>>()?;
+        if ids.len() as i64 > FEW {
+            return Ok(None);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Some(ids))
+    }
+
+    /// Rows behind a row number, `most` of them; or those of some row numbers.
+    fn page(
+        &self,
+        filter: &Filter,
+        running: bool,
+        after: i64,
+        among: Option<&[i64]>,
+        most: i64,
+    ) -> Result<Vec<Row>> {
         let folders = filter.folders.iter().map(|folder| folder.0.to_string());
         let folders = folders.collect::<Vec<_>>().join(",");
         let of = if folders.is_empty() {
@@ -256,17 +316,26 @@ impl Ledger {
         } else {
             format!("AND p.folder_id IN ({folders})")
         };
+        let among = among.map(|ids| {
+            let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+            format!("AND p.id IN ({})", ids.join(","))
+        });
         let rows = select();
         let sql = format!(
             "{rows}
              WHERE p.id > ?2 AND (?3 IS NULL OR t.email = ?3) {of}
-               AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL))
-             ORDER BY p.id LIMIT ?5"
+               AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL)) {}
+             ORDER BY p.id LIMIT ?5",
+            among.as_deref().unwrap_or_default()
         );
         let mut found = self.db.prepare_cached(&sql)?;
         let key = params![running, after, filter.email, filter.with_gone, most];
-        let rows = found.query_map(key, row)?;
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
+        let rows = found.query_map(key, row)?.collect::<std::result::Result<_, _>>()?;
+        if among.is_some() {
+            // With row numbers in it, it is not asked again.
+            found.discard();
+        }
+        Ok(rows)
     }
 
     /// One path's row, gone or not.
@@ -275,7 +344,7 @@ impl Ledger {
             return Ok(None);
         };
         let filter = Filter { with_gone: true, ..Filter::default() };
-        let page = self.page(&filter, running, id - 1, 1)?;
+        let page = self.page(&filter, running, id - 1, None, 1)?;
         Ok(page.into_iter().next().filter(|row| row.id == id))
     }
 

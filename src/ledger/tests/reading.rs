@@ -108,6 +108,83 @@ fn a_list_is_filtered_by_state_account_place_and_folder() {
 }
 
 #[test]
+fn what_a_list_finds_by_an_index_is_what_it_finds_by_looking_at_all() {
+    let book = Book::new();
+    let paths: Vec<String> = (0..9).map(|n| format!("/d/{n}.png")).collect();
+    let links: Vec<Write> =
+        paths.iter().zip(1..).map(|(path, content)| link(path, content, 1)).collect();
+    book.step(&links);
+    book.step(&[
+        attempt(1, &paths[1], key(2, 1)),
+        attempt(2, &paths[2], key(3, 1)),
+        Write::Doubt { attempt: AttemptId(2), status: None, reason: "lost".into(), took_ms: 9 },
+        uploaded(key(4, 1), "x4"),
+        fail(key(5, 1)),
+        fail(key(6, 1)),
+        hold(key(7, 1)),
+        // Two files of one content, and one that is gone.
+        link("/d/5 again.png", 5, 1),
+        Write::Gone { path: path(&paths[5]) },
+        settling("/d/s.png", 1),
+    ]);
+    let (path, folder, fingerprint) = (path("/d/f.png"), FolderId(1), look(1));
+    let reason = "no right".into();
+    book.step(&[Write::PathFailed { path, folder, fingerprint, certain: true, reason }]);
+    let all = rows(&book.ledger, &Filter::default());
+    for state in State::ALL {
+        let filter = Filter { state: Some(state), ..Filter::default() };
+        let of_all: Vec<Row> = all.iter().filter(|row| row.state == state).cloned().collect();
+        assert!(!of_all.is_empty() || state == State::Ignored, "{state:?}");
+        assert_eq!(rows(&book.ledger, &filter), of_all, "{state:?}");
+        let (counts, _) = book.ledger.counts(&[FolderId(1)], true).unwrap();
+        assert_eq!(counts[state as usize], of_all.len() as u64, "{state:?}");
+    }
+    let mut behind = Vec::new();
+    let filter = Filter { state: Some(State::Failed), ..Filter::default() };
+    let from = Path::new("/d/4.png");
+    let each = |row: Row| {
+        behind.push(row.path.display().to_string());
+        ControlFlow::Continue(())
+    };
+    book.ledger.each_row_after(&filter, true, Some(from), each).unwrap();
+    assert_eq!(behind, ["/d/5 again.png", "/d/f.png"]);
+}
+
+#[test]
+fn whether_anything_is_left_is_what_the_counts_say() {
+    let book = Book::new();
+    let left = || {
+        let left = book.ledger.left(&[FolderId(1)]).unwrap();
+        let (counts, _) = book.ledger.counts(&[FolderId(1)], true).unwrap();
+        let any = |states: &[State]| states.iter().any(|state| counts[*state as usize] > 0);
+        let open = [State::Settling, State::Queued, State::Uploading, State::Unknown];
+        assert_eq!(left.open, any(&open));
+        assert_eq!(left.needs_person, any(&[State::Failed, State::Held]));
+        (left.open, left.needs_person)
+    };
+    assert_eq!(left(), (false, false));
+    book.step(&[settling("/d/a", 1)]);
+    assert_eq!(left(), (true, false));
+    book.step(&[link("/d/a", 1, 1)]);
+    assert_eq!(left(), (true, false));
+    book.step(&[attempt(1, "/d/a", key(1, 1))]);
+    assert_eq!(left(), (true, false));
+    let (attempt, detail) = (AttemptId(1), String::new());
+    let end = AttemptEnd::Stored;
+    book.step(&[
+        Write::CloseAttempt { attempt, end, status: None, detail },
+        uploaded(key(1, 1), "x1"),
+    ]);
+    assert_eq!(left(), (false, false));
+    book.step(&[link("/d/b", 2, 1), fail(key(2, 1))]);
+    assert_eq!(left(), (false, true));
+    book.step(&[Write::Gone { path: path("/d/b") }]);
+    assert_eq!(left(), (false, false));
+    book.step(&[link("/d/c", 3, 1), hold(key(3, 1))]);
+    assert_eq!(left(), (false, true));
+}
+
+#[test]
 fn a_long_list_is_read_page_by_page_and_holds_no_transaction() {
     let book = Book::new();
     let links: Vec<Write> = (0..2_500).map(|n| link(&format!("/d/{n:04}.png"), 1, 1)).collect();
