@@ -241,6 +241,12 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Gives back what was kept in memory of the file: nothing is to be done for a while.
+    pub fn rest(&self) {
+        // It can always be read again; that it could not be freed is no reason to end.
+        let _ = self.db.release_memory();
+    }
+
     /// Writes what is there already, to see that writing is possible.
     ///
     /// # Errors
