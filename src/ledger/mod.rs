@@ -321,7 +321,23 @@ impl Ledger {
         Ok(Ledger { run: 0, ..self })
     }
 
-    /// The simulator's full disk: the file cannot grow, or can again.
+    /// The statements that are run from now on.
+    #[cfg(test)]
+    pub(crate) fn statements(
+        &mut self,
+    ) -> Result<std::sync::Arc<std::sync::Mutex<Vec<String>>>, LedgerError> {
+        use rusqlite::trace::{TraceEvent, TraceEventCodes};
+        let all = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+        let kept = std::sync::Arc::clone(&all);
+        let one = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(_, sql) = event {
+                kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(sql.into());
+            }
+        };
+        self.db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(one))?;
+        Ok(all)
+    }
+
     /// Counts the statements that are run from now on.
     #[cfg(test)]
     pub(crate) fn count_statements(
@@ -339,6 +355,7 @@ impl Ledger {
         Ok(count)
     }
 
+    /// The simulator's full disk: the file cannot grow, or can again.
     #[cfg(test)]
     pub(crate) fn fill_disk(&self, full: bool) -> Result<(), LedgerError> {
         let pages = if full { 1_i64 } else { 1 << 30 };

@@ -185,6 +185,31 @@ fn whether_anything_is_left_is_what_the_counts_say() {
 }
 
 #[test]
+fn nothing_that_is_counted_is_sorted_in_memory() {
+    let mut book = Book::new();
+    book.step(&[link("/d/a", 1, 1), settling("/d/s", 1), link("/d/b", 2, 1), fail(key(2, 1))]);
+    let asked = book.ledger.statements().unwrap();
+    book.ledger.by_state(&[FolderId(1), FolderId(2)], true).unwrap();
+    book.ledger.noted(&[FolderId(1), FolderId(2)], 9).unwrap();
+    book.ledger.left(&[FolderId(1)]).unwrap();
+    book.ledger.remembered().unwrap();
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    assert!(asked.len() > 10, "{asked:?}");
+    for sql in asked {
+        let mut plan = book.ledger.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = vec![1_i64; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let all = steps.join("; ");
+        // The few attempts that are open, and wishes, are sorted.
+        let few = all.contains("attempt_open") || all.contains("push") || all.contains("account");
+        assert!(few || !all.contains("B-TREE"), "{sql}: {all}");
+        assert!(!all.contains("SCAN u ") || all.contains("INDEX"), "{sql}: {all}");
+        assert!(!all.split("; ").any(|step| step == "SCAN a" || step == "SCAN p"), "{sql}: {all}");
+    }
+}
+
+#[test]
 fn a_long_list_is_read_page_by_page_and_holds_no_transaction() {
     let book = Book::new();
     let links: Vec<Write> = (0..2_500).map(|n| link(&format!("/d/{n:04}.png"), 1, 1)).collect();
