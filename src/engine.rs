@@ -6,7 +6,6 @@
 //! - after an error nothing of the step has happened, and the engine must be built anew: what it
 //!   knew in memory is ahead of the disk.
 
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -14,8 +13,8 @@ use crate::ledger::{Ledger, LedgerError};
 #[cfg(test)]
 use crate::planner::sabotage;
 use crate::planner::{
-    Command, DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Limits,
-    Look, Mono, NotSent, Notice, Now, Outcome, PathRow, Plan, Planner, Rest, SharedPath, Sight,
+    Command, DirectoryListing, Effect, Event, Facts, FolderId, FolderPolicy, Identity, Known,
+    Limits, Look, Mono, NotSent, Notice, Now, Outcome, Plan, Planner, Rest, SharedPath, Sight,
     UploadKey,
 };
 
@@ -292,7 +291,7 @@ fn facts_of(command: &Command, ledger: &Ledger, facts: &mut Facts) -> Result<(),
 }
 
 /// Merges a stretch of a directory with its rows: both are sorted by name, and what has a row
-/// and is not listed is gone.
+/// and is not listed is gone. What the planner knows already is left out.
 fn merge(
     planner: &mut Planner,
     work: &mut Work<'_>,
@@ -301,31 +300,71 @@ fn merge(
 ) -> Result<(), LedgerError> {
     let DirectoryListing { folder, directory, after, upto, entries, subdirectories, told } =
         listing;
-    let rows = work.ledger.rows_in(&directory, after.as_deref(), upto.as_deref())?;
-    let mut rows: VecDeque<_> = rows.into();
-    let mut see = |work: &mut Work<'_>, name: &OsStr, look, row| {
+    let stretch = (after.as_deref(), upto.as_deref());
+    let News { news, has_rows } =
+        news(planner, work.ledger, (folder, told), &directory, stretch, entries)?;
+    let rows = match news.last() {
+        Some((last, _)) if has_rows => work.ledger.rows_in(&directory, stretch.0, Some(last))?,
+        Some(_) | None => Vec::new(),
+    };
+    let mut rows = rows.into_iter().peekable();
+    for (name, look) in news {
+        while rows.next_if(|(row_name, _)| *row_name < name).is_some() {}
+        let row = rows.next_if(|(row_name, _)| *row_name == name).map(|(_, row)| row);
         let path: SharedPath = directory.join(name).into();
         let event = Event::Seen(Sight { folder, path, look, by_scan: true, arrival: None, told });
         let plan = planner.handle(now, event, Facts { row, ..Facts::default() });
-        work.take(plan, now)
-    };
-    let ours = |row: &PathRow| row.folder == folder || row.folder == FolderId::PUSHES;
-    for (name, look) in entries {
-        while rows.front().is_some_and(|(row_name, _)| *row_name < name) {
-            if let Some((row_name, row)) = rows.pop_front().filter(|(_, row)| ours(row)) {
-                see(work, &row_name, Look::Gone, Some(row))?;
-            }
-        }
-        let row = match rows.front() {
-            Some((row_name, _)) if *row_name == name => rows.pop_front().map(|(_, row)| row),
-            Some(_) | None => None,
-        };
-        see(work, &name, look, row)?;
-    }
-    for (name, row) in rows.into_iter().filter(|(_, row)| ours(row)) {
-        see(work, &name, Look::Gone, Some(row))?;
+        work.take(plan, now)?;
     }
     vanished_directories(planner, work, now, folder, &directory, (after, upto), &subdirectories)
+}
+
+/// What of a stretch of a directory is to be decided, by name.
+#[derive(Default)]
+struct News {
+    news: Vec<(OsString, Look)>,
+    /// The ledger has something of this stretch.
+    has_rows: bool,
+}
+
+/// Compares a stretch of a directory with its rows as they come, and keeps none: nearly all of
+/// them are as they were.
+fn news(
+    planner: &Planner,
+    ledger: &Ledger,
+    (folder, told): (FolderId, bool),
+    directory: &Path,
+    (after, upto): (Option<&OsStr>, Option<&OsStr>),
+    entries: Vec<(OsString, Look)>,
+) -> Result<News, LedgerError> {
+    let mut found = News::default();
+    // What an event led to, the planner wants to hear of in any case.
+    let knows = |name: &OsStr, look: &Look, row: Option<&Known<'_>>| {
+        !told && planner.knows(folder, look, row, || directory.join(name))
+    };
+    let mut entries = entries.into_iter().peekable();
+    ledger.each_known_in(directory, after, upto, |row_name, row| {
+        found.has_rows = true;
+        while let Some((name, look)) = entries.next_if(|(name, _)| name.as_os_str() < row_name) {
+            if !knows(&name, &look, None) {
+                found.news.push((name, look));
+            }
+        }
+        match entries.next_if(|(name, _)| name.as_os_str() == row_name) {
+            Some((name, look)) if !knows(&name, &look, Some(row)) => {
+                found.news.push((name, look));
+            }
+            Some(_) => {}
+            None => {
+                let ours = row.folder == folder || row.folder == FolderId::PUSHES;
+                if ours && !knows(row_name, &Look::Gone, Some(row)) {
+                    found.news.push((row_name.to_owned(), Look::Gone));
+                }
+            }
+        }
+    })?;
+    found.news.extend(entries.filter(|(name, look)| !knows(name, look, None)));
+    Ok(found)
 }
 
 /// Directories that the ledger has in this stretch and the walk did not find: all that lies below

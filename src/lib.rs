@@ -67,7 +67,7 @@
 //! - [`row`]: a row of the ledger as programs read it.
 //! - [`supervisor`]: what systemd is told of a service that it started.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line. [`patient`]:
-//!   what is asked of a disk that may never answer.
+//!   what is asked of a disk that may never answer. [`spare`]: memory given back.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
@@ -75,7 +75,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
+//! | leaves: `hash`, `spare`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
@@ -134,6 +134,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod secret;
 pub mod service;
+pub mod spare;
 pub mod stamp;
 pub mod supervisor;
 pub mod text;

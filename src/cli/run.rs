@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
 use crate::patient;
 use crate::planner::{AttemptEnd, FolderId, Wall, Write};
+use crate::spare;
 use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
 
@@ -202,6 +203,10 @@ fn live(
         }
         let mut speak = speaker(common, task.once, holder.clone());
         let mut say = |said: Said<'_>, engine: &Engine| {
+            if let Said::Idle = said {
+                engine.ledger().rest();
+                spare::give_back();
+            }
             let now = clock.now().wall;
             if let Some(control) = control.server().filter(|server| server.has_listeners()) {
                 let json = events::json(said, engine, now);

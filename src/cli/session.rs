@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::ledger::{Ledger, State};
+use crate::ledger::Ledger;
 use crate::planner::{Cause, FolderId, Gate};
 use crate::sandbox::{DEFAULT_ACCOUNT, Options, Sandbox};
 use crate::secret::keyring::Keyring;
@@ -100,13 +100,11 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
         let hint = "mount the disk or make the directory, then run again";
         told.get_or_insert(Failure::new(Exit::Later, format!("a folder is away: {reason}"), hint));
     }
-    if let Ok((counts, _)) = engine.ledger().counts(folders, true) {
-        let count = |state: State| counts[state as usize];
-        let open = [State::Settling, State::Queued, State::Uploading, State::Unknown];
-        if open.into_iter().any(|state| count(state) > 0) {
+    if let Ok(left) = engine.ledger().left(folders) {
+        if left.open {
             exit = exit.worst(Exit::Later);
         }
-        if count(State::Failed) + count(State::Held) > 0 {
+        if left.needs_person {
             exit = exit.worst(Exit::Some);
         }
     }

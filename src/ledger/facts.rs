@@ -4,28 +4,20 @@
 //! - inside a step, look-ups see the step's own writes;
 //! - candidates come newest first, delayed ones in the order of their time.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::step::{bytes, join, name_of, split};
+use super::step::{join, name_of};
 use super::{Ledger, LedgerError};
 use crate::planner::sabotage::{self, Bug};
 use crate::planner::{
     AccountId, Ask, AttemptId, Candidate, Cause, Content, ContentHash, Fingerprint, FolderId,
-    IgnoredBy, MediaType, Offer, OpenAttempt, PathRow, PathStatus, Push, Remembered, SharedPath,
-    Stop, UPLOAD_CAP_MS, UploadKey, UploadState, Wall,
+    MediaType, Offer, OpenAttempt, Push, Remembered, SharedPath, Stop, UPLOAD_CAP_MS, UploadKey,
+    UploadState, Wall,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
-
-/// The columns that [`path_row`] reads, and the tables they come from.
-const PATH_ROW: &str = "SELECT p.name, p.folder_id, p.status, p.reason, p.device, p.inode, p.size,
-        p.mtime_ns, p.ctime_ns, p.certain, p.gone_at IS NOT NULL, c.hash, u.account_id,
-        u.asset_id, u.failed_at IS NOT NULL, u.held_at IS NOT NULL, u.reason
-    FROM directory d JOIN path p ON p.directory_id = d.id
-    LEFT JOIN content c ON c.id = p.content_id LEFT JOIN upload u ON u.id = p.upload_id";
 
 /// Assets that must be in a list: at most so many are asked after.
 const RECENT_MOST: i64 = 20;
@@ -37,67 +29,10 @@ const LISTED_AFTER_MS: i64 = 60_000;
 const REACH: i64 = 800;
 
 impl Ledger {
-    /// One path's row.
+    /// How one upload stands.
     ///
     /// # Errors
     /// If the ledger cannot be read; so for all below.
-    pub fn path_row(&self, path: &Path) -> Result<Option<PathRow>> {
-        let (directory, name) = split(path);
-        let sql = format!("{PATH_ROW} WHERE d.path = ?1 AND p.name = ?2");
-        let mut found = self.db.prepare_cached(&sql)?;
-        let key = [bytes(directory.as_os_str()), bytes(name)];
-        Ok(found.query_row(key, path_row).optional()?.map(|(_, row)| row))
-    }
-
-    /// The rows of one directory behind `after` and up to `upto`, by name.
-    pub fn rows_in(
-        &self,
-        directory: &Path,
-        after: Option<&OsStr>,
-        upto: Option<&OsStr>,
-    ) -> Result<Vec<(OsString, PathRow)>> {
-        let sql = format!(
-            "{PATH_ROW} WHERE d.path = ?1 AND p.name > ?2 AND (?3 IS NULL OR p.name <= ?3)
-             ORDER BY p.name"
-        );
-        let mut found = self.db.prepare_cached(&sql)?;
-        let after = after.map_or(&b""[..], bytes);
-        let key = params![bytes(directory.as_os_str()), after, upto.map(bytes)];
-        let rows = found.query_map(key, path_row)?;
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
-    }
-
-    /// Directories right below this one that hold, or held, files.
-    pub fn directories_in(&self, directory: &Path) -> Result<Vec<PathBuf>> {
-        let sql = "SELECT c.path FROM directory d JOIN directory c ON c.parent_id = d.id
-                   WHERE d.path = ?1";
-        let mut found = self.db.prepare_cached(sql)?;
-        let rows = found.query_map([bytes(directory.as_os_str())], |row| row.get(0))?;
-        let rows = rows.map(|path| path.map(|path| PathBuf::from(name_of(path))));
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
-    }
-
-    /// Some living paths of a folder in or below a directory.
-    pub fn living_below(
-        &self,
-        directory: &Path,
-        folder: FolderId,
-        most: usize,
-    ) -> Result<Vec<PathBuf>> {
-        let sql = "WITH RECURSIVE below (id) AS (
-                       SELECT id FROM directory WHERE path = ?1
-                       UNION ALL
-                       SELECT c.id FROM below b JOIN directory c ON c.parent_id = b.id)
-                   SELECT d.path, p.name FROM below b JOIN directory d ON d.id = b.id
-                   JOIN path p ON p.directory_id = d.id
-                   WHERE p.gone_at IS NULL AND p.folder_id = ?2 LIMIT ?3";
-        let mut found = self.db.prepare_cached(sql)?;
-        let key = params![bytes(directory.as_os_str()), folder.0, most as i64];
-        let rows = found.query_map(key, |row| Ok(join(row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
-    }
-
-    /// How one upload stands.
     pub fn upload_state(&self, key: &UploadKey) -> Result<UploadState> {
         let sql = "SELECT u.asset_id, u.failed_at IS NOT NULL, u.held_at IS NOT NULL, u.reason
                    FROM content c JOIN upload u ON u.content_id = c.id
@@ -270,7 +205,8 @@ impl Ledger {
                           (SELECT count(*) FROM upload n WHERE n.account_id = u.account_id
                              AND n.asset_id IS NOT NULL
                              AND n.uploaded_at >= coalesce(a.sent_at, a.opened_at))
-                   FROM attempt a JOIN upload u ON u.id = a.upload_id
+                   -- Without being told, SQLite reads all attempts, for their order.
+                   FROM attempt a INDEXED BY attempt_open JOIN upload u ON u.id = a.upload_id
                    JOIN content c ON c.id = u.content_id JOIN path p ON p.id = a.path_id
                    JOIN directory d ON d.id = p.directory_id
                    WHERE a.outcome IS NULL ORDER BY a.id";
@@ -352,27 +288,6 @@ pub(super) fn fingerprint(row: &Row<'_>, at: usize) -> rusqlite::Result<Fingerpr
         mtime_ns: row.get(at + 3)?,
         ctime_ns: row.get(at + 4)?,
     })
-}
-
-fn path_row(row: &Row<'_>) -> rusqlite::Result<(OsString, PathRow)> {
-    let reason = || Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(3)?.unwrap_or_default());
-    let ignored = |by| Ok::<_, rusqlite::Error>(PathStatus::Ignored { by, reason: reason()? });
-    let status: String = row.get(2)?;
-    let status = match status.as_str() {
-        "linked" => {
-            let key = UploadKey { hash: hash(row.get(11)?)?, account: AccountId(row.get(12)?) };
-            PathStatus::Linked { key, upload: upload_state(row, 13)? }
-        }
-        "failed" => PathStatus::Failed { reason: reason()? },
-        "rule" => ignored(IgnoredBy::Rule)?,
-        "media" => ignored(IgnoredBy::Media)?,
-        "existing" => ignored(IgnoredBy::Existing)?,
-        _ => PathStatus::Settling,
-    };
-    let name = name_of(row.get(0)?);
-    let folder = FolderId(row.get(1)?);
-    let (certain, gone) = (row.get(9)?, row.get(10)?);
-    Ok((name, PathRow { folder, fingerprint: fingerprint(row, 4)?, certain, gone, status }))
 }
 
 /// A content from six columns: hash, size, type, width, height, duration.

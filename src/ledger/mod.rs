@@ -10,6 +10,7 @@ mod adopt;
 mod assets;
 mod backup;
 mod checkup;
+mod counts;
 mod errands;
 mod error;
 mod exchange;
@@ -17,6 +18,7 @@ mod facts;
 mod folder;
 mod history;
 mod opening;
+mod places;
 mod recent;
 pub mod salvage;
 mod step;
@@ -41,6 +43,7 @@ pub use adopt::{Adoption, HoldingPath, OpenUpload};
 pub use assets::StoredUpload;
 pub use backup::BackupError;
 pub use checkup::LatestDecision;
+pub use counts::{Amount, Left, Noted};
 pub use errands::{OwedRow, Told};
 pub use error::{LedgerError, put_in_place};
 pub use exchange::{Conflict, Foreign, Holder, Taken, UploadRow};
@@ -48,13 +51,14 @@ pub use folder::Moved;
 pub use history::{Attempt, Decision, FormerAsset, History, Owner, UploadOf};
 pub use recent::{Behind, Done, Recent};
 pub use verify::{Fault, Totals};
-pub use views::{Amount, AttemptRow, Filter, Noted, Row, State};
+pub use views::{AttemptRow, Filter, Row, State};
 
 /// The schema, step by step. Append only.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_wishes.sql"),
     include_str!("../../migrations/0003_errands.sql"),
+    include_str!("../../migrations/0004_failed.sql"),
 ];
 
 /// What a reader of schema 1, which it cannot migrate, sees in place of the later table.
@@ -237,6 +241,12 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Gives back what was kept in memory of the file: nothing is to be done for a while.
+    pub fn rest(&self) {
+        // It can always be read again; that it could not be freed is no reason to end.
+        let _ = self.db.release_memory();
+    }
+
     /// Writes what is there already, to see that writing is possible.
     ///
     /// # Errors
@@ -309,6 +319,23 @@ impl Ledger {
         )?;
         self.any_wants.set(false);
         Ok(Ledger { run: 0, ..self })
+    }
+
+    /// The statements that are run from now on.
+    #[cfg(test)]
+    pub(crate) fn statements(
+        &mut self,
+    ) -> Result<std::sync::Arc<std::sync::Mutex<Vec<String>>>, LedgerError> {
+        use rusqlite::trace::{TraceEvent, TraceEventCodes};
+        let all = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+        let kept = std::sync::Arc::clone(&all);
+        let one = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(_, sql) = event {
+                kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(sql.into());
+            }
+        };
+        self.db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(one))?;
+        Ok(all)
     }
 
     /// Counts the statements that are run from now on.

@@ -11,12 +11,15 @@ use rusqlite::{OptionalExtension, Row as SqlRow, params};
 use super::facts::hash;
 use super::step::{bytes, join};
 use super::{Ledger, LedgerError};
-use crate::planner::{AccountId, ContentHash, FolderId, Wall};
+use crate::planner::{ContentHash, FolderId, Wall};
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
 /// Rows read at once.
 const PAGE: i64 = 1_000;
+
+/// So many paths in one state are few.
+const FEW: i64 = 10_000;
 
 /// The state of a path, as `ls` and `status` show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,32 +117,6 @@ pub struct Row {
     pub reason: Option<String>,
     /// Since when it is not there.
     pub gone_at: Option<Wall>,
-}
-
-/// What is in one state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Amount {
-    /// Files.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// When the one was first seen that was seen first.
-    pub oldest: Option<Wall>,
-}
-
-/// How the paths stand that somebody waits for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Noted {
-    /// Files that do not rest yet.
-    pub settling: u64,
-    /// Accounts that some are still to be sent to, or in doubt on, and how many.
-    pub waiting: Vec<(AccountId, u64)>,
-    /// All of them.
-    pub files: u64,
-    /// Those that failed.
-    pub failed: u64,
-    /// Those that are held.
-    pub held: u64,
 }
 
 /// One attempt, for tests and for the history of a path.
@@ -256,13 +233,22 @@ impl Ledger {
             Some(path) => self.path_id(path)?.unwrap_or(0),
             None => 0,
         };
+        let few = filter.state.map(|state| self.few_in(state, after));
+        let few = few.transpose().map_err(|error| self.name_in(error))?.flatten();
+        let mut few = few.as_ref().map(|ids| ids.chunks(PAGE as usize));
         loop {
-            let page = self.page(filter, running, after, PAGE);
-            let page = page.map_err(|error| self.name_in(error))?;
-            let Some(last) = page.last() else {
-                return Ok(());
+            let among = match few.as_mut().map(Iterator::next) {
+                Some(None) => return Ok(()),
+                Some(among) => among,
+                None => None,
             };
-            after = last.id;
+            let page = self.page(filter, running, after, among, PAGE);
+            let page = page.map_err(|error| self.name_in(error))?;
+            match (page.last(), among) {
+                (Some(last), _) => after = last.id,
+                (None, Some(_)) => continue,
+                (None, None) => return Ok(()),
+            }
             for row in page {
                 let wanted = filter.state.is_none_or(|state| state == row.state)
                     && filter.under.as_ref().is_none_or(|under| row.path.starts_with(under))
@@ -274,7 +260,55 @@ impl Ledger {
         }
     }
 
-    fn page(&self, filter: &Filter, running: bool, after: i64, most: i64) -> Result<Vec<Row>> {
+    /// The paths behind a row number that may be in a state, if they are few and an index has
+    /// them: the others need not be looked at then.
+    fn few_in(&self, state: State, after: i64) -> Result<Option<Vec<i64>>> {
+        let status = |word: &str| {
+            format!(
+                "SELECT p.id FROM folder f CROSS JOIN path p INDEXED BY path_folder
+                     ON p.folder_id = f.id AND p.status = '{word}'"
+            )
+        };
+        let upload = |which: &str| {
+            format!(
+                "SELECT p.id FROM upload u CROSS JOIN path p ON p.upload_id = u.id WHERE {which}"
+            )
+        };
+        let found = match state {
+            State::Settling => status("settling"),
+            State::Queued => "SELECT p.id FROM queue q CROSS JOIN path p
+                              ON p.upload_id = q.upload_id"
+                .to_owned(),
+            State::Uploading | State::Unknown => "SELECT p.id FROM attempt a CROSS JOIN path p
+                ON p.upload_id = a.upload_id WHERE a.outcome IS NULL"
+                .to_owned(),
+            State::Failed => {
+                format!("{} UNION ALL {}", status("failed"), upload("u.failed_at IS NOT NULL"))
+            }
+            State::Held => upload("u.held_at IS NOT NULL"),
+            State::Uploaded | State::Ignored => return Ok(None),
+        };
+        let sql = format!("SELECT id FROM ({found}) WHERE id > ?1 LIMIT ?2");
+        let mut found = self.db.prepare_cached(&sql)?;
+        let ids = found.query_map([after, FEW + 1], |row| row.get(0))?;
+        let mut ids: Vec<i64> = ids.collect::<std::result::Result<_, _>>()?;
+        if ids.len() as i64 > FEW {
+            return Ok(None);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Some(ids))
+    }
+
+    /// Rows behind a row number, `most` of them; or those of some row numbers.
+    fn page(
+        &self,
+        filter: &Filter,
+        running: bool,
+        after: i64,
+        among: Option<&[i64]>,
+        most: i64,
+    ) -> Result<Vec<Row>> {
         let folders = filter.folders.iter().map(|folder| folder.0.to_string());
         let folders = folders.collect::<Vec<_>>().join(",");
         let of = if folders.is_empty() {
@@ -282,17 +316,26 @@ impl Ledger {
         } else {
             format!("AND p.folder_id IN ({folders})")
         };
+        let among = among.map(|ids| {
+            let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+            format!("AND p.id IN ({})", ids.join(","))
+        });
         let rows = select();
         let sql = format!(
             "{rows}
              WHERE p.id > ?2 AND (?3 IS NULL OR t.email = ?3) {of}
-               AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL))
-             ORDER BY p.id LIMIT ?5"
+               AND (p.gone_at IS NULL OR (?4 AND u.asset_id IS NOT NULL)) {}
+             ORDER BY p.id LIMIT ?5",
+            among.as_deref().unwrap_or_default()
         );
         let mut found = self.db.prepare_cached(&sql)?;
         let key = params![running, after, filter.email, filter.with_gone, most];
-        let rows = found.query_map(key, row)?;
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
+        let rows = found.query_map(key, row)?.collect::<std::result::Result<_, _>>()?;
+        if among.is_some() {
+            // With row numbers in it, it is not asked again.
+            found.discard();
+        }
+        Ok(rows)
     }
 
     /// One path's row, gone or not.
@@ -301,83 +344,8 @@ impl Ledger {
             return Ok(None);
         };
         let filter = Filter { with_gone: true, ..Filter::default() };
-        let page = self.page(&filter, running, id - 1, 1)?;
+        let page = self.page(&filter, running, id - 1, None, 1)?;
         Ok(page.into_iter().next().filter(|row| row.id == id))
-    }
-
-    /// How many paths are in each state, in the order of [`State::ALL`], and how many bytes are
-    /// left to send.
-    pub fn counts(&self, folders: &[FolderId], running: bool) -> Result<([u64; 8], u64)> {
-        let amounts = self.amounts(folders, running)?;
-        let left = [State::Queued, State::Uploading, State::Unknown];
-        let bytes_left = left.into_iter().map(|state| amounts[state as usize].1).sum();
-        Ok((amounts.map(|(files, _)| files), bytes_left))
-    }
-
-    /// How many paths are in each state, in the order of [`State::ALL`], and their bytes.
-    pub fn amounts(&self, folders: &[FolderId], running: bool) -> Result<[(u64, u64); 8]> {
-        Ok(self.by_state(folders, running)?.map(|amount| (amount.files, amount.bytes)))
-    }
-
-    /// What is in each state, in the order of [`State::ALL`].
-    pub fn by_state(&self, folders: &[FolderId], running: bool) -> Result<[Amount; 8]> {
-        let list = listed(folders);
-        let state = state_sql();
-        let sql = format!(
-            "SELECT {state} AS state, count(*), sum(p.size), min(p.seen_at) {FROM}
-             WHERE p.gone_at IS NULL AND p.folder_id IN ({list}) GROUP BY state"
-        );
-        let mut amounts = [Amount::default(); 8];
-        let mut found = self.db.prepare(&sql)?;
-        let mut rows = found.query([running])?;
-        while let Some(row) = rows.next()? {
-            let word: String = row.get(0)?;
-            let (files, bytes): (i64, i64) = (row.get(1)?, row.get(2)?);
-            amounts[State::parse(&word) as usize] = Amount {
-                files: files.unsigned_abs(),
-                bytes: bytes.unsigned_abs(),
-                oldest: Some(Wall(row.get(3)?)),
-            };
-        }
-        Ok(amounts)
-    }
-
-    /// The number of the newest path of these folders; 0 if there is none.
-    pub fn newest_path(&self, folders: &[FolderId]) -> Result<i64> {
-        let sql = format!(
-            "SELECT coalesce(max(id), 0) FROM path WHERE folder_id IN ({})",
-            listed(folders)
-        );
-        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
-    }
-
-    /// How the paths of these folders stand that were there when `upto` was the newest.
-    pub fn noted(&self, folders: &[FolderId], upto: i64) -> Result<Noted> {
-        let list = listed(folders);
-        let count = |state: &str| -> Result<u64> {
-            let sql = format!(
-                "SELECT count(*) FROM path p LEFT JOIN upload u ON u.id = p.upload_id
-                 WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL AND {state}"
-            );
-            Ok(self.db.query_row(&sql, [upto], |row| row.get::<_, i64>(0))?.unsigned_abs())
-        };
-        let sql = format!(
-            "SELECT u.account_id, count(*) FROM path p JOIN upload u ON u.id = p.upload_id
-             WHERE p.folder_id IN ({list}) AND p.id <= ?1 AND p.gone_at IS NULL
-               AND u.asset_id IS NULL AND u.failed_at IS NULL AND u.held_at IS NULL
-             GROUP BY u.account_id"
-        );
-        let mut found = self.db.prepare(&sql)?;
-        let waiting = found.query_map([upto], |row| {
-            Ok((AccountId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()))
-        })?;
-        Ok(Noted {
-            settling: count("p.status = 'settling'")?,
-            waiting: waiting.collect::<std::result::Result<_, _>>()?,
-            files: count("1")?,
-            failed: count("(p.status = 'failed' OR u.failed_at IS NOT NULL)")?,
-            held: count("u.held_at IS NOT NULL")?,
-        })
     }
 
     /// The assetIds of a content: the account's e-mail and the id.
@@ -428,10 +396,6 @@ impl Ledger {
         let id = found.query_row([bytes(root.as_os_str())], |row| row.get(0)).optional()?;
         Ok(id.map(FolderId))
     }
-}
-
-fn listed(folders: &[FolderId]) -> String {
-    folders.iter().map(|folder| folder.0.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a row has this text (lower case) in what a person would search for.

@@ -4,30 +4,14 @@
 //! - a file that looks as the ledger knows it costs no read and no write;
 //! - any difference costs a read, never by itself an upload.
 
+use super::Planner;
+use super::known::{Want, needs_relink, want};
 use super::message::{Look, Notice, Plan, Sight, Write};
 use super::sabotage::{self, Bug};
 use super::settle::{self, Entry, Phase, Rest};
 use super::types::{
     AccountId, Arrival, FolderId, IgnoredBy, Now, PathRow, PathStatus, Push, SharedPath, Stat,
-    UploadState,
 };
-use super::{FolderPolicy, Planner};
-
-/// What is to be done about a file that lies in a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
-    Nothing,
-    /// Find out what it is, from the start.
-    Settle,
-    /// Read it again, to be certain.
-    Recheck,
-    /// Its content is known, its place or account is another.
-    Relink,
-    /// It was gone and is there again, unchanged.
-    Back,
-    /// It lay there at first sight.
-    IgnoreExisting,
-}
 
 impl Planner {
     /// The account a path on its way is wanted on, for the engine to look up.
@@ -79,7 +63,7 @@ impl Planner {
         row: Option<&PathRow>,
     ) {
         let Some(folder) = self.folders.get(&id) else { return };
-        let wants = want(&folder.policy, stat, true, row);
+        let wants = want(&folder.policy, stat, true, row.map(PathRow::known).as_ref());
         if wants == Want::Settle && self.settling.entry(path).is_none() {
             self.found_by_scan(id, path, stat, row);
         }
@@ -108,7 +92,8 @@ impl Planner {
         let Some(here) = self.folders.get(&file.folder) else {
             return;
         };
-        let wanted = want(&here.policy, file.stat, file.by_scan, row.as_ref());
+        let known = row.as_ref().map(PathRow::known);
+        let wanted = want(&here.policy, file.stat, file.by_scan, known.as_ref());
         let Found { folder, path, stat, .. } = file;
         match wanted {
             Want::Nothing => {}
@@ -124,7 +109,7 @@ impl Planner {
             }
             Want::Relink => self.relink(folder, path, plan),
             Want::Back => {
-                let elsewhere = row.is_some_and(|row| needs_relink(&here.policy, &row));
+                let elsewhere = row.is_some_and(|row| needs_relink(&here.policy, &row.known()));
                 plan.writes.push(Write::Back { path: path.clone(), folder });
                 if elsewhere {
                     self.relink(folder, path, plan);
@@ -314,11 +299,7 @@ impl Planner {
         if row.as_ref().is_some_and(pushed) {
             return;
         }
-        let known = row.is_some_and(|row| {
-            let same = PathStatus::Ignored { by: IgnoredBy::Rule, reason: rule.clone() };
-            !row.gone && row.folder == folder && row.status == same
-        });
-        if known {
+        if row.is_some_and(|row| row.known().is_left_by(folder, &rule)) {
             return;
         }
         plan.notices.push(Notice::Ignored { path: path.clone(), reason: rule.clone() });
@@ -382,47 +363,4 @@ struct Found {
     stat: Stat,
     by_scan: bool,
     arrival: Option<Arrival>,
-}
-
-fn want(policy: &FolderPolicy, stat: Stat, by_scan: bool, row: Option<&PathRow>) -> Want {
-    let Some(row) = row else {
-        let existing = policy.ignore_existing && by_scan && !policy.scanned_before;
-        return if existing { Want::IgnoreExisting } else { Want::Settle };
-    };
-    let same = row.fingerprint == stat.fingerprint;
-    match &row.status {
-        PathStatus::Settling => Want::Settle,
-        PathStatus::Failed { .. } if same && !row.gone && row.certain => Want::Nothing,
-        // The disk may have recovered; every scan tries.
-        PathStatus::Failed { .. } if same && !row.gone && by_scan => Want::Recheck,
-        PathStatus::Failed { .. } if same && !row.gone => Want::Nothing,
-        PathStatus::Failed { .. } => Want::Settle,
-        PathStatus::Ignored { by: IgnoredBy::Rule, .. } => Want::Settle,
-        PathStatus::Ignored { by: IgnoredBy::Existing, .. } if same => Want::Nothing,
-        PathStatus::Ignored { by: IgnoredBy::Existing, .. } => Want::Settle,
-        PathStatus::Ignored { by: IgnoredBy::Media, .. } if !same || row.gone => Want::Settle,
-        PathStatus::Ignored { by: IgnoredBy::Media, .. } if row.certain => Want::Nothing,
-        PathStatus::Ignored { by: IgnoredBy::Media, .. } => Want::Recheck,
-        PathStatus::Linked { .. } if same && row.gone && row.certain => Want::Back,
-        PathStatus::Linked { .. } if row.gone => Want::Settle,
-        PathStatus::Linked { .. } if same && !row.certain => Want::Recheck,
-        PathStatus::Linked { .. } if same && needs_relink(policy, row) => Want::Relink,
-        PathStatus::Linked { .. } if same => Want::Nothing,
-        PathStatus::Linked { upload: UploadState::Uploaded { .. }, .. }
-            if policy.ignore_changes =>
-        {
-            Want::Nothing
-        }
-        PathStatus::Linked { .. } => Want::Settle,
-    }
-}
-
-fn needs_relink(policy: &FolderPolicy, row: &PathRow) -> bool {
-    let elsewhere = match &row.status {
-        PathStatus::Linked { key, .. } => {
-            key.account != policy.account && !sabotage::on(Bug::ForgetRelink)
-        }
-        PathStatus::Settling | PathStatus::Failed { .. } | PathStatus::Ignored { .. } => false,
-    };
-    elsewhere || row.folder != policy.id
 }

@@ -10,6 +10,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::message::{Effect, Reading};
 use super::readings::{Readings, Share};
@@ -223,7 +224,7 @@ impl Settling {
     }
 
     /// The file's entry.
-    pub fn entry(&self, path: &SharedPath) -> Option<&Entry> {
+    pub fn entry(&self, path: &Path) -> Option<&Entry> {
         self.entries.get(path)
     }
 

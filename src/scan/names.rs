@@ -1,7 +1,7 @@
 //! The names in one directory, in order, a bounded piece at a time.
 //!
 //! Owns:
-//! - names take their bytes and eight more, and those held at once at most about three times the
+//! - names take their bytes and eight more, and those held at once at most one and a half times the
 //!   budget: a directory with more names is read again for each further piece.
 
 use std::ffi::{CStr, OsStr};
@@ -12,8 +12,8 @@ use rustix::io::Errno;
 
 use crate::planner::filter::IGNORE_FILE;
 
-/// Bytes of names that make a piece. About 160,000 names as cameras give them.
-pub(super) const BUDGET_BYTES: usize = 5 * 512 * 1024;
+/// Bytes of names that make a piece. About 230,000 names as cameras give them.
+pub(super) const BUDGET_BYTES: usize = 3 * 1024 * 1024;
 
 /// What an entry of a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +63,6 @@ pub(super) struct Pieces {
     /// Bytes of names in a piece, about.
     budget: usize,
     names: Names,
-    /// Room for the names of a piece while they are chosen; kept, because what an allocator gets
-    /// back and forth it does not give back to the system.
-    spare: Names,
     /// There is an ignore file in the directory.
     pub(super) has_ignore_file: bool,
     /// Names come after those of this piece.
@@ -74,14 +71,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     pub(super) fn new(dir: Dir, budget: usize) -> Pieces {
-        Pieces {
-            dir,
-            budget,
-            names: Names::default(),
-            spare: Names::default(),
-            has_ignore_file: false,
-            more: false,
-        }
+        Pieces { dir, budget, names: Names::default(), has_ignore_file: false, more: false }
     }
 
     pub(super) fn dir(&self) -> &Dir {
@@ -114,28 +104,12 @@ impl Pieces {
             }
             self.names.push(name, entry.file_type().into());
             if self.names.bytes.len() > self.budget.saturating_mul(3) / 2 + 1 {
-                self.shorten();
-                cut = self.names.last().map(<[u8]>::to_vec);
+                cut = self.names.shorten(self.budget);
             }
         }
         self.names.sort();
         self.more = cut.is_some();
         Ok(())
-    }
-
-    /// Keeps the first names, about as many as the budget says and at least one.
-    fn shorten(&mut self) {
-        self.names.sort();
-        self.spare.clear();
-        for at in 0..self.names.len() {
-            if at > 0 && self.spare.bytes.len() >= self.budget {
-                break;
-            }
-            if let Some((name, kind)) = self.names.name(at) {
-                self.spare.push(name, kind);
-            }
-        }
-        std::mem::swap(&mut self.names, &mut self.spare);
     }
 }
 
@@ -162,9 +136,32 @@ impl Names {
         Some((c_name, name.kind))
     }
 
-    fn last(&self) -> Option<&[u8]> {
-        let bytes = bytes_of(&self.bytes, self.index.last()?);
-        Some(&bytes[..bytes.len() - 1])
+    /// Keeps the first names, about as many as make `budget` bytes and at least one, where they
+    /// are. Answers the last of them.
+    fn shorten(&mut self, budget: usize) -> Option<Vec<u8>> {
+        let Names { bytes, index } = self;
+        let share = index.len().saturating_mul(budget) / bytes.len().max(1);
+        let kept = share.clamp(1, index.len().max(1));
+        if kept > index.len() {
+            return None;
+        }
+        let by_name = |a: &Name, b: &Name| bytes_of(bytes, a).cmp(bytes_of(bytes, b));
+        let (_, last, _) = index.select_nth_unstable_by(kept - 1, by_name);
+        let last = bytes_of(bytes, last);
+        let last = last[..last.len() - 1].to_vec();
+        index.truncate(kept);
+        // From the left to the left: none is moved onto one that is still to be moved.
+        index.sort_unstable_by_key(|name| name.start);
+        let mut end = 0;
+        for name in index {
+            let (start, len) = (name.start as usize, usize::from(name.len));
+            bytes.copy_within(start..start + len, end);
+            // It is smaller than the one it was.
+            name.start = end as u32;
+            end += len;
+        }
+        bytes.truncate(end);
+        Some(last)
     }
 
     fn sort(&mut self) {

@@ -168,6 +168,23 @@ fn an_idle_minute_has_at_most_six_wake_ups_and_writes_nothing() {
     daemon.stop();
 }
 
+#[test]
+fn what_was_needed_for_work_is_given_back_when_it_is_done() {
+    let server = Server::start();
+    let taxiway = Taxiway::watching(&server);
+    pictures(&taxiway.path("folder"), 5_000, 100);
+    let daemon = taxiway.daemon();
+    taxiway.run(&["wait"]).exits(0);
+    crate::support::eventually("memory is given back", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
+        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        // Apart from the program itself, which is the system's to keep. It was 10 MiB before.
+        (kib <= 8 * 1024).then_some(())
+    });
+    daemon.stop();
+}
+
 /// How often any thread of a process has waited for something.
 fn wake_ups(pid: u32) -> u64 {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");

@@ -108,6 +108,108 @@ fn a_list_is_filtered_by_state_account_place_and_folder() {
 }
 
 #[test]
+fn what_a_list_finds_by_an_index_is_what_it_finds_by_looking_at_all() {
+    let book = Book::new();
+    let paths: Vec<String> = (0..9).map(|n| format!("/d/{n}.png")).collect();
+    let links: Vec<Write> =
+        paths.iter().zip(1..).map(|(path, content)| link(path, content, 1)).collect();
+    book.step(&links);
+    book.step(&[
+        attempt(1, &paths[1], key(2, 1)),
+        attempt(2, &paths[2], key(3, 1)),
+        Write::Doubt { attempt: AttemptId(2), status: None, reason: "lost".into(), took_ms: 9 },
+        uploaded(key(4, 1), "x4"),
+        fail(key(5, 1)),
+        fail(key(6, 1)),
+        hold(key(7, 1)),
+        // Two files of one content, and one that is gone.
+        link("/d/5 again.png", 5, 1),
+        Write::Gone { path: path(&paths[5]) },
+        settling("/d/s.png", 1),
+    ]);
+    let (path, folder, fingerprint) = (path("/d/f.png"), FolderId(1), look(1));
+    let reason = "no right".into();
+    book.step(&[Write::PathFailed { path, folder, fingerprint, certain: true, reason }]);
+    let all = rows(&book.ledger, &Filter::default());
+    for state in State::ALL {
+        let filter = Filter { state: Some(state), ..Filter::default() };
+        let of_all: Vec<Row> = all.iter().filter(|row| row.state == state).cloned().collect();
+        assert!(!of_all.is_empty() || state == State::Ignored, "{state:?}");
+        assert_eq!(rows(&book.ledger, &filter), of_all, "{state:?}");
+        let (counts, _) = book.ledger.counts(&[FolderId(1)], true).unwrap();
+        assert_eq!(counts[state as usize], of_all.len() as u64, "{state:?}");
+    }
+    let mut behind = Vec::new();
+    let filter = Filter { state: Some(State::Failed), ..Filter::default() };
+    let from = Path::new("/d/4.png");
+    let each = |row: Row| {
+        behind.push(row.path.display().to_string());
+        ControlFlow::Continue(())
+    };
+    book.ledger.each_row_after(&filter, true, Some(from), each).unwrap();
+    assert_eq!(behind, ["/d/5 again.png", "/d/f.png"]);
+}
+
+#[test]
+fn whether_anything_is_left_is_what_the_counts_say() {
+    let book = Book::new();
+    let left = || {
+        let left = book.ledger.left(&[FolderId(1)]).unwrap();
+        let (counts, _) = book.ledger.counts(&[FolderId(1)], true).unwrap();
+        let any = |states: &[State]| states.iter().any(|state| counts[*state as usize] > 0);
+        let open = [State::Settling, State::Queued, State::Uploading, State::Unknown];
+        assert_eq!(left.open, any(&open));
+        assert_eq!(left.needs_person, any(&[State::Failed, State::Held]));
+        (left.open, left.needs_person)
+    };
+    assert_eq!(left(), (false, false));
+    book.step(&[settling("/d/a", 1)]);
+    assert_eq!(left(), (true, false));
+    book.step(&[link("/d/a", 1, 1)]);
+    assert_eq!(left(), (true, false));
+    book.step(&[attempt(1, "/d/a", key(1, 1))]);
+    assert_eq!(left(), (true, false));
+    let (attempt, detail) = (AttemptId(1), String::new());
+    let end = AttemptEnd::Stored;
+    book.step(&[
+        Write::CloseAttempt { attempt, end, status: None, detail },
+        uploaded(key(1, 1), "x1"),
+    ]);
+    assert_eq!(left(), (false, false));
+    book.step(&[link("/d/b", 2, 1), fail(key(2, 1))]);
+    assert_eq!(left(), (false, true));
+    book.step(&[Write::Gone { path: path("/d/b") }]);
+    assert_eq!(left(), (false, false));
+    book.step(&[link("/d/c", 3, 1), hold(key(3, 1))]);
+    assert_eq!(left(), (false, true));
+}
+
+#[test]
+fn nothing_that_is_counted_is_sorted_in_memory() {
+    let mut book = Book::new();
+    book.step(&[link("/d/a", 1, 1), settling("/d/s", 1), link("/d/b", 2, 1), fail(key(2, 1))]);
+    let asked = book.ledger.statements().unwrap();
+    book.ledger.by_state(&[FolderId(1), FolderId(2)], true).unwrap();
+    book.ledger.noted(&[FolderId(1), FolderId(2)], 9).unwrap();
+    book.ledger.left(&[FolderId(1)]).unwrap();
+    book.ledger.remembered().unwrap();
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    assert!(asked.len() > 10, "{asked:?}");
+    for sql in asked {
+        let mut plan = book.ledger.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = vec![1_i64; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let all = steps.join("; ");
+        // The few attempts that are open, and wishes, are sorted.
+        let few = all.contains("attempt_open") || all.contains("push") || all.contains("account");
+        assert!(few || !all.contains("B-TREE"), "{sql}: {all}");
+        assert!(!all.contains("SCAN u ") || all.contains("INDEX"), "{sql}: {all}");
+        assert!(!all.split("; ").any(|step| step == "SCAN a" || step == "SCAN p"), "{sql}: {all}");
+    }
+}
+
+#[test]
 fn a_long_list_is_read_page_by_page_and_holds_no_transaction() {
     let book = Book::new();
     let links: Vec<Write> = (0..2_500).map(|n| link(&format!("/d/{n:04}.png"), 1, 1)).collect();
@@ -199,6 +301,53 @@ fn a_stretch_of_a_directory_begins_behind_one_name_and_ends_with_another() {
     assert_eq!(stretch(Some("a"), Some("c")), "bc");
     assert_eq!(stretch(Some("c"), None), "d");
     assert_eq!(stretch(None, Some("a")), "a");
+}
+
+#[test]
+fn a_stretch_of_a_large_directory_takes_no_more_work_than_one_of_a_small_one() {
+    use rusqlite::StatementStatus::VmStep;
+    let work = |files: i32| {
+        let book = Book::new();
+        let links: Vec<Write> = (0..files).map(|n| link(&format!("/d/{n:05}"), 1, 1)).collect();
+        book.step(&links);
+        let (after, upto) = (Some(OsStr::new("00009")), Some(OsStr::new("00019")));
+        let rows = book.ledger.rows_in(Path::new("/d"), after, upto).unwrap();
+        let mut seen = 0;
+        book.ledger.each_known_in(Path::new("/d"), after, upto, |_, _| seen += 1).unwrap();
+        assert_eq!((rows.len(), seen), (10, 10));
+        let of = |sql: &str| book.ledger.db.prepare_cached(sql).unwrap().get_status(VmStep);
+        [of(&super::super::places::rows_in_sql()), of(super::super::places::KNOWN)]
+    };
+    let (small, large) = (work(30), work(2_000));
+    assert!(small.into_iter().all(|steps| steps > 0), "{small:?}");
+    assert_eq!(small, large);
+}
+
+#[test]
+fn what_a_scan_reads_of_a_row_is_what_the_row_says() {
+    let book = Book::new();
+    let names = ["a.png", "b.png", "c.png", "d.png", "e.png", "f.png", "g.png"];
+    let paths = names.map(|name| format!("/d/{name}"));
+    book.step(&[link(&paths[0], 1, 1), link(&paths[1], 2, 2), settling(&paths[2], 1)]);
+    book.step(&[uploaded(key(1, 1), "x1"), Write::Gone { path: path(&paths[1]) }]);
+    let all = [IgnoredBy::Rule, IgnoredBy::Media, IgnoredBy::Existing];
+    for (at, by) in paths[3..].iter().zip(all) {
+        let (path, folder, fingerprint) = (path(at), FolderId(1), look(1));
+        let (certain, reason) = (at.ends_with("d.png"), "no".into());
+        book.step(&[Write::Ignored { path, folder, fingerprint, by, certain, reason }]);
+    }
+    let (path, folder, fingerprint) = (path(&paths[6]), FolderId(1), look(1));
+    let reason = "no right".into();
+    book.step(&[Write::PathFailed { path, folder, fingerprint, certain: true, reason }]);
+
+    let rows = book.ledger.rows_in(Path::new("/d"), None, None).unwrap();
+    let mut rows = rows.iter();
+    let same = |name: &OsStr, known: &crate::planner::Known<'_>| {
+        let (row_name, row) = rows.next().unwrap();
+        assert_eq!((name, *known), (row_name.as_os_str(), row.known()));
+    };
+    book.ledger.each_known_in(Path::new("/d"), None, None, same).unwrap();
+    assert_eq!(rows.count(), 0);
 }
 
 fn offer(ledger: &Ledger, now: Wall) -> Offer {

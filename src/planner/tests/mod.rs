@@ -36,6 +36,7 @@ mod doubts;
 mod eyes;
 mod folders;
 mod given;
+mod known;
 mod pauses;
 mod pushes;
 mod settle;
