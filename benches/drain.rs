@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example drain` prints its base URL, the first line of stdout. It keeps
 //! nothing and checks nothing, so that what is measured beside it is the client. With a number, no
-//! answer comes sooner than so many milliseconds after the body.
+//! answer comes sooner than so many milliseconds after the body; with a second one, it listens on
+//! that port.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -22,7 +23,8 @@ static STORED: AtomicU64 = AtomicU64::new(0);
 async fn main() -> anyhow::Result<()> {
     let wait = std::env::args().nth(1).map(|ms| ms.parse()).transpose()?;
     let wait = wait.map(Duration::from_millis);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = std::env::args().nth(2).map(|port| port.parse()).transpose()?.unwrap_or(0);
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let base = format!("http://{}/v1/runwayml\n", listener.local_addr()?);
     std::io::stdout().write_all(base.as_bytes())?;
     loop {
