@@ -140,7 +140,7 @@ fn a_ledger_whose_older_state_cannot_be_kept_is_left_as_it_is() {
         told.starts_with(
             "error: the ledger ~/state/taxiway/ledger.sqlite3 is as an older taxiway left it and \
              cannot be copied before it is changed: \
-             ~/state/taxiway/ledger.sqlite3.before-schema-3 cannot be written: "
+             ~/state/taxiway/ledger.sqlite3.before-schema-4 cannot be written: "
         ) && told.ends_with("\nhint: make room for a second one: df -h ~/state/taxiway\n"),
         "{told}"
     );
@@ -151,7 +151,7 @@ fn a_ledger_whose_older_state_cannot_be_kept_is_left_as_it_is() {
     };
     assert!(names().all(|name| !name.contains("before")), "{:?}", Vec::from_iter(names()));
     import("").exits(0);
-    assert!(names().any(|name| name == "ledger.sqlite3.before-schema-3"));
+    assert!(names().any(|name| name == "ledger.sqlite3.before-schema-4"));
     taxiway.run(&["ledger", "verify"]).exits(0).tells("");
 }
 
