@@ -17,10 +17,8 @@ use crate::planner::Writers;
 /// that is for the caller to know.
 pub fn writers(file: &File) -> Writers {
     match imp::lease(file) {
-        Ok(lease) => {
-            drop(lease);
-            Writers::Nobody
-        }
+        // Given back as soon as it was granted.
+        Ok(_lease) => Writers::Nobody,
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Writers::Somebody,
         Err(error) => Writers::Unknown { why: crate::text::reason(&error) },
     }
