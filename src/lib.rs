@@ -32,17 +32,19 @@
 //! - [`rules`]: which paths are ours, by pattern; the only door to `ignore`.
 //!
 //! Brain: what is to be done, and what was.
-//! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `contents` (what was
-//!   read of it), `readings` (whose turn it is to be read), `folders` (scans, and what is away),
-//!   `missed` (what events did not tell), `uploads` (one content on one account), `doubt` (was it
-//!   stored), `retry` (when again, and what stops everyone), `pause` and `commands` (what a person
-//!   asks for), `configured` (another configuration, while all goes on), `errands` (what is done
-//!   for a file after its upload), `pairing` (which asset is which content), `filter` (names that
-//!   are never ours), `types` and `message` (the nouns).
+//! - [`planner`]: pure decisions. `settle` (is it at rest), `files` (one path), `known` (what a scan
+//!   need not tell of it), `contents` (what was read of it), `readings` (whose turn it is to be
+//!   read), `folders` (scans, and what is away), `missed` (what events did not tell), `uploads` (one
+//!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
+//!   everyone), `pause` and `commands` (what a person asks for), `configured` (another
+//!   configuration, while all goes on), `errands` (what is done for a file after its upload),
+//!   `pairing` (which asset is which content), `filter` (names that are never ours), `types` and
+//!   `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
 //! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes`, `errands`
-//!   and `folder` write; `facts`, `views` and `history` read; `opening`, `verify`, `checkup`,
-//!   `backup`, `exchange`, `adopt` and `salvage` are its upkeep.
+//!   and `folder` write; `facts` and `places` (what lies where) read for the planner, `views`,
+//!   `counts`, `recent` and `history` for people; `opening`, `verify`, `checkup`, `backup`,
+//!   `exchange`, `adopt` and `salvage` are its upkeep.
 //!
 //! Hands: what is done.
 //! - [`evidence`]: who has a file open for writing, as far as the kernel can prove it.
@@ -53,9 +55,11 @@
 //! Edges: people, programs, the machine.
 //! - [`control`]: what is asked about files: judged, granted in one step, answered; the whole
 //!   history of one; how things stand, and waiting for it; and the socket over which a running
-//!   daemon is asked, or TCP beside it, which `guard` keeps; `page`, what a browser is shown and may do
-//!   (its files are in `src/page`); `metrics`, and the address that `heartbeat` calls.
+//!   daemon is asked, or TCP beside it, which `guard` keeps; `whence`, who asks; `page`, what a
+//!   browser is shown and may do (its files are in `src/page`); `metrics`, and the address that
+//!   `heartbeat` calls.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
+//!   `readers`: whose file is read next; `pace` and `places`: how many uploads go out at once;
 //!   `errands`: hooks, sidecars, and files that are moved away; `reload`, which gives it another
 //!   configuration.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::planner::{Fingerprint, FolderId, Reading, SharedPath};
 
 /// Files of one folder that are read at once: one for each of two cores, so that the rest of the
-/// machine stays its user's.
+/// machine stays its user's. A large one has a second thread, which mostly waits for the disk.
 pub const READERS: usize = 2;
 
 /// A file to be read, and how it must look.
