@@ -71,7 +71,8 @@
 //! - [`row`]: a row of the ledger as programs read it.
 //! - [`supervisor`]: what systemd is told of a service that it started.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line. [`patient`]:
-//!   what is asked of a disk that may never answer. [`spare`]: memory given back.
+//!   what is asked of a disk that may never answer. [`program`]: a program of the system, asked
+//!   something. [`spare`]: memory given back.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
@@ -79,7 +80,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `spare`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
+//! | leaves: `hash`, `program`, `spare`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
@@ -132,6 +133,7 @@ pub mod ledger;
 pub mod media;
 pub mod patient;
 pub mod planner;
+pub mod program;
 pub mod row;
 pub mod rules;
 pub mod sandbox;

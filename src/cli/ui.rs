@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::args::{Common, UiArgs};
 use super::asking::{Daemon, PATIENCE};
 use super::{Exit, Failure, again, output};
-use crate::daemon::KEPT_BACK;
+use crate::program::KEPT_BACK;
 
 /// The program that opens what a person likes to see in whatever shows it.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };

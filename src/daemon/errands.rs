@@ -8,7 +8,6 @@ mod hook;
 mod moving;
 mod sidecar;
 
-pub use hook::KEPT_BACK;
 pub use moving::names as numbered_names;
 
 use std::collections::BTreeMap;

@@ -41,7 +41,7 @@ use crate::{crash, text};
 
 use incoming::Incoming;
 
-pub use errands::{Deeds, KEPT_BACK, numbered_names};
+pub use errands::{Deeds, numbered_names};
 pub use eyes::{Life, Sightseeing};
 pub use gauge::{Gauge, InHand, Stir};
 pub use hands::{DRY_RUN, Hands, Means, TokenSource};

@@ -9,24 +9,18 @@
 //! locked what it says of one that has no token. `search` asks nobody, and tells these apart.
 //!
 //! Owns:
-//! - no question takes longer than its limit, and what was begun for it ends with it;
-//! - the program gets no token but the one to store, and that on its stdin: none by argument, none by
-//!   environment;
+//! - no question takes longer than its limit;
+//! - the program gets no token but the one to store, and that on its stdin;
 //! - what it answers is short, and is a secret: of what a search prints nothing is repeated.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use super::{Token, VARIABLES, looks_like_token};
-use crate::text::{escaped, one_line, reason};
+use super::{Token, looks_like_token};
+use crate::program::{Ended, Said, run};
 
 /// The attribute, or service, by which the token is found among other secrets.
 pub const SERVICE: &str = "taxiway";
@@ -35,23 +29,6 @@ pub const SERVICE: &str = "taxiway";
 const LIMIT: Duration = Duration::from_secs(2);
 /// How long it may take to store something: it may ask for a password first.
 const STORING: Duration = Duration::from_secs(120);
-/// Longest answer that is read.
-const LONGEST_ANSWER_BYTES: u64 = 64 * 1024;
-/// How often is looked whether the program has ended.
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// What only this process may have: tokens, and what belongs to a service.
-const KEPT_BACK: [&str; 8] = [
-    VARIABLES[0],
-    VARIABLES[1],
-    super::CREDENTIALS_VARIABLE,
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-];
-
 /// Which keyring is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keyring {
@@ -257,101 +234,6 @@ fn found(said: &Said) -> Result<SecretString, Lack> {
         Some(NO_INTERACTION | NOT_ALLOWED | CANCELLED) => Lack::Trouble(Trouble::Locked),
         Some(_) | None => Lack::Trouble(Trouble::Failing { reason: said.complaint() }),
     })
-}
-
-/// What a program said, and how it ended.
-struct Said {
-    status: ExitStatus,
-    out: SecretString,
-    err: String,
-}
-
-impl Said {
-    /// Why it did not do what it was asked for: what it said on stderr, where no secret is.
-    fn complaint(&self) -> String {
-        let said = one_line(&self.err);
-        match (said.is_empty(), self.status.code()) {
-            (false, _) => escaped(said.trim_end_matches('.')),
-            (true, Some(code)) => format!("exit code {code}"),
-            (true, None) => "ended by a signal".to_owned(),
-        }
-    }
-}
-
-/// Why a program said nothing.
-#[derive(Debug)]
-enum Ended {
-    /// It is not installed.
-    Absent,
-    /// It did not end in time.
-    Late,
-    /// In words.
-    Failed(String),
-}
-
-/// Runs a program to its end, or ends it, with all that it began.
-fn run(argv: &[&str], input: Option<&SecretString>, limit: Duration) -> Result<Said, Ended> {
-    let until = Instant::now() + limit;
-    let mut command = Command::new(argv[0]);
-    command.args(&argv[1..]).env("LC_ALL", "C").process_group(0);
-    for variable in KEPT_BACK {
-        command.env_remove(variable);
-    }
-    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
-    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let failed = |error: io::Error| Ended::Failed(format!("{}: {}", argv[0], reason(&error)));
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Ended::Absent,
-        _ => failed(error),
-    })?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let (out, err) = (out.map(read), err.map(read));
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // Less than a pipe holds; a program that does not read it tells by its end.
-        let _ = stdin.write_all(input.expose_secret().as_bytes());
-    }
-    // First what it says, then its end: while it has not been waited for, its group is its own.
-    let hear = |pipe: Option<Receiver<Vec<u8>>>| {
-        let left = until.saturating_duration_since(Instant::now());
-        pipe.and_then(|pipe| pipe.recv_timeout(left).ok())
-    };
-    let (out, err) = (hear(out), hear(err));
-    let status = ends(&mut child, until).map_err(failed)?;
-    let (Some(out), Some(err), Some(status)) = (out, err, status) else { return Err(Ended::Late) };
-    if out.len() as u64 >= LONGEST_ANSWER_BYTES {
-        return Err(Ended::Failed(format!("{} says too much", argv[0])));
-    }
-    let out = String::from_utf8(out).map(SecretString::from);
-    let out = out.map_err(|_| Ended::Failed(format!("{} says what is no text", argv[0])))?;
-    Ok(Said { status, out, err: String::from_utf8_lossy(&err).into_owned() })
-}
-
-/// Waits for the end of a program, or makes it end, with its group. None: it did not in time.
-fn ends(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
-    while Instant::now() < until {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        std::thread::sleep(PAUSE);
-    }
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // What has ended needs no signal.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    child.wait()?;
-    Ok(None)
-}
-
-/// Reads what is said, as much as is wanted of it; more is not waited for.
-fn read(pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (to, said) = channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What cannot be read was not said.
-        let _ = pipe.take(LONGEST_ANSWER_BYTES).read_to_end(&mut bytes);
-        let _ = to.send(bytes);
-    });
-    said
 }
 
 /// Builds for tests may have another; what is released never does.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::Job;
 use crate::config::placeholders;
 use crate::planner::ErrandResult;
+use crate::program::KEPT_BACK;
 use crate::text;
 
 /// How long a program may run.
@@ -29,18 +30,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Of what a program prints, so many bytes are kept.
 const KEPT_BYTES: usize = 2_000;
-
-/// Variables that hold the token, or what only this process may use.
-pub const KEPT_BACK: [&str; 8] = [
-    "TAXIWAY_TOKEN",
-    "USEAPI_TOKEN",
-    "CREDENTIALS_DIRECTORY",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-];
 
 /// Runs the program, and says what came of it.
 pub(super) async fn run(argv: &[String], job: &Job, abort: &CancellationToken) -> ErrandResult {
