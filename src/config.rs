@@ -48,6 +48,8 @@ pub use types::{
     placeholders,
 };
 
+use crate::planner::Conditions;
+
 /// Every effective value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -86,6 +88,8 @@ pub struct Api {
     pub max_file_size_bytes: Option<NonZeroU64>,
     /// The media facts sent with an upload.
     pub send: SendFacts,
+    /// What uploads wait for the end of.
+    pub pause_on: Conditions,
     /// A PEM file of certificate authorities to trust; absolute, and not looked at here.
     pub ca_file: Option<PathBuf>,
 }
@@ -191,6 +195,7 @@ impl Api {
             answer_timeout: Duration::from_secs(600),
             max_file_size_bytes: None,
             send: SendFacts { width: true, height: true, duration: false },
+            pause_on: Conditions::NONE,
             ca_file: None,
         }
     }

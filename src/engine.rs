@@ -265,6 +265,7 @@ fn facts(
         | Event::ScanOwed { .. }
         | Event::Watched { .. }
         | Event::Hangs { .. }
+        | Event::Sensed(_)
         | Event::Configured(_)
         | Event::TokenChanged
         | Event::TokenMissing { .. }

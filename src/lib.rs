@@ -36,7 +36,7 @@
 //!   need not tell of it), `contents` (what was read of it), `readings` (whose turn it is to be
 //!   read), `folders` (scans, and what is away), `missed` (what events did not tell), `uploads` (one
 //!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
-//!   everyone), `pause` and `commands` (what a person asks for), `configured` (another
+//!   everyone), `pause` (what keeps all from beginning) and `commands` (what a person asks for), `configured` (another
 //!   configuration, while all goes on), `errands` (what is done for a file after its upload),
 //!   `pairing` (which asset is which content), `filter` (names that are never ours), `types` and
 //!   `message` (the nouns).
@@ -60,8 +60,8 @@
 //!   `heartbeat` calls.
 //! - [`daemon`]: the loop that owns everything; a thread a folder, tasks for the hands, the lock;
 //!   `readers`: whose file is read next; `pace` and `places`: how many uploads go out at once;
-//!   `errands`: hooks, sidecars, and files that are moved away; `reload`, which gives it another
-//!   configuration.
+//!   `senses`: what the machine goes through; `errands`: hooks, sidecars, and files that are moved
+//!   away; `reload`, which gives it another configuration.
 //! - [`cli`]: commands, texts, exit codes; `main.rs` only calls it.
 //! - [`config`]: what is set, where it comes from, what is refused.
 //! - [`service`]: units for systemd, an agent for launchd, and the commands that make them known.
@@ -72,7 +72,8 @@
 //! - [`supervisor`]: what systemd is told of a service that it started.
 //! - [`stamp`]: whether a small file changed. [`text`]: outside words in one safe line. [`patient`]:
 //!   what is asked of a disk that may never answer. [`program`]: a program of the system, asked
-//!   something. [`spare`]: memory given back.
+//!   something. [`power`] and [`link`]: whether the machine runs on its battery, and whether its link is
+//!   metered. [`spare`]: memory given back.
 //! - [`crash`]: where a build for tests dies when it is told to. `fuzzing`: where fuzzers get in.
 //!
 //! # Rings
@@ -80,7 +81,7 @@
 //! | ring | may import |
 //! |---|---|
 //! | `planner` | `std`, nothing else |
-//! | leaves: `hash`, `program`, `spare`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
+//! | leaves: `hash`, `link`, `power`, `program`, `spare`, `stamp`, `text`, `secret`, `supervisor`, `patient`, `crash` | other leaves |
 //! | adapters: `watch`, `scan`, `evidence`, `rules`, `ledger`, `media`, `api`, `sandbox`, `config` | the planner's types, leaves; `scan` and `config` also `rules`; no other adapter |
 //! | `service` | the types of `config`, leaves; it reads and writes nothing |
 //! | `engine` | `planner`, `ledger` |
@@ -107,6 +108,7 @@
 //! | every way of losing sight of a file owes a scan | [`watch`] and `planner::settle`, whose memories are bounded |
 //! | memory does not grow with the backlog | `planner::Limits`; [`ledger`] pages; `scan::walk` lists in pieces |
 //! | a refused token is not tried again before it changes | `planner::retry` |
+//! | where uploads wait for a condition, none begins before it was asked about | `planner::pause` |
 //! | one process writes a ledger | `daemon::lock` |
 //! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
 //! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |
@@ -130,9 +132,11 @@ pub mod evidence;
 pub mod fuzzing;
 pub mod hash;
 pub mod ledger;
+pub mod link;
 pub mod media;
 pub mod patient;
 pub mod planner;
+pub mod power;
 pub mod program;
 pub mod row;
 pub mod rules;

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::ledger::Row;
-use crate::planner::Wall;
+use crate::planner::{Paused, Wall};
 use crate::text::about;
 
 /// The fields of a row, in the order in which they are printed.
@@ -173,6 +173,17 @@ pub fn parsed(text: &str) -> Option<Wall> {
 /// A time of day as a person here reads it.
 pub fn time_of_day(wall: Wall) -> String {
     local(wall, "%H:%M:%S")
+}
+
+/// What completes "paused" for a person.
+pub fn paused(paused: Paused) -> String {
+    match paused {
+        Paused::Asked { until: Some(until) } => format!("until {}", when_and_how_far(until)),
+        Paused::Asked { until: None } => "until somebody says: taxiway resume".to_owned(),
+        Paused::While(condition) => {
+            format!("{} (to go on all the same: taxiway resume)", condition.words())
+        }
+    }
 }
 
 /// A time before or after this moment as a person here says it: the day only if it is not today.

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::daemon::Said;
 use crate::engine::Engine;
-use crate::planner::{Notice, Wall};
+use crate::planner::{Notice, Paused, Wall};
 use crate::text::{shell_word, shown};
 
 use super::log::Severity;
-use super::row::{RowFields, path_hex, time, time_of_day, when_and_how_far};
+use super::row::{self, RowFields, path_hex, time, time_of_day, when_and_how_far};
 use super::session::remedy;
 
 /// The event as a JSON object; none for what is no event.
@@ -51,7 +51,7 @@ fn word(notice: &Notice) -> Option<&'static str> {
         Notice::FolderBack(_) => "folder_back",
         Notice::AccountStopped { .. } => "account_stopped",
         Notice::AccountResumed { .. } => "account_resumed",
-        Notice::Paused { .. } => "paused",
+        Notice::Paused(_) => "paused",
         Notice::Unpaused => "resumed",
     })
 }
@@ -109,8 +109,11 @@ fn add_rest(notice: &Notice, engine: &Engine, object: &mut Map<String, Value>) {
         Notice::AccountResumed { account } => {
             put("account", json!(account.and_then(|id| email(engine, id))));
         }
-        Notice::Paused { until } => {
+        Notice::Paused(Paused::Asked { until }) => {
             put("until", json!(until.map(time)));
+        }
+        Notice::Paused(Paused::While(condition)) => {
+            put("reason", json!(condition.words()));
         }
         Notice::Unpaused
         | Notice::Seen(_)
@@ -216,10 +219,7 @@ fn words(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option<Str
             Notice::AccountResumed { .. } | Notice::Unpaused => {
                 "resumed   uploads go on".to_owned()
             }
-            Notice::Paused { until } => match until {
-                Some(until) => format!("paused    until {}", when_and_how_far(*until)),
-                None => "paused    until somebody says: taxiway resume".to_owned(),
-            },
+            Notice::Paused(paused) => format!("paused    {}", row::paused(*paused)),
             Notice::Seen(_)
             | Notice::Gone(_)
             | Notice::Settled { .. }

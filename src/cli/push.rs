@@ -13,7 +13,9 @@ use crate::daemon::lock::{Lock, LockError, Role, ledger_path};
 use crate::daemon::{Clock, Ended, Gauge, Said, Session, SetupError, Task, limits, means};
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::planner::{AccountId, FolderId, Notice, Push, SharedPath, UploadKey, UploadState};
+use crate::planner::{
+    AccountId, Conditions, FolderId, Limits, Notice, Push, SharedPath, UploadKey, UploadState,
+};
 use crate::text::{self, shown};
 
 use super::args::{Common, PushArgs};
@@ -285,7 +287,9 @@ fn send(
     let source = key.source();
     let (token, news) = key.watch();
     let means = means(config, &server.base_url, token).map_err(SetupError::from)?;
-    let engine = Engine::new(ledger, limits(config), Vec::new(), now)?;
+    // Who asks for this file now means now.
+    let limits = Limits { pause_on: Conditions::NONE, ..limits(config) };
+    let engine = Engine::new(ledger, limits, Vec::new(), now)?;
     let (session, out) = Session::start(engine, Vec::new(), means, clock, news)?;
     let task = Task { once: true, timeout: args.timeout, pushes };
     let mut keys: BTreeMap<SharedPath, UploadKey> = BTreeMap::new();
@@ -394,7 +398,7 @@ fn hear(
         | Notice::FolderBack(_)
         | Notice::AccountStopped { .. }
         | Notice::AccountResumed { .. }
-        | Notice::Paused { .. }
+        | Notice::Paused(_)
         | Notice::Unpaused => {}
     }
 }

@@ -14,7 +14,7 @@ use crate::daemon::{
 use crate::engine::Engine;
 use crate::ledger::{Filter, Ledger, LedgerError, Row, State};
 use crate::patient;
-use crate::planner::{AttemptEnd, FolderId, Wall, Write};
+use crate::planner::{AttemptEnd, Conditions, FolderId, Limits, Wall, Write};
 use crate::spare;
 use crate::supervisor::Supervisor;
 use crate::text::{escaped, shown};
@@ -422,7 +422,9 @@ fn dry_run(common: &Common, config: &Config) -> Result<Exit, Failure> {
     hold_doubts(&ledger, now.wall)?;
     let parts = setup(config, &ledger, &kept_out(config), now.wall)?;
     let folders: Vec<FolderId> = parts.folders.iter().map(|folder| folder.id).collect();
-    let engine = Engine::new(ledger, parts.limits, parts.folders, now)?;
+    // What would happen to a file happens to it sooner or later.
+    let limits = Limits { pause_on: Conditions::NONE, ..parts.limits };
+    let engine = Engine::new(ledger, limits, parts.folders, now)?;
     let means: Means = dry_means(config);
     let task = Task { once: true, timeout: None, pushes: Vec::new() };
     let (session, _out) =

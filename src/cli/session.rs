@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::planner::{Cause, FolderId, Gate};
+use crate::planner::{Cause, Condition, FolderId, Gate, Paused};
 use crate::sandbox::{DEFAULT_ACCOUNT, Options, Sandbox};
 use crate::secret::keyring::Keyring;
 use crate::text;
@@ -90,9 +90,23 @@ pub fn verdict(engine: &Engine, folders: &[FolderId], source: &str) -> (Exit, Op
             told.get_or_insert(failure);
         }
     }
-    if planner.paused().is_some() {
+    if let Some(paused) = planner.paused() {
         exit = exit.worst(Exit::Later);
-        let failure = Failure::new(Exit::Later, "uploads are paused", "taxiway resume");
+        let failure = match paused {
+            Paused::Asked { .. } => {
+                Failure::new(Exit::Later, "uploads are paused", "taxiway resume")
+            }
+            // There is no daemon that could be told to resume.
+            Paused::While(condition) => {
+                let end = match condition {
+                    Condition::Battery => "plug it in",
+                    Condition::Metered => "use another link",
+                };
+                let words = format!("uploads are paused {}", condition.words());
+                let hint = format!("{end}, or edit pause_on in the file of: taxiway config path");
+                Failure::new(Exit::Later, words, hint)
+            }
+        };
         told.get_or_insert(failure);
     }
     if let Some((_, reason)) = planner.away().next() {

@@ -128,6 +128,17 @@ const API: &[Key] = &[
                   it. `\"duration\"` may be added.",
     },
     Key {
+        name: "pause_on",
+        example: r#"["battery", "metered"]"#,
+        meaning: "What uploads wait for the end of: `\"battery\"`, the machine runs on its battery; \
+                  `\"metered\"`, its link is paid for by the byte, as NetworkManager knows (asked \
+                  through systemd's `busctl`; macOS is not asked). What is under way ends, nothing \
+                  begins, and `status` says so; within half a minute of the end it goes on. It is asked \
+                  about when something is to be sent, and never else. `taxiway resume` sends all the \
+                  same until the condition ends, and so does a `taxiway push` while no daemon runs. \
+                  What cannot be told holds nothing up: the log says so, and `taxiway doctor`.",
+    },
+    Key {
         name: "ca_file",
         example: r#""/etc/ssl/own.pem""#,
         meaning: "Certificate authorities to trust beside the system's, in PEM form.",

@@ -16,6 +16,7 @@ use super::types::{
     Incomplete, LogFormat, LogLevel, Mode, NameTemplate, OnChange, SendFacts, parse_duration,
     parse_size, placeholders,
 };
+use crate::planner::{Condition, Conditions};
 use crate::rules;
 
 /// What paths in a file are relative to.
@@ -183,6 +184,19 @@ pub(super) const SEND: Kind<SendFacts> = Kind {
             }
         }
         Ok(send)
+    },
+};
+pub(super) const CONDITIONS: Kind<Conditions> = Kind {
+    expected: "a list of \"battery\" and \"metered\"",
+    read: |value, _| {
+        let mut conditions = Conditions::NONE;
+        for (word, element) in strings(value)? {
+            match Condition::ALL.into_iter().find(|condition| condition.as_str() == word) {
+                Some(condition) => conditions = conditions.with(condition, true),
+                None => return Err(element),
+            }
+        }
+        Ok(conditions)
     },
 };
 pub(super) const PATTERNS: Kind<Vec<String>> = Kind {

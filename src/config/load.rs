@@ -145,6 +145,7 @@ fn load_api(
     to.set(&mut api.answer_timeout, "answer_timeout", &kinds::DURATION)?;
     to.set(&mut api.max_file_size_bytes, "max_file_size", &kinds::SIZE)?;
     to.set(&mut api.send, "send", &kinds::SEND)?;
+    to.set(&mut api.pause_on, "pause_on", &kinds::CONDITIONS)?;
     to.set(&mut api.ca_file, "ca_file", &kinds::PATH)?;
     let mut origins = to.origins;
     if let Some(url) = environment.variable(BASE_URL_VARIABLE) {

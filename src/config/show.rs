@@ -15,6 +15,7 @@ use super::load::Loaded;
 use super::origin::{Origin, Origins};
 use super::types::{AfterUpload, Choice, Incomplete, SendFacts, duration_text, size_text};
 use super::{Api, Control, Folder, Log};
+use crate::planner::{Condition, Conditions};
 use crate::text::shown;
 
 /// A key and its value; `None`: not set.
@@ -106,6 +107,7 @@ pub(super) fn api(api: &Api) -> Vec<Row> {
         ("answer_timeout", text(&duration_text(api.answer_timeout))),
         ("max_file_size", api.max_file_size_bytes.and_then(|size| text(&size_text(size.get())))),
         ("send", list(&facts(api.send))),
+        ("pause_on", list(&conditions(api.pause_on))),
         ("ca_file", api.ca_file.as_deref().and_then(path)),
     ]
 }
@@ -147,6 +149,11 @@ pub(super) fn folder(folder: &Folder) -> Vec<Row> {
         ("on_uploaded", command(&folder.on_uploaded)),
         ("on_failed", command(&folder.on_failed)),
     ]
+}
+
+fn conditions(conditions: Conditions) -> Vec<String> {
+    let named = Condition::ALL.into_iter().filter(|condition| conditions.has(*condition));
+    named.map(|condition| condition.as_str().to_owned()).collect()
 }
 
 fn facts(send: SendFacts) -> Vec<String> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::app::App;
 use crate::api::{Beat, ClientError};
 use crate::config::HeartbeatUrl;
-use crate::planner::Cause;
+use crate::planner::{Cause, Paused};
 
 /// Calls while the server lasts.
 pub(super) async fn beat(app: Arc<App>) {
@@ -67,7 +67,9 @@ async fn is_well(app: &Arc<App>) -> bool {
     // A server that wants it slower gets it slower; that is no trouble.
     let stopped = view.stops.iter().any(|stop| stop.cause != Cause::Rate);
     let away = view.folders.iter().any(|folder| folder.mode == "away");
-    if view.paused.is_some() || stopped || away {
+    // That it waits for the mains is what the configuration wants.
+    let paused = matches!(view.paused, Some(Paused::Asked { .. }));
+    if paused || stopped || away {
         return false;
     }
     let standing = app.standing.clone();

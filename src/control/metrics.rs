@@ -111,7 +111,11 @@ fn stops(page: &mut Page, status: &Status, view: &View) {
     let is = |yes: bool| [plain(u8::from(yes))];
     let words = "Whether nothing settles, waits, goes out or is in doubt, and no scan is owed.";
     page.gauge("taxiway_done", words, is(status.done));
-    page.gauge("taxiway_paused", "Whether a person paused it.", is(view.paused.is_some()));
+    page.gauge(
+        "taxiway_paused",
+        "Whether no upload begins: a person wants it so, or the machine is in a state of pause_on.",
+        is(view.paused.is_some()),
+    );
     page.gauge(
         "taxiway_needs_person",
         "Whether something needs a person.",

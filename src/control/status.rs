@@ -14,7 +14,7 @@ use super::standing::Figures;
 use crate::daemon::View;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::planner::{AccountId, Cause};
-use crate::row::{time, time_of_day, when_and_how_far};
+use crate::row::{self, time, time_of_day, when_and_how_far};
 use crate::secret::keyring::Keyring;
 use crate::text::{about, count_of_bytes, escaped};
 
@@ -243,8 +243,7 @@ impl Status {
         .to_owned();
         let away = self.folders.iter().find(|folder| folder.mode == "away");
         self.reason = match (view.paused, person.or(stop).or(view.stops.first()), away) {
-            (Some(None), _, _) => Some("paused until somebody says: taxiway resume".into()),
-            (Some(Some(until)), _, _) => Some(format!("paused until {}", when_and_how_far(until))),
+            (Some(paused), _, _) => Some(format!("paused {}", row::paused(paused))),
             (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
                 let words = format!("{}: {}", stop.cause.words(), escaped(&stop.reason));
                 Some(match stop.cause {

@@ -22,7 +22,7 @@ use super::wire;
 use super::wish::Answer;
 use crate::daemon::{StopView, View};
 use crate::ledger::Noted;
-use crate::planner::{Command, FolderId};
+use crate::planner::{Command, FolderId, Paused};
 use crate::row::when_and_how_far;
 
 /// How often things are looked at though nothing is heard.
@@ -119,10 +119,13 @@ async fn next(
 
 /// A pause: waiting is of no use.
 pub(super) fn paused(view: &View) -> Result<(), Refusal> {
-    if let Some(until) = view.paused {
-        let words = match until {
-            Some(until) => format!("uploads are paused until {}", when_and_how_far(until)),
-            None => "uploads are paused".to_owned(),
+    if let Some(paused) = view.paused {
+        let words = match paused {
+            Paused::Asked { until: Some(until) } => {
+                format!("uploads are paused until {}", when_and_how_far(until))
+            }
+            Paused::Asked { until: None } => "uploads are paused".to_owned(),
+            Paused::While(condition) => format!("uploads are paused {}", condition.words()),
         };
         return Err(Refusal::new(No::Unfinished, words, "taxiway resume"));
     }

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Client, Rate, SendControl, Token};
 use crate::config::Config;
 use crate::planner::{
-    AccountId, Asset, AttemptId, Event, FolderId, Identity, Listing, Look, NotSent, Outcome, Send,
-    SharedPath, Sight, Trouble,
+    AccountId, Asset, AttemptId, Conditions, Event, FolderId, Identity, Listing, Look, NotSent,
+    Outcome, Send, SharedPath, Sight, Trouble,
 };
 use crate::{crash, scan};
 
@@ -31,6 +31,7 @@ use super::identify::identify;
 use super::naming::Names;
 use super::places::Places;
 use super::readers::{Read, Readers};
+use super::senses::Senses;
 use super::{Clock, Message, Tally};
 
 /// How long a whole body's answer is waited for when the run is stopped.
@@ -79,6 +80,7 @@ pub(super) struct Reach {
     names: Arc<Names>,
     deeds: Deeds,
     gauge: Gauge,
+    senses: Senses,
 }
 
 /// An upload that was begun.
@@ -137,6 +139,7 @@ impl Hands {
             names: Arc::new(means.names),
             deeds: means.deeds,
             gauge,
+            senses: Senses::default(),
         };
         Ok(Hands {
             runtime: Some(runtime),
@@ -245,6 +248,12 @@ impl Hands {
             crash::point("listed");
             reach.answer(Event::Listed { account, listing });
         });
+    }
+
+    /// Finds out which of these hold.
+    pub fn sense(&self, conditions: Conditions) {
+        let reach = self.reach.clone();
+        self.reach.senses.ask(conditions, move |found| reach.answer(Event::Sensed(found)));
     }
 
     /// Does what is owed to a file.

@@ -23,6 +23,7 @@ mod pulse;
 mod readers;
 mod reload;
 mod rewatch;
+mod senses;
 mod setup;
 mod sleep;
 mod tally;
@@ -50,6 +51,7 @@ pub use message::{Clock, Ended, Message, Reply, Said, Say, Task, TokenNews, Toke
 pub use named::{keyed, known_or_read, resolved};
 pub use naming::{Names, sent_name};
 pub use reload::Reload;
+pub use senses::{question, told};
 pub use setup::{Setup, SetupError, client, dry_means, limits, means, setup};
 pub use tally::{Histogram, Numbers, Outcome, STEPS_MS, Tally};
 pub use view::{FolderNow, StopView, Uploading, View};
@@ -305,6 +307,7 @@ impl Session {
             Effect::Send(send) => self.hands.send(send),
             Effect::Withdraw { attempts } => self.hands.withdraw(&attempts),
             Effect::List { account, email } => self.hands.list(account, email),
+            Effect::Sense { conditions } => self.hands.sense(conditions),
             Effect::Scan { folder } => {
                 if let Some(eyes) = self.eyes.get(&folder) {
                     eyes.scan();

@@ -14,7 +14,7 @@ use super::{Session, crash};
 use crate::api::Client;
 use crate::config::Config;
 use crate::engine::Input;
-use crate::planner::{Configured, Event, FolderId};
+use crate::planner::{Configured, Event, FolderId, Limits};
 
 /// Another configuration.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ impl Session {
         self.hands.refit(&config, client);
         let known = accounts.into_iter();
         let known = known.map(|(account, email)| Event::AccountKnown { account, email });
-        let concurrency = limits.concurrency;
-        let configured = Configured { folders, anew: ids, concurrency, another_way };
+        let Limits { concurrency, pause_on, .. } = limits;
+        let configured = Configured { folders, anew: ids, concurrency, pause_on, another_way };
         let events = known.chain([Event::Configured(Box::new(configured))]);
         Ok(events.map(Input::Event).collect())
     }

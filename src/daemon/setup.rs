@@ -86,6 +86,7 @@ pub fn setup(
 pub fn limits(config: &Config) -> Limits {
     Limits {
         concurrency: config.api.concurrency,
+        pause_on: config.api.pause_on,
         identify_at_once: READERS,
         looks_ms: looks_ms(),
         errand_pause_ms: errand_pause_ms(),

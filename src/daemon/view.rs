@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::planner::{
-    AccountId, AttemptId, Cause, FolderId, FolderView, Gate, Notice, Now, SharedPath, Wall,
+    AccountId, AttemptId, Cause, FolderId, FolderView, Gate, Notice, Now, Paused, SharedPath, Wall,
     Watching,
 };
 
@@ -24,8 +24,8 @@ pub struct View {
     pub scans_owed: bool,
     /// When what waits is tried again, if that is known.
     pub next_try_at: Option<Wall>,
-    /// A person's pause, and its end if it has one.
-    pub paused: Option<Option<Wall>>,
+    /// Why nothing begins, if nothing does.
+    pub paused: Option<Paused>,
     /// What stops uploads.
     pub stops: Vec<StopView>,
     /// The folders.
@@ -108,7 +108,7 @@ impl Session {
             done: rest.done,
             scans_owed: planner.scans_owed(),
             next_try_at: next.into_iter().chain(opens).min(),
-            paused: planner.paused().map(|pause| pause.until),
+            paused: planner.paused(),
             opened_ahead: planner.in_flight_now().count().saturating_sub(uploading.len()) as u64,
             uploading,
             folders: self.folders_now(),

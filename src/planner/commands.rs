@@ -38,7 +38,7 @@ impl Planner {
                 }
             }
             Command::Pause { until } => self.begin_pause(now, until, plan),
-            Command::Resume => self.end_pause(plan),
+            Command::Resume => self.resume(plan),
             Command::Rescan => self.folders.values_mut().for_each(|folder| folder.owed = true),
             Command::Forget { key } => {
                 if matches!(facts.upload, Some(UploadState::Uploaded { .. })) {

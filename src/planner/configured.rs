@@ -15,8 +15,9 @@ use super::{FolderPolicy, Planner};
 
 impl Planner {
     pub(super) fn configured(&mut self, now: Now, configured: Configured, plan: &mut Plan) {
-        let Configured { folders, anew, concurrency, another_way } = configured;
+        let Configured { folders, anew, concurrency, pause_on, another_way } = configured;
         self.limits.concurrency = concurrency;
+        self.pause_on(pause_on, plan);
         if another_way {
             self.gates.probe_now(now.mono);
         }

@@ -9,6 +9,7 @@ mod event;
 mod notice;
 mod write;
 
+use super::pause::Conditions;
 use super::retry::Cause;
 use super::types::{
     AccountId, AttemptId, Candidate, Content, Errand, ErrandKind, Fingerprint, FolderId,
@@ -54,6 +55,11 @@ pub enum Effect {
         account: AccountId,
         /// The e-mail to ask for, once it is known.
         email: Option<String>,
+    },
+    /// Find out which of these hold. Answer: [`Event::Sensed`].
+    Sense {
+        /// What is asked about.
+        conditions: Conditions,
     },
     /// Walk a folder. Answers: listings and [`Event::ScanEnded`].
     Scan {

@@ -42,7 +42,7 @@ pub use known::{Known, KnownAs};
 pub use media_type::MediaType;
 pub use message::*;
 pub use pairing::{MediaKind, Offered};
-pub use pause::Pause;
+pub use pause::{Condition, Conditions, Paused};
 pub use retry::{Cause, Gate, Passage, SERVER_DELAY_CAP_MS, UPLOAD_CAP_MS};
 pub use settle::certain;
 pub use types::*;
@@ -50,6 +50,7 @@ pub use types::*;
 use doubt::Doubt;
 use errands::Errands;
 use folders::Folder;
+use pause::Pauses;
 use readings::Share;
 use retry::{Gates, Jitter};
 use settle::Settling;
@@ -104,6 +105,8 @@ pub struct Limits {
     pub push_settle_ms: i64,
     /// Pause after the first failure of what is done for a file; doubled with each that follows.
     pub errand_pause_ms: i64,
+    /// What uploads wait for the end of.
+    pub pause_on: Conditions,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -120,6 +123,7 @@ impl Default for Limits {
             looks_ms: LOOKS_MS.to_vec(),
             push_settle_ms: 2_000,
             errand_pause_ms: 10_000,
+            pause_on: Conditions::NONE,
             seed: 0,
         }
     }
@@ -185,8 +189,7 @@ pub struct Planner {
     stored_at: Mono,
     /// When this run began.
     started: Mono,
-    /// A person wants nothing to begin.
-    pause: Option<Pause>,
+    pauses: Pauses,
     clock: Clock,
 }
 
@@ -234,7 +237,7 @@ impl Planner {
             stopping: false,
             stored_at: now.mono,
             started: now.mono,
-            pause: None,
+            pauses: Pauses::default(),
             clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
             limits,
         };
@@ -287,6 +290,7 @@ impl Planner {
             Event::Watched { folder, by, pause_ms } => self.watched(now, folder, by, pause_ms),
             Event::Hangs { folder, reason } => self.hangs(folder, reason, &mut plan),
             Event::Configured(configured) => self.configured(now, *configured, &mut plan),
+            Event::Sensed(conditions) => self.sensed(now, conditions, &mut plan),
             Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;
@@ -321,6 +325,7 @@ impl Planner {
             return plan;
         }
         self.pause_is_over(now, &mut plan);
+        self.sense_when_due(now, &mut plan);
         while let Some((folder, path)) = self.settling.next_look(now.mono) {
             plan.effects.push(Effect::Look { folder, path });
         }
@@ -350,14 +355,16 @@ impl Planner {
         let lists = looks.chain(names.filter_map(|account| account.identify_at)).min();
         let scans = self.folders.values().filter(|folder| !folder.scanning);
         let scans = scans.map(|folder| folder.next_scan).min();
+        let [pause, condition] = self.pause_due();
         [
+            pause,
+            condition,
             (self.settling.next_due(), "a file is to be looked at"),
             (self.settling.next_share(now.mono), "a file waits for slow reads of other folders"),
             (lists, "an upload in doubt is to be looked up"),
             (scans, "a folder is to be scanned"),
             (self.next_try, "an upload is to be tried again"),
             (self.gates.next_due(now.mono), "a stop is to be tried"),
-            (self.pause_due(), "a pause ends"),
             (self.errands.next_due(), "something is to be done for a file"),
         ]
         .into_iter()
@@ -370,7 +377,8 @@ impl Planner {
     pub fn stopped_lanes(&self, now: Now) -> Vec<(FolderId, AccountId)> {
         let mut lanes = self.lanes();
         let stops = |account| self.gates.passage(account, now.mono) != Passage::Open;
-        lanes.retain(|(_, account)| self.pause.is_some() || stops(*account));
+        let paused = self.paused().is_some();
+        lanes.retain(|(_, account)| paused || stops(*account));
         lanes
     }
 
@@ -392,11 +400,12 @@ impl Planner {
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
+        let sending = sending || self.pauses.awaited();
         // One whose time came since the last poll is about to be tried.
         let gates = stopped.then(|| self.gates.next_try()).flatten();
         let next = [self.next_try, gates].into_iter().flatten().min();
         // What may not begin is not about to.
-        let next = next.filter(|_| self.pause.is_none());
+        let next = next.filter(|_| self.paused().is_none());
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {

@@ -108,6 +108,10 @@ bugs! {
     ForgetStops => "stops_that_end_with_the_process",
     /// A person's pause ends with the process.
     ForgetPause => "a_pause_that_ends_with_the_process",
+    /// What uploads are to wait for is not asked about before they go.
+    SendUnderConditions => "uploads_under_a_condition_that_they_wait_for",
+    /// What uploads wait for is not asked about again.
+    ForgetConditions => "a_condition_whose_end_nobody_notices",
     /// The same refusal, however often, is about the files.
     IgnoreSameRefusals => "a_refusing_account_that_fails_its_files",
     /// Server errors stop nobody.

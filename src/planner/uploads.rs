@@ -57,7 +57,7 @@ impl Planner {
     /// What to choose from, if anything could be sent.
     pub fn ask(&mut self, now: Now) -> Option<Ask> {
         let room = self.room_for_attempts();
-        if self.pause.is_some() {
+        if self.paused().is_some() {
             self.hungry = false;
         }
         if !self.hungry || self.stopping || room == 0 {
@@ -104,6 +104,11 @@ impl Planner {
                         return plan;
                     }
                     if self.may_send(&candidate, now) {
+                        if self.must_sense(now, &mut plan) {
+                            // The answer makes hungry again.
+                            self.hungry = false;
+                            return plan;
+                        }
                         let folder = candidate.folder;
                         self.open_attempt(now, candidate, &mut plan);
                         picked += 1;

@@ -12,6 +12,7 @@ mod browser;
 #[cfg(target_os = "linux")]
 mod budgets;
 mod citizen;
+mod conditions;
 mod control;
 mod corpus;
 mod crash;

@@ -40,6 +40,7 @@ impl World {
                 let asked = self.now;
                 self.after(wait, Job::List { account, email, asked });
             }
+            Effect::Sense { conditions } => self.after(soon, Job::Sense(conditions)),
             // Its events are lost at random, and nothing says when they are told.
             Effect::Poll { .. } => {}
             Effect::Errand(errand) => self.begin_errand(errand),

@@ -8,8 +8,8 @@ use super::server::Day;
 use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
-    AccountId, Arrival, AttemptId, Command, Errand, ErrandId, ErrandResult, Event, FolderId,
-    Identity, Now, Outcome, Send, SharedPath,
+    AccountId, Arrival, AttemptId, Command, Condition, Conditions, Errand, ErrandId, ErrandResult,
+    Event, FolderId, Identity, Now, Outcome, Send, SharedPath,
 };
 
 #[derive(Debug)]
@@ -33,6 +33,10 @@ pub enum Job {
     TokenRefused(bool),
     Offline(bool),
     Forbids(bool),
+    /// The machine loses its mains, or has it again; likewise with its cheap link.
+    Machine(Condition, bool),
+    /// What is asked about the machine is answered.
+    Sense(Conditions),
     DiskFull(bool),
     Away(bool),
     /// The server stores what reached it, whatever became of the client.
@@ -95,6 +99,7 @@ impl Job {
             | Job::SendEnds { .. }
             | Job::Answer { .. }
             | Job::List { .. }
+            | Job::Sense(_)
             | Job::Errand(_)
             | Job::ErrandEnds { .. }
             | Job::ScanStep { .. } => true,
@@ -112,6 +117,7 @@ impl Job {
             | Job::TokenRefused(_)
             | Job::Offline(_)
             | Job::Forbids(_)
+            | Job::Machine(..)
             | Job::DiskFull(_)
             | Job::Away(_)
             | Job::Stores { .. } => false,
@@ -176,6 +182,14 @@ impl World {
                 self.after(at + length, make(false));
             }
         }
+        for condition in Condition::ALL {
+            for _ in 0..self.rng.below(3) {
+                let at = self.rng.range(0, TROUBLE_MS / 2);
+                let length = self.rng.range(1_000, TROUBLE_MS / 2);
+                self.after(at, Job::Machine(condition, true));
+                self.after(at + length, Job::Machine(condition, false));
+            }
+        }
         if self.rng.chance(20) {
             for _ in 0..self.rng.range(1, 5) {
                 let at = self.rng.range(1_000, TROUBLE_MS);
@@ -199,6 +213,7 @@ impl World {
         self.server.offline = false;
         self.server.token_refused = false;
         self.server.forbids = false;
+        self.machine = Conditions::NONE;
         self.disk.away.clear();
         self.fill_disk(false);
         self.after(0, Job::TokenRefused(false));
@@ -250,6 +265,13 @@ impl World {
             }
             Job::Offline(offline) => self.server.offline = offline,
             Job::Forbids(forbids) => self.server.forbids = forbids,
+            Job::Machine(condition, holds) => {
+                self.machine = self.machine.with(condition, holds);
+            }
+            Job::Sense(conditions) => {
+                self.count("conditions asked about");
+                inputs.push(event(Event::Sensed(self.machine.and(conditions))));
+            }
             Job::DiskFull(full) => self.fill_disk(full),
             Job::Away(away) => {
                 let root = self.folders[1].root.clone();

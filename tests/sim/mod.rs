@@ -27,8 +27,8 @@ use crate::engine::{Engine, FailCommit, Input};
 use crate::ledger::{Ledger, LedgerError};
 use crate::planner::{self, sabotage};
 use crate::planner::{
-    AccountId, Effect, ErrandKind, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey,
-    Wall, Wants,
+    AccountId, Conditions, Effect, ErrandKind, Event, FolderId, FolderPolicy, Limits, Mono, Now,
+    UploadKey, Wall, Wants,
 };
 
 const URL: &str = "http://127.0.0.1/sim";
@@ -74,6 +74,8 @@ pub struct World {
     wants: Wants,
     ran: errands::Ran,
     crash_next: Option<Crash>,
+    /// What the machine goes through.
+    machine: Conditions,
     /// The ledger's disk has no room, or hardly any.
     disk_full: bool,
     /// The machine's clock jumped.
@@ -206,6 +208,7 @@ impl World {
             wants,
             ran: errands::Ran::new(),
             crash_next: None,
+            machine: Conditions::NONE,
             disk_full: false,
             jumped: false,
             stopping: false,
@@ -320,6 +323,7 @@ impl World {
             read_ahead: *self.rng.pick(&[2, 4, 32]),
             seed: self.rng.next(),
             newer,
+            pause_on: self.pick_conditions(),
             ..Limits::default()
         };
         self.token_reads += 1;
@@ -329,6 +333,12 @@ impl World {
             self.tell_restart();
         }
         self.step(Vec::new())
+    }
+
+    /// What uploads are to wait for the end of.
+    fn pick_conditions(&mut self) -> Conditions {
+        let (battery, metered) = (self.rng.chance(30), self.rng.chance(15));
+        Conditions { battery, metered }
     }
 
     fn open(&self, ledger: &mut Ledger) -> Result<Vec<FolderPolicy>, LedgerError> {

@@ -47,7 +47,9 @@ impl World {
         self.count("configuration read again");
         let concurrency = 1 + self.rng.below(3) as usize;
         let another_way = self.rng.chance(30);
-        let configured = Configured { folders: policies, anew, concurrency, another_way };
+        let pause_on = self.pick_conditions();
+        let folders = policies;
+        let configured = Configured { folders, anew, concurrency, pause_on, another_way };
         first.push(event(Event::Configured(Box::new(configured))));
         // It rests on what the ledger says before the step.
         inputs.splice(0..0, first);

@@ -11,8 +11,8 @@ use super::World;
 use super::disk::Text;
 use crate::engine::Input;
 use crate::planner::{
-    AccountId, Arrival, Command, Event, Identity, ListedAsset, Listing, Look, Mono, NotSent,
-    Outcome, ScanResult, Trouble, UploadKey, Whole,
+    AccountId, Arrival, Command, Condition, Event, Identity, ListedAsset, Listing, Look, Mono,
+    NotSent, Outcome, ScanResult, Trouble, UploadKey, Whole,
 };
 
 /// The story as far as it is told.
@@ -141,6 +141,11 @@ impl World {
                     }
                     Err(_) => format!("list {account} offline"),
                 }
+            }
+            Event::Sensed(conditions) => {
+                let met = Condition::ALL.into_iter().filter(|one| conditions.has(*one));
+                let met: Vec<&str> = met.map(Condition::as_str).collect();
+                format!("sensed {}", if met.is_empty() { "nothing".into() } else { met.join(" ") })
             }
             Event::ScanEnded { folder, result } => match result {
                 ScanResult::Complete => format!("scan {}", folder.0),

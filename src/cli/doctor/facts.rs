@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::{RunwayAccount, Storage, Subscription, Unanswered};
 use crate::cli::Failure;
 use crate::config::{Mode, Origin};
+use crate::planner::Condition;
 use crate::secret::TokenSource;
 
 /// Everything that is judged.
@@ -23,6 +24,8 @@ pub struct Facts {
     pub folders: Vec<FolderFacts>,
     /// The limits of inotify, where there is one.
     pub inotify: Option<Inotify>,
+    /// What uploads wait for the end of, and whether it holds; or why nobody knows.
+    pub conditions: Vec<(Condition, Result<bool, String>)>,
     /// The state directory.
     pub state: StateFacts,
     /// The ledger.

@@ -89,6 +89,10 @@ fn a_wrong_value_is_named_with_what_would_do() {
             "base_url = \"https://h?token=user:1-a\"",
             format!("is (not shown, it may hold a token): a query or fragment does not belong in it; {url}"),
         ),
+        (
+            "pause_on = [\"battery\", \"wifi\"]",
+            "is \"wifi\"; expected a list of \"battery\" and \"metered\"".to_owned(),
+        ),
         ("email = \"me\"", "is \"me\": it is not NAME@HOST; expected an e-mail address".to_owned()),
         ("email = \"m e@x\"", "is \"m e@x\": it has white space inside; expected an e-mail address".to_owned()),
         (

@@ -38,6 +38,7 @@ fn show_names_each_value_with_its_origin() {
     answer_timeout = "10min"  # default
     # max_file_size  # not set
     send = ["width", "height"]  # default
+    pause_on = []  # default
     # ca_file  # not set
 
     [control]
@@ -234,6 +235,7 @@ proptest! {
         api.max_file_size_bytes = api.rate_limit_bytes;
         api.stall_timeout = Duration::from_nanos(nanos);
         api.send = SendFacts { width: bits[0], height: bits[1], duration: bits[2] };
+        api.pause_on = Conditions { battery: bits[1], metered: bits[3] };
         for name in names {
             let mut folder = Folder::at(resolve(&world.at("work").join(name)));
             folder.hidden = bits[3];

@@ -83,6 +83,7 @@ api.stall_timeout = "1min 30s"
 api.answer_timeout = "1h 30min"
 api.max_file_size = "512KiB"
 api.send = ["duration"]
+api.pause_on = ["metered"]
 [[folder]]
 path = "sub/./drop"
 email = "Me@Example.COM"
@@ -110,6 +111,7 @@ on_change = "ignore"
     assert_eq!(api.answer_timeout, Duration::from_secs(5400));
     assert_eq!(api.max_file_size_bytes, NonZeroU64::new(512 * 1024));
     assert!(api.send.duration && !api.send.width && !api.send.height);
+    assert!(api.pause_on.metered && !api.pause_on.battery);
     let folder = &config.folders[0];
     assert_eq!(folder.path, world.at("home/.config/taxiway/sub/drop"));
     assert_eq!(folder.root, folder.path);

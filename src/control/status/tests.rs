@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::daemon::{FolderNow, StopView};
-use crate::planner::{FolderId, Wall};
+use crate::planner::{Condition, FolderId, Paused, Wall};
 
 fn view() -> View {
     View {
@@ -128,9 +128,13 @@ fn what_only_a_person_can_mend_comes_first() {
 #[test]
 fn a_pause_and_a_root_that_is_away_are_said() {
     let mut paused = view();
-    paused.paused = Some(None);
+    paused.paused = Some(Paused::Asked { until: None });
     let counts = Counts { queued: 2, ..Counts::default() };
     let line = "paused until somebody says: taxiway resume; 2 files waiting";
+    is(told(&paused, counts), "paused", false, line);
+    paused.paused = Some(Paused::While(Condition::Battery));
+    let line =
+        "paused while on battery power (to go on all the same: taxiway resume); 2 files waiting";
     is(told(&paused, counts), "paused", false, line);
     let mut away = view();
     away.done = false;

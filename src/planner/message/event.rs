@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::super::FolderPolicy;
 use super::super::types::{
     AccountId, Arrival, Asset, AttemptId, Content, ErrandId, FolderId, Now, PathRow, Push,
     SharedPath, Stat, UploadState, Wall, Writers,
 };
+use super::super::{Conditions, FolderPolicy};
 use super::Command;
 
 /// Everything that can happen.
@@ -78,6 +78,8 @@ pub enum Event {
         /// In words; none if it moves again.
         reason: Option<String>,
     },
+    /// An [`super::Effect::Sense`] ended: this is what holds, of what was asked about.
+    Sensed(Conditions),
     /// The configuration is another than before.
     Configured(Box<Configured>),
     /// A person asks for something.
@@ -145,6 +147,8 @@ pub struct Configured {
     pub anew: Vec<FolderId>,
     /// Uploads at once.
     pub concurrency: usize,
+    /// What uploads wait for the end of.
+    pub pause_on: Conditions,
     /// The way to the server is another: what stopped uploads may be over.
     pub another_way: bool,
 }

@@ -1,5 +1,6 @@
 //! What is said.
 
+use super::super::pause::Paused;
 use super::super::retry::Cause;
 use super::super::types::{
     AccountId, Asset, Content, ErrandKind, FolderId, SharedPath, UploadKey, Wall,
@@ -149,11 +150,8 @@ pub enum Notice {
         /// Which; none means all.
         account: Option<AccountId>,
     },
-    /// A person wants no upload to begin.
-    Paused {
-        /// Until then; none means until a person says otherwise.
-        until: Option<Wall>,
-    },
+    /// No upload begins from now on, or for another reason than before.
+    Paused(Paused),
     /// The pause is over.
     Unpaused,
     /// An uploaded file was moved away, as its folder wants it.
@@ -202,7 +200,7 @@ impl Notice {
             | Notice::FolderBack(_)
             | Notice::AccountStopped { .. }
             | Notice::AccountResumed { .. }
-            | Notice::Paused { .. }
+            | Notice::Paused(_)
             | Notice::Unpaused => None,
         }
     }

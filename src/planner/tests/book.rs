@@ -121,6 +121,7 @@ impl Book {
             | Event::ScanOwed { .. }
             | Event::Watched { .. }
             | Event::Hangs { .. }
+            | Event::Sensed(_)
             | Event::Configured(_)
             | Event::TokenChanged
             | Event::TokenMissing { .. }

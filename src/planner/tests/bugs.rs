@@ -17,6 +17,10 @@ stories_catch! {
         by settle::a_file_that_somebody_has_open_waits_until_it_is_closed,
     a_pause_that_ends_with_the_process: ForgetPause
         by pauses::a_pause_outlives_the_process_and_so_does_its_end,
+    uploads_under_a_condition_that_they_wait_for: SendUnderConditions
+        by pauses::what_uploads_wait_for_is_asked_about_before_they_go,
+    a_condition_whose_end_nobody_notices: ForgetConditions
+        by pauses::on_battery_nothing_begins_until_it_is_over,
     stops_that_end_with_the_process: ForgetStops
         by stops::a_pause_that_the_server_asked_for_holds_across_a_restart,
     fingerprints_that_are_always_believed: AlwaysCertain

@@ -34,6 +34,7 @@ impl Given {
             Some("doubts") => self.limits.doubts = number(words.next()) as usize,
             Some("newer") => self.limits.newer = number(words.next()) as u32,
             Some("fresh") => self.fresh = true,
+            Some("pause_on") => self.limits.pause_on = conditions(words),
             Some("folder") => {
                 let id = number(words.next());
                 let wanted = email(words.next().expect("an account"));
@@ -77,6 +78,16 @@ pub(super) fn set(folder: &mut FolderPolicy, word: &str) {
         ("new", "") => folder.scanned_before = false,
         other => panic!("no such setting: {other:?}"),
     }
+}
+
+/// `battery`, `metered`, both, or `nothing`.
+pub(super) fn conditions<'a>(words: impl Iterator<Item = &'a str>) -> Conditions {
+    words.fold(Conditions::NONE, |met, word| match word {
+        "battery" => Conditions { battery: true, ..met },
+        "metered" => Conditions { metered: true, ..met },
+        "nothing" => met,
+        other => panic!("no such condition: {other}"),
+    })
 }
 
 pub(super) fn email(word: &str) -> Option<String> {

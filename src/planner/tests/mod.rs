@@ -17,11 +17,12 @@
 //! - `push out/cat.png a` (`force`);
 //! - `sent 1 stored x1`, `sent 1 lost`, `sent 1 429 30s`, … attempt 1 ends;
 //! - `list a x1=cat.png:10@-1h` account a's list has been read (`nothing`, `short`, `offline`);
-//! - `pause` (`pause 2s`), `resume`, `rescan`;
+//! - `pause` (`pause 2s`), `resume`, `rescan`; `sensed battery metered` (`nothing`) what was asked
+//!   about holds;
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
 //! - `configured 1 2=b` the configuration is read again: it names folders 1 and 2, the second for
-//!   account b (`2!`: looked at anew, `2:settle=5s`: so), and no others;
+//!   account b (`2!`: looked at anew, `2:settle=5s`: so), and no others; `pause_on=battery+metered`;
 //! - `watched 1 events` (`polled`) folder 1 is watched otherwise, and scanned every 15 min;
 //!   `hangs 1` it does not answer, `moves 1` it does again;
 //! - `folder 1` asks how it stands; `state cat.png`, `rest` (`rest 2s`: so much after the last step), `timeout` ask.

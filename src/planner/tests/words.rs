@@ -165,6 +165,10 @@ impl Words<'_> {
                 format!("withdraw{}", ids.collect::<String>())
             }
             Effect::List { account, .. } => format!("list {}", self.account(*account)),
+            Effect::Sense { conditions } => {
+                let asked = Condition::ALL.into_iter().filter(|one| conditions.has(*one));
+                asked.fold("sense".into(), |words, one| format!("{words} {}", one.as_str()))
+            }
             Effect::Scan { folder } => format!("scan {}", folder.0),
             Effect::Poll { folder, reason } => format!("poll {}: {reason}", folder.0),
             Effect::Errand(errand) => {
@@ -184,7 +188,8 @@ impl Words<'_> {
                 format!("{} is pushed to {}", p(path), self.account(key.account))
             }
             Notice::Seen(path) => format!("seen {}", p(path)),
-            Notice::Paused { until } => format!("paused{}", self.when(*until)),
+            Notice::Paused(Paused::Asked { until }) => format!("paused{}", self.when(*until)),
+            Notice::Paused(Paused::While(condition)) => format!("paused {}", condition.words()),
             Notice::Unpaused => "resumed".into(),
             Notice::Waits { path, reason } => format!("waits {}: {reason}", p(path)),
             Notice::Settled { path, content } => {

@@ -248,6 +248,10 @@ impl World {
                 self.ask(Command::Pause { until })
             }
             ["resume"] => self.ask(Command::Resume),
+            ["sensed", what @ ..] => {
+                let met = super::given::conditions(what.iter().copied());
+                self.step(vec![Event::Sensed(met)])
+            }
             ["rescan"] => self.ask(Command::Rescan),
             ["retry", "all"] => self.ask(Command::RetryAll),
             ["retry", path] => self.ask(Command::Retry { path: place(path) }),
@@ -314,6 +318,10 @@ impl World {
         let mut anew = Vec::new();
         let mut folders = Vec::new();
         for word in named {
+            if let Some(met) = word.strip_prefix("pause_on=") {
+                self.limits.pause_on = super::given::conditions(met.split('+'));
+                continue;
+            }
             let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
             let id = FolderId(number(Some(&digits)));
             let known = self.folders.iter().find(|policy| policy.id == id).cloned();
@@ -328,8 +336,9 @@ impl World {
             folders.push(policy);
         }
         self.folders.clone_from(&folders);
-        let concurrency = self.limits.concurrency;
-        let configured = Configured { folders, anew, concurrency, another_way: false };
+        let Limits { concurrency, pause_on, .. } = self.limits;
+        let another_way = false;
+        let configured = Configured { folders, anew, concurrency, pause_on, another_way };
         self.step(vec![Event::Configured(Box::new(configured))])
     }
 

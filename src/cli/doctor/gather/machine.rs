@@ -12,6 +12,8 @@ use crate::cli::doctor::facts::{
 };
 use crate::cli::service::{is_open, is_systemd_here};
 use crate::config::Mode;
+use crate::daemon::told;
+use crate::planner::Condition;
 use crate::scan;
 use crate::service::System;
 use crate::text::reason;
@@ -20,6 +22,14 @@ use super::Patient;
 
 /// How long a manager of services may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the machine goes through, of what uploads are to wait for.
+pub(super) fn conditions(patient: &Patient) -> Vec<(Condition, Result<bool, String>)> {
+    let Ok(loaded) = &patient.loaded else { return Vec::new() };
+    let wanted = loaded.config.api.pause_on;
+    let wanted = Condition::ALL.into_iter().filter(|condition| wanted.has(*condition));
+    wanted.map(|condition| (condition, told(condition))).collect()
+}
 
 pub(super) fn state(patient: &Patient) -> StateFacts {
     let directory = match &patient.state_dir {

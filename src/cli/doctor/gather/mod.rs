@@ -79,6 +79,7 @@ pub fn gather(common: &Common, patient: &Patient) -> (Facts, Option<Found>) {
         way,
         server,
         inotify: machine::inotify(&folders),
+        conditions: machine::conditions(patient),
         folders,
         state: machine::state(patient),
         ledger: local::ledger(patient),

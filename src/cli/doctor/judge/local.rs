@@ -7,11 +7,14 @@ use crate::cli::doctor::facts::{
     Configuration, DaemonFacts, LedgerFacts, Said, ServiceFacts, Stuck, Unit,
 };
 use crate::cli::doctor::report::Check;
+use crate::daemon::question;
+use crate::planner::Condition;
 use crate::text::{count_of_bytes, escaped, shell_word, shown};
 
 use super::count;
 
 const CONFIGURATION: &str = "configuration";
+const PAUSE_ON: &str = "pause_on";
 const LEDGER: &str = "ledger";
 const FILES: &str = "files";
 const ERRANDS: &str = "errands";
@@ -37,6 +40,23 @@ pub(super) fn configuration(found: &Configuration) -> Check {
         Configuration::Broken { error, hint } => {
             Check::fail(CONFIGURATION, Exit::Config, error, hint)
         }
+    }
+}
+
+/// What uploads wait for the end of.
+pub(super) fn condition((condition, told): &(Condition, Result<bool, String>)) -> Check {
+    let (holds, does_not) = match condition {
+        Condition::Battery => ("the machine runs on its battery", "the machine is on the mains"),
+        Condition::Metered => ("the link is metered", "the link is not metered"),
+    };
+    match told {
+        Ok(true) => Check::ok(PAUSE_ON, format!("{holds}: uploads wait")),
+        Ok(false) => Check::ok(PAUSE_ON, does_not),
+        Err(why) => Check::warn(
+            PAUSE_ON,
+            format!("{} cannot be told: {why}; uploads do not wait for it", question(*condition)),
+            "edit pause_on in the file of: taxiway config path",
+        ),
     }
 }
 

@@ -21,6 +21,7 @@ pub fn judge(facts: &Facts) -> Report {
     checks.extend(server::server(&facts.server, &facts.way));
     checks.extend(place::folders(&facts.folders, &facts.configuration));
     checks.extend(place::inotify(facts.inotify.as_ref()));
+    checks.extend(facts.conditions.iter().map(local::condition));
     checks.push(place::state(&facts.state));
     checks.extend(local::ledger(&facts.ledger));
     checks.push(local::daemon(&facts.daemon, &facts.service));
