@@ -125,8 +125,7 @@ impl Server {
         let for_page = tcp::listen_for_page(Arc::clone(&app), bounds, cancel.clone());
         let beating = heartbeat::beat(Arc::clone(&app));
         let serving = async { tokio::join!(socket, beside, for_page, beating) };
-        let roots = app.config().folders.iter().map(|folder| folder.root.clone()).collect();
-        tidy(roots)?;
+        tidy(app.config())?;
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(serving);
             runtime.shutdown_background();
@@ -162,11 +161,10 @@ impl Drop for Server {
 }
 
 /// Removes what drops of dead processes left, beside everything else: a disk may hang.
-fn tidy(roots: Vec<PathBuf>) -> io::Result<()> {
+fn tidy(config: Arc<Config>) -> io::Result<()> {
     let tidied = std::thread::Builder::new().name("leftovers".into()).spawn(move || {
-        for root in roots {
-            page::remove_leftovers(&root, SystemTime::now());
-        }
+        let roots: Vec<PathBuf> = config.folders.iter().map(|folder| folder.root.clone()).collect();
+        page::tidy(&config.state_dir, &roots, SystemTime::now());
     });
     tidied.map(drop)
 }

@@ -3,7 +3,8 @@
 //! Owns:
 //! - it is written beside, under a name that is never ours, and gets its own name when it is whole
 //!   and on disk; nothing is ever overwritten;
-//! - a body that ends early leaves nothing, and what a dead process left is removed a day later;
+//! - a body that ends early leaves nothing, and what a dead process left is removed a day later, at a
+//!   start; folders are looked through for it only if something was dropped since the last time;
 //! - a name is one name, and lies in the folder itself.
 
 use std::ffi::{OsStr, OsString};
@@ -43,6 +44,8 @@ use crate::text::{escaped, reason, shown};
 
 /// How the names begin of what is not whole yet; they end with [`PARTIAL_ENDING`].
 const BEGINNING: &str = ".taxiway-drop-";
+/// In the state directory: something was dropped, and may have been left.
+const DROPPED: &str = "dropped";
 /// Random bytes in them.
 const RANDOM_BYTES: usize = 8;
 /// The longest name of a file, in bytes.
@@ -88,8 +91,16 @@ async fn taken(app: &Arc<App>, query: &str, body: &mut Body) -> Result<String, R
     let _place = app.page.drops.acquire().await;
     let root = folder_of(app, folder).await?;
     let part = {
-        let root = root.clone();
-        disk::ask(app, &root.clone(), move || Part::open(root, expected)).await?.well()?
+        let (asked, root) = (root.clone(), root.clone());
+        let dropped = app.config().state_dir.join(DROPPED);
+        let open = move || {
+            note(&dropped);
+            let part = Part::open(root, expected);
+            // Who tidies up may have been here meanwhile.
+            note(&dropped);
+            part
+        };
+        disk::ask(app, &asked, open).await?.well()?
     };
     let writing = writing(part, name).map_err(|error| cannot_write(&root, &error))?;
     let mut size = 0;
@@ -350,24 +361,44 @@ fn rename_into_free(directory: &OwnedFd, from: &str, to: &OsStr) -> io::Result<b
     }
 }
 
-/// Removes what a process that died left in a folder, more than a day before `now`.
-pub(in crate::control) fn remove_leftovers(root: &Path, now: SystemTime) {
-    let Ok(list) = std::fs::read_dir(root) else { return };
+/// Notes that something is dropped. A state directory that takes no file takes no ledger either.
+fn note(dropped: &Path) {
+    let _ = File::options().create(true).append(true).open(dropped);
+}
+
+/// Removes what processes that died left in folders, more than a day before `now`.
+pub(in crate::control) fn tidy(state_dir: &Path, roots: &[PathBuf], now: SystemTime) {
+    let dropped = state_dir.join(DROPPED);
+    // First: what is dropped from now on notes it anew.
+    if std::fs::remove_file(&dropped).is_err() {
+        return;
+    }
+    if roots.iter().filter(|root| !remove_leftovers(root, now)).count() > 0 {
+        note(&dropped);
+    }
+}
+
+/// The same in one folder. True if nothing is left.
+fn remove_leftovers(root: &Path, now: SystemTime) -> bool {
+    let Ok(list) = std::fs::read_dir(root) else { return false };
+    let mut left = 0;
     for entry in list.map_while(Result::ok) {
         let name = entry.file_name();
         let name = name.as_bytes();
         let ours =
             name.starts_with(BEGINNING.as_bytes()) && name.ends_with(PARTIAL_ENDING.as_bytes());
-        if !ours {
+        let Some(found) = ours.then(|| entry.metadata().ok()).flatten() else { continue };
+        if !found.is_file() {
             continue;
         }
-        let Ok(found) = entry.metadata() else { continue };
-        let written = found.modified().ok().filter(|_| found.is_file());
-        let age = written.and_then(|written| now.duration_since(written).ok());
+        let age = found.modified().ok().and_then(|written| now.duration_since(written).ok());
         if age.is_some_and(|age| age > LEFT_BEHIND) && std::fs::remove_file(entry.path()).is_ok() {
             tracing::info!("removed {}, which was never whole", shown(&entry.path()));
+        } else {
+            left += 1;
         }
     }
+    left == 0
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use super::routes::refused;
 use super::whence::Owner;
 use super::wire;
 
-pub(super) use drop::remove_leftovers;
+pub(super) use drop::tidy;
 pub(super) use files::is_open;
 pub(super) use keys::{Entered, Keys, random};
 pub(super) use thumb::Moving;

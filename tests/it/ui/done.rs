@@ -153,34 +153,33 @@ fn what_does_not_come_whole_or_may_not_come_leaves_nothing() {
     let server = Server::start();
     let taxiway = Taxiway::with(&server);
     let (folder, away) = (taxiway.folder("folder"), taxiway.folder("away"));
-    let (left, young) = (".taxiway-drop-1.taxiway-part", ".taxiway-drop-2.taxiway-part");
-    for name in [left, young] {
-        write(&folder.join(name), b"half");
-    }
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3_600);
-    let file = std::fs::File::options().write(true).open(folder.join(left)).expect("a file");
-    file.set_modified(old).expect("a time");
     let api = "[api]\nmax_file_size = \"10KB\"\n";
     taxiway.configure(&format!("{api}{}hidden = true\n{}", section(&folder), section(&away)));
-    let mut daemon = taxiway.daemon();
     let list = || -> Vec<String> {
         let list = std::fs::read_dir(&folder).expect("a list");
         list.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
             .collect()
     };
+    // What a process leaves that dies meanwhile is removed a day later.
+    let daemon = taxiway.daemon();
+    let browser = Browser::of(&taxiway);
+    let _stream = half(&browser);
+    let left = eventually("it is written beside", || list().pop());
+    daemon.kill();
+    assert_eq!(list(), [left.as_str()]);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3_600);
+    let file = std::fs::File::options().write(true).open(folder.join(left)).expect("a file");
+    file.set_modified(old).expect("a time");
+    let young = ".taxiway-drop-2.taxiway-part";
+    write(&folder.join(young), b"half");
+    let mut daemon = taxiway.daemon();
     eventually("what a dead process left is removed", || (list() == [young]).then_some(()));
     std::fs::remove_file(folder.join(young)).expect("removed");
     let browser = Browser::of(&taxiway);
     let refused = browser.drop(0, "large.gif", &picture(1, 20_000)).is(413).object();
     assert_eq!(refused["error"], "it is larger than 10000 bytes: [api] max_file_size");
     // Half of it, and then nobody.
-    let Browser { address, cookie } = &browser;
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    let head = format!(
-        "POST /ui/drop?folder=1&name=half.gif HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
-         X-Taxiway: page\r\nContent-Length: 5000\r\n\r\n"
-    );
-    stream.write_all(&[head.as_bytes(), &picture(1, 2_000)].concat()).expect("sent");
+    let stream = half(&browser);
     let part = eventually("it is written beside", || list().pop());
     assert!(part.starts_with(".taxiway-drop-") && part.ends_with(".taxiway-part"), "{part}");
     drop(stream);
@@ -193,4 +192,16 @@ fn what_does_not_come_whole_or_may_not_come_leaves_nothing() {
     assert_eq!(list(), [] as [&str; 0]);
     assert_eq!(browser.get("/ui/counts").object()["total"], 0, "nothing was ever taken for a file");
     daemon.stop();
+}
+
+/// Begins to drop a file, and stops halfway.
+fn half(browser: &Browser) -> TcpStream {
+    let Browser { address, cookie } = browser;
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head = format!(
+        "POST /ui/drop?folder=1&name=half.gif HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+         X-Taxiway: page\r\nContent-Length: 5000\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), &picture(1, 2_000)].concat()).expect("sent");
+    stream
 }

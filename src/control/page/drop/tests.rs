@@ -111,11 +111,22 @@ fn what_a_dead_process_left_goes_a_day_later_and_nothing_else_does() {
     fs::create_dir(root.join(format!("{BEGINNING}directory{PARTIAL_ENDING}"))).unwrap();
     let all = list(&root);
     let hours = |hours: u64| SystemTime::now() + Duration::from_secs(hours * 3_600);
-    remove_leftovers(&root, hours(0));
-    remove_leftovers(&root, hours(23));
+    let state = tempfile::tempdir().unwrap();
+    let (dropped, roots) = (state.path().join(DROPPED), [root.clone()]);
+    // Nothing was dropped: nobody looks.
+    tidy(state.path(), &roots, hours(25));
     assert_eq!(list(&root), all);
-    remove_leftovers(&root, hours(25));
+    note(&dropped);
+    for early in [0, 23] {
+        tidy(state.path(), &roots, hours(early));
+        assert_eq!(list(&root), all);
+        assert!(dropped.exists(), "it is looked for again");
+    }
+    // What cannot be looked into may hold some.
+    tidy(state.path(), &[root.clone(), root.join("none")], hours(25));
     let rest: Vec<String> = all.into_iter().filter(|name| *name != left).collect();
     assert_eq!(list(&root), rest);
-    remove_leftovers(&root.join("none"), hours(25));
+    assert!(dropped.exists());
+    tidy(state.path(), &roots, hours(25));
+    assert!(!dropped.exists(), "all is tidy");
 }
