@@ -41,7 +41,7 @@ type Sample = (Vec<(&'static str, String)>, String);
 
 /// The text.
 pub(super) fn text(told: &Told<'_>) -> String {
-    let Told { numbers, view, status, figures, age, daemon, ledger, now } = told;
+    let Told { numbers, view, status, age, daemon, ledger, .. } = told;
     let mut page = Page::default();
     let version = vec![("version", daemon.version.to_owned())];
     page.gauge("taxiway_build_info", "Which version this is.", [(version, "1".into())]);
@@ -49,7 +49,7 @@ pub(super) fn text(told: &Told<'_>) -> String {
     page.gauge("process_start_time_seconds", "When the daemon began.", [plain(started)]);
     let words = "Times that the loop took in what happened and put it on disk.";
     page.counter("taxiway_loop_steps_total", words, [plain(numbers.steps)]);
-    files(&mut page, numbers, status, figures, *now);
+    files(&mut page, told);
     let words = "How long ago the files of each state were counted.";
     page.gauge("taxiway_files_age_seconds", words, [plain(age.as_secs_f64())]);
     eyes(&mut page, numbers, view);
@@ -63,7 +63,8 @@ pub(super) fn text(told: &Told<'_>) -> String {
     page.0
 }
 
-fn files(page: &mut Page, numbers: &Numbers, status: &Status, figures: &Figures, now: Wall) {
+fn files(page: &mut Page, told: &Told<'_>) {
+    let Told { numbers, view, status, figures, now, .. } = told;
     let outcomes =
         Outcome::ALL.map(|outcome| (outcome.as_str(), numbers.outcomes[outcome as usize]));
     let words = "What has become of files and uploads: uploaded, found (stored although the answer \
@@ -73,6 +74,8 @@ fn files(page: &mut Page, numbers: &Numbers, status: &Status, figures: &Figures,
     let words = "Bytes that the server's connections took, those of uploads that had to begin again \
                  included.";
     page.counter("taxiway_sent_bytes_total", words, [plain(numbers.sent)]);
+    let words = "Uploads that may go out at once for now; `concurrency` is the limit.";
+    page.gauge("taxiway_uploads_allowed", words, [plain(view.allowed)]);
     let words = "Files of the folders by state.";
     page.gauge("taxiway_files", words, labelled("state", status.counts.by_state()));
     let words = "Bytes of what is queued, going out, or in doubt.";

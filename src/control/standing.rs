@@ -235,6 +235,7 @@ mod tests {
             uploading: Vec::new(),
             opened_ahead: 0,
             to_read: (0, 0),
+            allowed: 2,
             bytes_per_second: 0,
         }
     }

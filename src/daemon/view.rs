@@ -38,6 +38,8 @@ pub struct View {
     pub opened_ahead: u64,
     /// Files that wait for their turn to be read, and their bytes.
     pub to_read: (u64, u64),
+    /// Uploads that may go out at once for now.
+    pub allowed: usize,
     /// How fast all uploads together went over the last seconds.
     pub bytes_per_second: u64,
 }
@@ -114,6 +116,7 @@ impl Session {
             folders: self.folders_now(),
             arming: planner.folder_views().filter(|view| is_to_be_watched(view)).count(),
             to_read: planner.to_read(),
+            allowed: self.hands.allowed(),
             bytes_per_second: self.hands.bytes_per_second(),
             stops,
         }

@@ -104,6 +104,7 @@ fn the_numbers_are_those_of_what_happened() {
         ("taxiway_overflows_total", 0.0),
         ("taxiway_scans_total{result=\"complete\"}", 1.0),
         ("taxiway_paused", 0.0),
+        ("taxiway_uploads_allowed", 2.0),
         ("taxiway_done", 1.0),
         ("taxiway_needs_person", 1.0),
         ("taxiway_account_state{account=\"me@example.com\",state=\"ok\"}", 1.0),
