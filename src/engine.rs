@@ -37,6 +37,8 @@ pub struct Step {
     pub effects: Vec<Effect>,
     /// To be said.
     pub notices: Vec<Notice>,
+    /// Something was written.
+    pub wrote: bool,
 }
 
 /// The planner and the ledger, kept in step.
@@ -79,7 +81,8 @@ impl Engine {
         let mut work = Work { ledger: &self.ledger, step: Step::default(), writes: 0 };
         match decide(&mut self.planner, &mut work, now, inputs) {
             Ok(()) => {
-                let Work { step, writes, .. } = work;
+                let Work { mut step, writes, .. } = work;
+                step.wrote = writes > 0;
                 #[cfg(test)]
                 if self.fail_commit.hits(&step, writes) {
                     self.ledger.abandon_step();

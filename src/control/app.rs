@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::page::Page;
 use super::refusal::{No, Refusal};
 use super::standing::Standing;
+use super::status::Status;
 use super::stream::{BEHIND_MOST, Heard};
 use super::wish::{Answer, Judged, Wish};
 use crate::config::Config;
@@ -170,6 +171,14 @@ pub(super) fn not_now() -> Refusal {
 /// The ledger, to be read; none if there is none yet.
 pub(super) fn read_ledger(app: &App) -> Result<Option<Ledger>, Refusal> {
     Ledger::read(&app.ledger).map_err(unreadable)
+}
+
+/// How things stand at this moment.
+pub(super) fn status_of(app: &App, view: &View) -> Result<Status, Refusal> {
+    match app.ledger.exists() {
+        true => app.standing.status(view).map_err(unreadable),
+        false => Err(not_now()),
+    }
 }
 
 /// Has the configuration read again; gives what changed.

@@ -17,12 +17,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::time::timeout;
 
-use super::app::{App, blocking, not_now, read_ledger, reload_now, unreadable, wished};
+use super::app::{App, blocking, read_ledger, reload_now, status_of, unreadable, wished};
 use super::listing::Question;
 use super::page;
 use super::pushing::push;
 use super::refusal::{No, Refusal};
-use super::status::Status;
 use super::stream::stream;
 use super::waiting::wait;
 use super::whence::Owner;
@@ -174,8 +173,7 @@ async fn status(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
 async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
-        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
-        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
+        let status = status_of(app, &view)?;
         Ok(serde_json::to_string(&status).unwrap_or_default())
     })
     .await
@@ -185,8 +183,7 @@ async fn standing(app: &Arc<App>) -> Result<String, Refusal> {
 async fn nobody_is_needed(app: &Arc<App>) -> Result<(), Refusal> {
     let view = app.view().await?;
     blocking(app, move |app| {
-        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
-        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
+        let status = status_of(app, &view)?;
         match status.needs_person(&view) {
             true => Err(Refusal::new(No::NotNow, status.line(app.now()), "taxiway status")),
             false => Ok(()),

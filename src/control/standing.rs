@@ -2,8 +2,8 @@
 //!
 //! Owns:
 //! - the ledger's files are counted only after something has happened, and that takes at most a
-//!   twentieth of all time, however often somebody looks; only who asks whether all is well, which
-//!   is seldom, has them counted at once;
+//!   twentieth of all time, however often somebody looks; only who asks how things stand, or whether
+//!   all is well, has them counted at once;
 //! - what has not to be counted is of the very moment.
 
 use std::collections::BTreeMap;
@@ -98,11 +98,6 @@ impl Standing {
         &self.0.tally
     }
 
-    /// The daemon itself.
-    pub(super) fn daemon(&self) -> &Daemon {
-        &self.0.daemon
-    }
-
     /// The first line of `status`, and whether it changes though nothing happens; for everybody on
     /// the machine to see, if it is `public`: then it says how much, and not which. None: nobody can
     /// tell now. It waits for the loop.
@@ -131,8 +126,17 @@ impl Standing {
     /// # Errors
     /// If the ledger cannot be read.
     pub(super) fn needs_person(&self, view: &View) -> Result<bool, LedgerError> {
+        Ok(self.status(view)?.needs_person(view))
+    }
+
+    /// How things stand at this very moment: what is in the ledger is counted again if anything has
+    /// happened since.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(super) fn status(&self, view: &View) -> Result<Status, LedgerError> {
         let (figures, _) = self.counted(view, true)?;
-        Ok(Status::put_together(view, &figures, &self.0.daemon).needs_person(view))
+        Ok(Status::put_together(view, &figures, &self.0.daemon))
     }
 
     /// Everything in the words of Prometheus.
@@ -316,5 +320,14 @@ mod tests {
         assert!(!standing.needs_person(&view()).expect("figures"));
         let (third, age) = counted();
         assert!(!Arc::ptr_eq(&second, &third) && age.is_zero(), "who must know had it counted");
+        let kept = || {
+            let counted = lock(&standing.0.counted);
+            Arc::clone(&counted.as_ref().expect("counted").figures)
+        };
+        standing.status(&view()).expect("a status");
+        assert!(Arc::ptr_eq(&third, &kept()), "nothing happened since");
+        tally.stepped(&[], true);
+        standing.status(&view()).expect("a status");
+        assert!(!Arc::ptr_eq(&third, &kept()), "something did");
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::standing::Figures;
 use crate::daemon::View;
-use crate::ledger::{Ledger, LedgerError, State};
+use crate::ledger::State;
 use crate::planner::{AccountId, Cause};
 use crate::row::{self, time, time_of_day, when_and_how_far};
 use crate::secret::keyring::Keyring;
@@ -167,14 +167,6 @@ impl Counts {
 
 impl Status {
     /// Puts together what the loop and the ledger say.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub(super) fn of(view: &View, ledger: &Ledger, daemon: &Daemon) -> Result<Status, LedgerError> {
-        Ok(Status::put_together(view, &Figures::read(view, ledger)?, daemon))
-    }
-
-    /// The same, from what the ledger said.
     pub(super) fn put_together(view: &View, figures: &Figures, daemon: &Daemon) -> Status {
         let Figures { amounts, emails, roots, errands, .. } = figures;
         let counts = amounts.map(|amount| amount.files);

@@ -217,7 +217,8 @@ impl Session {
         self.tally.takes_in(&inputs);
         let heard = !inputs.is_empty();
         let step = self.engine.step(self.clock.now(), inputs)?;
-        self.tally.stepped(&step.notices, heard || !step.effects.is_empty());
+        let stirs = heard || step.wrote || !step.effects.is_empty();
+        self.tally.stepped(&step.notices, stirs);
         for effect in step.effects {
             tracing::trace!(?effect, "out");
             crash::point("effect");

@@ -13,7 +13,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::config::Email;
-use crate::control::app::{App, blocking, not_now, read_ledger, unreadable};
+use crate::control::app::{App, blocking, read_ledger, status_of, unreadable};
 use crate::control::listing::directory;
 use crate::control::refusal::{No, Refusal};
 use crate::control::routes::{answer, no_parameters, refused, respond};
@@ -194,8 +194,7 @@ pub(super) async fn status(Of(app): Of<Arc<App>>, RawQuery(query): RawQuery) -> 
         Err(refusal) => return refused(&refusal),
     };
     let told = blocking(&app, move |app| {
-        let ledger = read_ledger(app)?.ok_or_else(not_now)?;
-        let status = Status::of(&view, &ledger, app.standing.daemon()).map_err(unreadable)?;
+        let status = status_of(app, &view)?;
         let next = status.next().into_iter().map(|command| format!("taxiway {command}"));
         let (line, next) = (status.line(app.now()), next.collect());
         let folder_ids = view.folders.iter().map(|folder| folder.id.0).collect();
