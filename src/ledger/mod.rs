@@ -71,6 +71,10 @@ const NOTHING_OWED: &str = "CREATE TEMP TABLE errand
      asset_id TEXT, reason TEXT, owed_at INTEGER, tries INTEGER, next_try_at INTEGER, detail TEXT,
      stale INTEGER, outcome TEXT, ended_at INTEGER)";
 
+/// What a connection that only reads keeps of the ledger's pages, in KiB; below zero, for SQLite counts
+/// pages above.
+const READER_CACHE: i32 = -1024;
+
 /// SQLite before 3.51.3 can corrupt a WAL (sqlite.org/wal.html, "the WAL reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -132,6 +136,8 @@ impl Ledger {
         let open = || -> Result<Option<Ledger>, LedgerError> {
             let db = Connection::open_with_flags(path, flags)?;
             db.busy_timeout(Duration::from_secs(5))?;
+            // Who reads goes through rows once; pages that are needed again are the writer's.
+            db.pragma_update(None, "cache_size", READER_CACHE)?;
             match check_schema(&db, path)? {
                 0 => return Ok(None),
                 // Nothing was forgotten, or owed, before there was a table for it.

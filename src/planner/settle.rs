@@ -160,7 +160,8 @@ fn has_fine_times(fingerprint: &Fingerprint) -> bool {
 /// The files on their way.
 #[derive(Debug, Clone, Default)]
 pub struct Settling {
-    entries: BTreeMap<SharedPath, Entry>,
+    /// In boxes: a tree keeps its nodes half empty.
+    entries: BTreeMap<SharedPath, Box<Entry>>,
     due: BTreeSet<(Mono, SharedPath)>,
     ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, SharedPath)>>,
     readings: Readings,
@@ -225,7 +226,7 @@ impl Settling {
 
     /// The file's entry.
     pub fn entry(&self, path: &Path) -> Option<&Entry> {
-        self.entries.get(path)
+        self.entries.get(path).map(Box::as_ref)
     }
 
     /// Puts a file in, or back in another phase.
@@ -245,7 +246,7 @@ impl Settling {
             Phase::Looking => {}
         }
         self.rechecks += usize::from(entry.recheck);
-        self.entries.insert(path, entry);
+        self.entries.insert(path, Box::new(entry));
     }
 
     /// Takes a file out.
@@ -267,7 +268,7 @@ impl Settling {
             Phase::Looking => {}
         }
         self.rechecks -= usize::from(entry.recheck);
-        Some(entry)
+        Some(*entry)
     }
 
     /// The next file whose look is due; it is `Looking` from now on.
@@ -289,7 +290,9 @@ impl Settling {
     pub fn next_ready(&mut self, now: Mono, share: Share) -> Option<Effect> {
         let first = |folder| Some(&self.ready.get(&folder)?.first()?.1);
         let may = |folder| {
-            let size = first(folder).and_then(|path| self.entries.get(path)).map_or(0, Entry::size);
+            let size = first(folder)
+                .and_then(|path| self.entries.get(path))
+                .map_or(0, |entry| entry.size());
             self.readings.admit(folder, size, now, share)
         };
         let folder = self.next_folder(may)?;
