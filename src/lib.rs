@@ -36,9 +36,9 @@
 //!   need not tell of it), `contents` (what was read of it), `readings` (whose turn it is to be
 //!   read), `folders` (scans, and what is away), `missed` (what events did not tell), `uploads` (one
 //!   content on one account), `doubt` (was it stored), `retry` (when again, and what stops
-//!   everyone), `pause` (what keeps all from beginning) and `commands` (what a person asks for), `configured` (another
-//!   configuration, while all goes on), `errands` (what is done for a file after its upload),
-//!   `pairing` (which asset is which content), `filter` (names that are never ours), `types` and
+//!   everyone), `pause` and `conditions` (what keeps all from beginning), `commands` (what a person
+//!   asks for), `configured` (another configuration, while all goes on), `errands` (what is done for
+//!   a file after its upload), `pairing` (which asset is which content), `filter` (names that are never ours), `types` and
 //!   `message` (the nouns).
 //! - [`engine`]: one step: look up, decide, commit, return effects.
 //! - [`ledger`]: all SQL; the schema is in `migrations/`. `step`, `uploads`, `wishes`, `errands`
@@ -108,7 +108,7 @@
 //! | every way of losing sight of a file owes a scan | [`watch`] and `planner::settle`, whose memories are bounded |
 //! | memory does not grow with the backlog | `planner::Limits`; [`ledger`] pages; `scan::walk` lists in pieces |
 //! | a refused token is not tried again before it changes | `planner::retry` |
-//! | where uploads wait for a condition, none begins before it was asked about | `planner::pause` |
+//! | where uploads wait for a condition, none begins before it was asked about | `planner::conditions` |
 //! | one process writes a ledger | `daemon::lock` |
 //! | what a folder wants done for a file is owed in the commit that makes the reason true | [`ledger`]: `errands`, asked by every write that ends an upload or links a path |
 //! | a file is moved away only while it is what was uploaded, and the server confirms it | `planner::errands`, `daemon::errands` |

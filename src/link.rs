@@ -16,7 +16,7 @@ use crate::program::{Ended, run};
 
 const LIMIT: Duration = Duration::from_secs(2);
 /// One property, read as it is; whoever owns the name is not started for it.
-const QUESTION: [&str; 10] = [
+const QUESTION: [&str; 11] = [
     "busctl",
     "--system",
     "--auto-start=no",
@@ -27,6 +27,7 @@ const QUESTION: [&str; 10] = [
     "Get",
     "ss",
     "org.freedesktop.NetworkManager",
+    "Metered",
 ];
 
 /// Whether the link to the world is metered.
@@ -37,8 +38,7 @@ pub fn is_metered() -> Result<bool, String> {
     if cfg!(target_os = "macos") {
         return Err("taxiway does not ask macOS about links".to_owned());
     }
-    let question: Vec<&str> = QUESTION.into_iter().chain(["Metered"]).collect();
-    match run(&question, None, LIMIT) {
+    match run(&QUESTION, None, LIMIT) {
         Ok(said) if said.status.success() => answer(said.out.expose_secret()),
         Ok(said) if said.err.contains("does not exist") => {
             Err("no NetworkManager is there to tell".to_owned())

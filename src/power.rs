@@ -5,16 +5,18 @@
 //!
 //! Owns:
 //! - the battery of a mouse or a headset is not that of the machine;
-//! - a machine without a battery of its own runs on none.
+//! - a machine without a battery of its own runs on none;
+//! - a supply that does not answer is no answer.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
+use crate::patient;
 use crate::program::{Ended, run};
-use crate::text::reason;
+use crate::text::{reason, shown};
 
 /// How long `pmset` may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -25,12 +27,10 @@ const SUPPLIES: &str = "/sys/class/power_supply";
 /// # Errors
 /// In words, if the system does not tell.
 pub fn on_battery() -> Result<bool, String> {
-    #[cfg(debug_assertions)]
-    if let Some(supplies) = std::env::var_os("TAXIWAY_TEST_POWER") {
-        return read(Path::new(&supplies));
-    }
-    if !cfg!(target_os = "macos") {
-        return read(Path::new(SUPPLIES));
+    if let Some(supplies) = supplies() {
+        let words = format!("{} does not answer", shown(&supplies));
+        let look = move |asked: &patient::Asked| asked.may_look(&supplies).then(|| read(&supplies));
+        return patient::ask(look).flatten().unwrap_or(Err(words));
     }
     match run(&["pmset", "-g", "batt"], None, LIMIT) {
         Ok(said) if said.status.success() => drawn(said.out.expose_secret()),
@@ -39,6 +39,16 @@ pub fn on_battery() -> Result<bool, String> {
         Err(Ended::Late) => Err(format!("pmset did not answer within {} s", LIMIT.as_secs())),
         Err(Ended::Failed(reason)) => Err(reason),
     }
+}
+
+/// Where the system tells of its supplies; builds for tests may be told otherwise, what is released
+/// never is.
+fn supplies() -> Option<PathBuf> {
+    #[cfg(debug_assertions)]
+    if let Some(supplies) = std::env::var_os("TAXIWAY_TEST_POWER") {
+        return Some(supplies.into());
+    }
+    (!cfg!(target_os = "macos")).then(|| SUPPLIES.into())
 }
 
 /// What `pmset -g batt` says first: "Now drawing from 'AC Power'".
@@ -92,8 +102,8 @@ fn read(supplies: &Path) -> Result<bool, String> {
     let batteries = || supplies.iter().filter(|supply| supply.is_battery());
     let is = |status: &str| batteries().any(|battery| battery.status == status);
     let mains = |online| {
-        let mains = supplies.iter().filter(|supply| supply.kind == "Mains");
-        mains.into_iter().any(|mains| mains.online == Some(online))
+        let mut mains = supplies.iter().filter(|supply| supply.kind == "Mains");
+        mains.any(|mains| mains.online == Some(online))
     };
     // A weak charger does not keep it from being discharged. A port that is on may be giving
     // power to a telephone, so the batteries come before the ports.
@@ -102,11 +112,11 @@ fn read(supplies: &Path) -> Result<bool, String> {
     } else if is("Discharging") {
         true
     } else {
-        // Some batteries do not know; that there is no mains is then all that is known.
-        let ports = supplies.iter().filter(|supply| !supply.is_battery());
-        let powered = ports.into_iter().any(|port| port.online == Some(true));
-        let told = ["Charging", "Full", "Not charging"].into_iter().any(is);
-        !powered && !told && batteries().next().is_some() && mains(false)
+        // One that is full, or does not know, says nothing of where its power comes from; that there
+        // is no mains and no port is then all that is known.
+        let mut ports = supplies.iter().filter(|supply| !supply.is_battery());
+        let powered = ports.any(|port| port.online == Some(true)) || is("Charging");
+        !powered && batteries().next().is_some() && mains(false)
     })
 }
 
@@ -145,7 +155,8 @@ mod tests {
             ("a weak charger", vec![plugged, discharging.as_str()], false),
             ("charged through a port", vec![unplugged, port, charging.as_str()], false),
             ("a port that gives power", vec![unplugged, port, discharging.as_str()], true),
-            ("full, by a port", vec![port, full.as_str()], false),
+            ("full, by a port", vec![unplugged, port, full.as_str()], false),
+            ("full, and just unplugged", vec![unplugged, full.as_str()], true),
             ("a battery that does not know, on mains", vec![plugged, unknown.as_str()], false),
             ("a battery that does not know, off mains", vec![unplugged, unknown.as_str()], true),
             ("a battery that does not know, and no mains", vec![unknown.as_str()], false),

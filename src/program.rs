@@ -1,15 +1,17 @@
 //! A program of the system, asked something and listened to.
 //!
 //! Owns:
-//! - no question takes longer than its limit, and what was begun for it ends with it;
+//! - no question takes longer than its limit, and what was begun for it ends with it, or with us;
 //! - no program is told a token, or what belongs to the service that we are, by argument or
 //!   environment;
 //! - answers are short, and are kept as secrets: some are.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -22,6 +24,10 @@ use crate::text::{escaped, one_line, reason};
 const LONGEST_ANSWER_BYTES: u64 = 64 * 1024;
 /// How often is looked whether the program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Programs that run, by their groups. One that is here has not been waited for, so its number is still
+/// its own.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Variables that hold the token, or what only this process may use.
 pub const KEPT_BACK: [&str; 8] = [
@@ -82,10 +88,15 @@ pub fn run(argv: &[&str], input: Option<&SecretString>, limit: Duration) -> Resu
     let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |error: io::Error| Ended::Failed(format!("{}: {}", argv[0], reason(&error)));
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Ended::Absent,
-        _ => failed(error),
-    })?;
+    let mut child = {
+        let mut running = running();
+        let child = command.spawn().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Ended::Absent,
+            _ => failed(error),
+        })?;
+        running.insert(child.id());
+        child
+    };
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (out, err) = (out.map(read), err.map(read));
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
@@ -111,17 +122,37 @@ pub fn run(argv: &[&str], input: Option<&SecretString>, limit: Duration) -> Resu
 /// Waits for the end of a program, or makes it end, with its group. None: it did not in time.
 fn ends(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     while Instant::now() < until {
+        let mut running = running();
         if let Some(status) = child.try_wait()? {
+            running.remove(&child.id());
             return Ok(Some(status));
         }
+        drop(running);
         std::thread::sleep(PAUSE);
     }
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // What has ended needs no signal.
-        let _ = kill_process_group(group, Signal::KILL);
+    {
+        let mut running = running();
+        end(child.id());
+        running.remove(&child.id());
     }
     child.wait()?;
     Ok(None)
+}
+
+/// Ends whatever still runs, with all that it began: nobody waits for it any more.
+pub fn end_all() {
+    running().iter().for_each(|group| end(*group));
+}
+
+fn end(group: u32) {
+    if let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) {
+        // What has ended needs no signal.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads what is said, as much as is wanted of it; more is not waited for.

@@ -175,6 +175,9 @@ pub fn time_of_day(wall: Wall) -> String {
     local(wall, "%H:%M:%S")
 }
 
+/// How the reason of a pause begins that ends by itself.
+pub const PAUSED_WHILE: &str = "paused while ";
+
 /// What completes "paused" for a person.
 pub fn paused(paused: Paused) -> String {
     match paused {

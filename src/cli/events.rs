@@ -219,6 +219,9 @@ fn words(said: Said<'_>, engine: &Engine, now: Wall, source: &str) -> Option<Str
             Notice::AccountResumed { .. } | Notice::Unpaused => {
                 "resumed   uploads go on".to_owned()
             }
+            Notice::Paused(Paused::While(condition)) => {
+                format!("paused    {}: it goes on by itself", condition.words())
+            }
             Notice::Paused(paused) => format!("paused    {}", row::paused(*paused)),
             Notice::Seen(_)
             | Notice::Gone(_)

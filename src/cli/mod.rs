@@ -44,6 +44,7 @@ use crate::config::{ConfigError, Environment, Flags, Loaded, Sources};
 use crate::daemon::SetupError;
 use crate::daemon::lock::LockError;
 use crate::ledger::LedgerError;
+use crate::program;
 use crate::row;
 use crate::secret::TokenError;
 
@@ -181,7 +182,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     log::start(&args.common);
     let common = args.common.clone();
-    match dispatch(args) {
+    let done = dispatch(args);
+    program::end_all();
+    match done {
         Ok(exit) => exit as u8,
         Err(mut failure) => {
             failure.hint = placed(&common, failure.hint);

@@ -134,9 +134,10 @@ const API: &[Key] = &[
                   `\"metered\"`, its link is paid for by the byte, as NetworkManager knows (asked \
                   through systemd's `busctl`; macOS is not asked). What is under way ends, nothing \
                   begins, and `status` says so; within half a minute of the end it goes on. It is asked \
-                  about when something is to be sent, and never else. `taxiway resume` sends all the \
-                  same until the condition ends, and so does a `taxiway push` while no daemon runs. \
-                  What cannot be told holds nothing up: the log says so, and `taxiway doctor`.",
+                  about only while something is to be sent. `taxiway resume` sends all the same until \
+                  the condition ends, or the daemon; a `taxiway push` while no daemon runs does so, \
+                  too, and `run --once` ends with 75. What cannot be told holds nothing up: the log \
+                  says so, and `taxiway doctor`.",
     },
     Key {
         name: "ca_file",
@@ -160,7 +161,8 @@ const CONTROL: &[Key] = &[
         meaning: "An address that the daemon calls (`GET`) as long as all is well, for a service \
                   that raises an alarm when nobody calls any more. All is well when the loop turns \
                   and its last step is on disk, nothing needs a person, nothing stops uploads, no \
-                  folder is away, and nobody paused it. The token is not sent.",
+                  folder is away, and nobody paused it; that uploads wait for the end of what `pause_on` \
+                  names is well. The token is not sent.",
     },
     Key {
         name: "heartbeat_interval",

@@ -15,7 +15,7 @@ use super::load::Loaded;
 use super::origin::{Origin, Origins};
 use super::types::{AfterUpload, Choice, Incomplete, SendFacts, duration_text, size_text};
 use super::{Api, Control, Folder, Log};
-use crate::planner::{Condition, Conditions};
+use crate::planner::Conditions;
 use crate::text::shown;
 
 /// A key and its value; `None`: not set.
@@ -152,8 +152,7 @@ pub(super) fn folder(folder: &Folder) -> Vec<Row> {
 }
 
 fn conditions(conditions: Conditions) -> Vec<String> {
-    let named = Condition::ALL.into_iter().filter(|condition| conditions.has(*condition));
-    named.map(|condition| condition.as_str().to_owned()).collect()
+    conditions.iter().map(|condition| condition.as_str().to_owned()).collect()
 }
 
 fn facts(send: SendFacts) -> Vec<String> {

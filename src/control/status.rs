@@ -271,13 +271,18 @@ impl Status {
         let stopped = ["auth", "subscription", "broken", "refused"];
         let stopped = self.accounts.iter().any(|account| stopped.contains(&account.state.as_str()));
         let wanted = [
-            (self.state == "paused", "resume"),
+            (self.state == "paused" && !self.goes_on_by_itself(), "resume"),
             (stopped, "doctor"),
             (counts.failed > 0, "ls --state failed"),
             (counts.failed > 0 || given_up, "retry --all"),
             (counts.held > 0, "ls --state held"),
         ];
         wanted.into_iter().filter(|(is, _)| *is).map(|(_, command)| command).collect()
+    }
+
+    /// Whether it is paused only while something holds: no person is needed.
+    fn goes_on_by_itself(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with(row::PAUSED_WHILE))
     }
 
     /// The first line for a person. `at`: when this was asked.

@@ -45,6 +45,11 @@ pub fn next(history: &History, config: &Config, running: bool) -> Next {
             }
             None => told("it is looked at again, until it is at rest and its end is there", run()),
         },
+        // What stops all of them is not in its history.
+        (None, State::Queued) if running => told(
+            "it is sent when its turn and its time come; what all of them wait for, if anything:",
+            vec!["taxiway status".to_owned()],
+        ),
         (None, State::Queued) => told("it is sent when its turn and its time come", run()),
         (None, State::Uploading) => plain("the server's answer is waited for"),
         (None, State::Unknown) => told(

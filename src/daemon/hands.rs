@@ -253,7 +253,7 @@ impl Hands {
     /// Finds out which of these hold.
     pub fn sense(&self, conditions: Conditions) {
         let reach = self.reach.clone();
-        self.reach.senses.ask(conditions, move |found| reach.answer(Event::Sensed(found)));
+        self.reach.senses.ask(conditions, move |sensed| reach.answer(Event::Sensed(sensed)));
     }
 
     /// Does what is owed to a file.

@@ -1,67 +1,74 @@
 //! What this machine goes through, found out when the planner asks.
 //!
 //! Owns:
-//! - every question is answered, whatever becomes of it: what cannot be told does not hold;
+//! - every question is answered, whatever becomes of who looks;
 //! - a person is told once what cannot be told, and again only after it could be.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::planner::{Condition, Conditions};
+use crate::planner::{Condition, Conditions, Sensed};
 use crate::{link, power};
 
 /// Finds out what holds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Senses {
     /// Of which a person was told that it cannot be told.
-    untold: Arc<Mutex<Conditions>>,
+    said: Arc<Mutex<Conditions>>,
+}
+
+/// A question that is answered when this goes, whatever it goes by.
+struct Question<F: FnMut(Sensed)> {
+    sensed: Sensed,
+    answer: F,
+}
+
+impl<F: FnMut(Sensed)> Drop for Question<F> {
+    fn drop(&mut self) {
+        (self.answer)(self.sensed);
+    }
 }
 
 impl Senses {
     /// Finds out which of these hold, on a thread of its own, and gives them to `answer`: asking
     /// takes a moment, and must not wait for threads that disks hold.
-    pub(super) fn ask(&self, asked: Conditions, answer: impl FnOnce(Conditions) + Send + 'static) {
-        let (senses, answer) = (self.clone(), Arc::new(Mutex::new(Some(answer))));
-        let own = Arc::clone(&answer);
-        let look = move || give(&own, senses.look(asked));
-        let begun = std::thread::Builder::new().name("senses".into()).spawn(look);
-        if begun.is_err() {
-            give(&answer, Conditions::NONE);
-        }
+    pub(super) fn ask(&self, asked: Conditions, answer: impl FnMut(Sensed) + Send + 'static) {
+        let untold = Sensed { holds: Conditions::NONE, untold: asked };
+        let (senses, question) = (self.clone(), Question { sensed: untold, answer });
+        let look = move || {
+            let mut question = question;
+            question.sensed = senses.look(asked);
+        };
+        // Without a thread nobody can tell.
+        let _ = std::thread::Builder::new().name("senses".into()).spawn(look);
     }
 
-    fn look(&self, asked: Conditions) -> Conditions {
-        let asked = Condition::ALL.into_iter().filter(|condition| asked.has(*condition));
-        asked.fold(Conditions::NONE, |found, condition| {
+    fn look(&self, asked: Conditions) -> Sensed {
+        asked.iter().fold(Sensed::default(), |found, condition| {
             let told = told(condition);
-            let holds = self.note(condition, told);
-            found.with(condition, holds)
+            self.note(condition, told.as_ref().err());
+            let Sensed { holds, untold } = found;
+            Sensed {
+                holds: holds.with(condition, told == Ok(true)),
+                untold: untold.with(condition, told.is_err()),
+            }
         })
     }
 
-    fn note(&self, condition: Condition, told: Result<bool, String>) -> bool {
-        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(reason) = &told
-            && !untold.has(condition)
+    fn note(&self, condition: Condition, untold: Option<&String>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = untold
+            && !said.has(condition)
         {
             tracing::warn!(
-                "pause_on: {} cannot be told: {reason}; uploads go on; hint: taxiway doctor",
+                "pause_on: {} cannot be told: {reason}; hint: taxiway doctor",
                 question(condition)
             );
         }
-        *untold = untold.with(condition, told.is_err());
-        told.unwrap_or(false)
+        *said = said.with(condition, untold.is_some());
     }
 }
 
-/// Answers, once.
-fn give(answer: &Mutex<Option<impl FnOnce(Conditions)>>, found: Conditions) {
-    let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(answer) = answer {
-        answer(found);
-    }
-}
-
-/// What the system says of this condition now.
+/// What the system says of this condition now. It takes a few seconds at most.
 ///
 /// # Errors
 /// In words, if nobody tells.

@@ -87,6 +87,7 @@ pub fn limits(config: &Config) -> Limits {
     Limits {
         concurrency: config.api.concurrency,
         pause_on: config.api.pause_on,
+        sense_ms: sense_ms(),
         identify_at_once: READERS,
         looks_ms: looks_ms(),
         errand_pause_ms: errand_pause_ms(),
@@ -262,6 +263,18 @@ fn looks_ms() -> Vec<i64> {
         return text.split(',').filter_map(|pause| pause.parse().ok()).collect();
     }
     LOOKS_MS.to_vec()
+}
+
+/// How often what uploads wait for is asked about. Builds for tests may shorten it; what is released
+/// never does.
+fn sense_ms() -> i64 {
+    #[cfg(debug_assertions)]
+    if let Ok(text) = std::env::var("TAXIWAY_TEST_SENSE_MS")
+        && let Ok(sense_ms) = text.parse()
+    {
+        return sense_ms;
+    }
+    Limits::default().sense_ms
 }
 
 /// The pause after an errand's first failure. Builds for tests may shorten it; what is released never

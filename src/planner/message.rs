@@ -9,7 +9,7 @@ mod event;
 mod notice;
 mod write;
 
-use super::pause::Conditions;
+use super::conditions::Conditions;
 use super::retry::Cause;
 use super::types::{
     AccountId, AttemptId, Candidate, Content, Errand, ErrandKind, Fingerprint, FolderId,

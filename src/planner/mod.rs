@@ -9,6 +9,7 @@
 
 mod answers;
 mod commands;
+mod conditions;
 mod configured;
 mod contents;
 mod doubt;
@@ -35,6 +36,7 @@ mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use conditions::{Condition, Conditions, Sensed};
 pub use doubt::LOOKS_MS;
 pub use errands::ERRAND_CAP_MS;
 pub use folders::FolderView;
@@ -42,7 +44,7 @@ pub use known::{Known, KnownAs};
 pub use media_type::MediaType;
 pub use message::*;
 pub use pairing::{MediaKind, Offered};
-pub use pause::{Condition, Conditions, Paused};
+pub use pause::Paused;
 pub use retry::{Cause, Gate, Passage, SERVER_DELAY_CAP_MS, UPLOAD_CAP_MS};
 pub use settle::certain;
 pub use types::*;
@@ -107,6 +109,8 @@ pub struct Limits {
     pub errand_pause_ms: i64,
     /// What uploads wait for the end of.
     pub pause_on: Conditions,
+    /// How often what they wait for is asked about.
+    pub sense_ms: i64,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -124,6 +128,7 @@ impl Default for Limits {
             push_settle_ms: 2_000,
             errand_pause_ms: 10_000,
             pause_on: Conditions::NONE,
+            sense_ms: 30_000,
             seed: 0,
         }
     }
@@ -237,7 +242,7 @@ impl Planner {
             stopping: false,
             stored_at: now.mono,
             started: now.mono,
-            pauses: Pauses::default(),
+            pauses: Pauses::new(limits.pause_on, limits.sense_ms),
             clock: Clock { offset_ms: now.wall.0 - now.mono.0, since: Mono(i64::MIN) },
             limits,
         };
@@ -290,7 +295,7 @@ impl Planner {
             Event::Watched { folder, by, pause_ms } => self.watched(now, folder, by, pause_ms),
             Event::Hangs { folder, reason } => self.hangs(folder, reason, &mut plan),
             Event::Configured(configured) => self.configured(now, *configured, &mut plan),
-            Event::Sensed(conditions) => self.sensed(now, conditions, &mut plan),
+            Event::Sensed(sensed) => self.sensed(now, sensed, &mut plan),
             Event::Asked(command) => self.asked(now, command, facts, &mut plan),
             Event::TokenChanged => {
                 self.token += 1;
@@ -377,7 +382,7 @@ impl Planner {
     pub fn stopped_lanes(&self, now: Now) -> Vec<(FolderId, AccountId)> {
         let mut lanes = self.lanes();
         let stops = |account| self.gates.passage(account, now.mono) != Passage::Open;
-        let paused = self.paused().is_some();
+        let paused = self.pauses.stop_all();
         lanes.retain(|(_, account)| paused || stops(*account));
         lanes
     }
@@ -400,12 +405,12 @@ impl Planner {
         let identifying = self.accounts.values().any(|account| account.identify_at.is_some());
         let sending =
             !self.flights.is_empty() || !self.doubts.is_empty() || self.hungry || identifying;
-        let sending = sending || self.pauses.awaited();
+        let sending = sending || self.pauses.await_answer();
         // One whose time came since the last poll is about to be tried.
         let gates = stopped.then(|| self.gates.next_try()).flatten();
         let next = [self.next_try, gates].into_iter().flatten().min();
         // What may not begin is not about to.
-        let next = next.filter(|_| self.paused().is_none());
+        let next = next.filter(|_| !self.pauses.stop_all());
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {

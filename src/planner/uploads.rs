@@ -57,7 +57,7 @@ impl Planner {
     /// What to choose from, if anything could be sent.
     pub fn ask(&mut self, now: Now) -> Option<Ask> {
         let room = self.room_for_attempts();
-        if self.paused().is_some() {
+        if self.pauses.is_asked() {
             self.hungry = false;
         }
         if !self.hungry || self.stopping || room == 0 {
@@ -104,7 +104,7 @@ impl Planner {
                         return plan;
                     }
                     if self.may_send(&candidate, now) {
-                        if self.must_sense(now, &mut plan) {
+                        if self.must_wait(now, &mut plan) {
                             // The answer makes hungry again.
                             self.hungry = false;
                             return plan;
@@ -131,6 +131,9 @@ impl Planner {
             if !any {
                 break;
             }
+        }
+        if picked == 0 {
+            self.nothing_waits(&mut plan);
         }
         // What is blocked waits for an event that makes hungry again.
         self.hungry = picked > 0 && blocked == 0;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Server, Taxiway, picture, section, write};
+use crate::support::{Server, Taxiway, eventually, picture, section, write};
 
 #[cfg(target_os = "linux")]
 mod network;
@@ -68,7 +68,10 @@ fn on_battery_uploads_wait_until_somebody_resumes() {
     taxiway.run(&["resume", "-q"]).exits(0).tells("");
     daemon.event("resumed");
     daemon.event_of("uploaded", &first);
-    // It is still on battery, and a person said to go on.
+    // It is still on battery, and a person said to go on; another configuration has it asked about.
+    let config = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
+    taxiway.configure(&config.replace("[api]\n", "[api]\nconcurrency = 2\n"));
+    taxiway.run(&["reload"]).exits(0).prints("[api]: concurrency = 2\n");
     write(&second, &picture(2, 1_000));
     daemon.event_of("uploaded", &second);
     daemon.event("idle");
@@ -76,11 +79,11 @@ fn on_battery_uploads_wait_until_somebody_resumes() {
     daemon.stop();
 }
 
-/// This takes the half minute that the program takes.
 #[test]
 fn uploads_go_on_when_the_mains_are_back() {
     let server = Server::start();
-    let taxiway = waiting_for(&server, "\"battery\"");
+    let mut taxiway = waiting_for(&server, "\"battery\"");
+    taxiway.set("TAXIWAY_TEST_SENSE_MS", "100");
     let supplies = taxiway.path("supplies");
     laptop(&supplies, false);
     let file = taxiway.path("folder/1.gif");
@@ -88,7 +91,7 @@ fn uploads_go_on_when_the_mains_are_back() {
     write(&file, &picture(1, 1_000));
     daemon.event("paused");
     laptop(&supplies, true);
-    daemon.event_within("resumed", std::time::Duration::from_secs(90));
+    daemon.event("resumed");
     daemon.event_of("uploaded", &file);
     daemon.stop();
 }
@@ -158,6 +161,109 @@ fn what_cannot_be_told_is_said_once_and_holds_nothing_up() {
     assert_eq!(said("whether the link is metered cannot be told"), 1, "{told:?}");
 }
 
+/// `busctl`, as a script.
+fn busctl(taxiway: &mut Taxiway, script: &str) {
+    let programs = taxiway.folder("programs");
+    let file = programs.join("busctl");
+    // Whole at once: it may be about to be run.
+    write(&programs.join("new"), format!("#!/bin/sh\n{script}\n").as_bytes());
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(programs.join("new"), mode).expect("a mode");
+    std::fs::rename(programs.join("new"), file).expect("renamed");
+    let path = std::env::var("PATH").expect("a path");
+    taxiway.set("PATH", format!("{}:{path}", programs.display()));
+}
+
+#[test]
+fn what_was_opened_ahead_does_not_begin_on_battery() {
+    let server = Server::start();
+    let mut taxiway = waiting_for(&server, "\"battery\"");
+    let config = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
+    let config = config.replace("[api]\n", "[api]\nemail = \"me@example.com\"\nconcurrency = 1\n");
+    taxiway.configure(&config);
+    laptop(&taxiway.path("supplies"), true);
+    taxiway.set("TAXIWAY_TEST_SENSE_MS", "300");
+    let (first, second) = (taxiway.path("folder/1.gif"), taxiway.path("folder/2.gif"));
+    write(&first, &picture(1, 1_000));
+    write(&second, &picture(2, 1_000));
+    server.faults(&["slow-answer=3s,times=1"]);
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    daemon.events_of(&[("uploading", &first), ("uploading", &second)]);
+    laptop(&taxiway.path("supplies"), false);
+    daemon.event("paused");
+    daemon.event("uploaded");
+    assert_eq!((server.uploads(), line(&taxiway).contains("; 1 file waiting")), (1, true));
+    laptop(&taxiway.path("supplies"), true);
+    daemon.event("resumed");
+    daemon.event("uploaded");
+    daemon.stop();
+    server.nothing_twice();
+}
+
+#[test]
+fn one_late_answer_lets_nothing_out() {
+    let server = Server::start();
+    let mut taxiway = waiting_for(&server, "\"metered\"");
+    taxiway.set("TAXIWAY_TEST_SENSE_MS", "100");
+    // Each question leaves a mark; once asked three times, it does not answer any more.
+    let marks = taxiway.folder("marks");
+    busctl(
+        &mut taxiway,
+        &format!(
+            "cd {}; n=$(ls | wc -l); : >$n; [ $n -lt 3 ] || exit 1; echo v u 1",
+            marks.display()
+        ),
+    );
+    let file = taxiway.path("folder/1.gif");
+    write(&file, &picture(1, 1_000));
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    daemon.event("paused");
+    daemon.event("resumed");
+    daemon.event_of("uploaded", &file);
+    let asked = std::fs::read_dir(&marks).expect("marks").count();
+    assert!(asked >= 6, "three answers, and three more that told nothing: {asked}");
+    daemon.stop();
+}
+
+#[test]
+fn what_is_asked_ends_with_the_program() {
+    let server = Server::start();
+    let mut taxiway = waiting_for(&server, "\"metered\"");
+    let mark = taxiway.path("pid");
+    busctl(
+        &mut taxiway,
+        &format!("echo $$ >{0}.new; mv {0}.new {0}; exec sleep 1000", mark.display()),
+    );
+    write(&taxiway.path("folder/1.gif"), &picture(1, 1_000));
+    let daemon = taxiway.spawn(&["run", "--json"]);
+    let pid = eventually("it is asked", || std::fs::read_to_string(&mark).ok());
+    let process = std::path::PathBuf::from(format!("/proc/{}/stat", pid.trim()));
+    daemon.stop();
+    eventually("it is gone", || {
+        let stat = std::fs::read_to_string(&process).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z")).then_some(())
+    });
+}
+
+#[test]
+fn a_supply_that_does_not_answer_holds_up_nobody() {
+    let server = Server::start();
+    let taxiway = waiting_for(&server, "\"battery\"");
+    let supplies = taxiway.path("supplies");
+    laptop(&supplies, false);
+    let status = supplies.join("BAT0/status");
+    std::fs::remove_file(&status).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(&status).status().expect("mkfifo");
+    assert!(made.success());
+    let file = taxiway.path("folder/1.gif");
+    write(&file, &picture(1, 1_000));
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    daemon.event_of("uploaded", &file);
+    let told = daemon.kill();
+    let words = "whether the machine runs on its battery cannot be told: ";
+    assert!(told.iter().any(|line| line.contains(words)), "{told:?}");
+}
+
 #[test]
 fn the_doctor_says_what_uploads_wait_for() {
     let server = Server::start();
@@ -175,7 +281,7 @@ fn the_doctor_says_what_uploads_wait_for() {
     let on_battery = lines(&taxiway);
     laptop(&taxiway.path("supplies"), true);
     let on_mains = lines(&taxiway);
-    assert_eq!(on_battery[0], "\"ok\": \"the machine runs on its battery: uploads wait\"");
+    assert_eq!(on_battery[0], "\"ok\": \"the machine runs on its battery\"");
     assert_eq!(on_mains[0], "\"ok\": \"the machine is on the mains\"");
     assert!(on_mains[1].starts_with("\"warn\": \"whether the link is metered cannot be told: "));
 }

@@ -33,7 +33,12 @@ impl World {
             Effect::Identify { path, fingerprint, reading, .. } => {
                 self.begin_read(path, fingerprint, reading);
             }
-            Effect::Send(send) => self.after(soon, Job::SendBegins(send)),
+            Effect::Send(send) => {
+                // Now and then it is long before there is a place for it.
+                let late = self.trouble && self.rng.chance(10);
+                let wait = if late { self.rng.range(0, 90_000) } else { soon };
+                self.after(wait, Job::SendBegins(send));
+            }
             Effect::Withdraw { attempts } => self.withdraw(&attempts),
             Effect::List { account, email } => {
                 let wait = self.rng.range(10, 900);

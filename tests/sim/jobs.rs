@@ -9,7 +9,7 @@ use super::{Crash, Input, TROUBLE_MS, World, event};
 use crate::engine::FailCommit;
 use crate::planner::{
     AccountId, Arrival, AttemptId, Command, Condition, Conditions, Errand, ErrandId, ErrandResult,
-    Event, FolderId, Identity, Now, Outcome, Send, SharedPath,
+    Event, FolderId, Identity, Now, Outcome, Paused, Send, SharedPath,
 };
 
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl World {
         self.server.offline = false;
         self.server.token_refused = false;
         self.server.forbids = false;
-        self.machine = Conditions::NONE;
+        self.machine_recovers();
         self.disk.away.clear();
         self.fill_disk(false);
         self.after(0, Job::TokenRefused(false));
@@ -233,7 +233,9 @@ impl World {
             Job::User => self.user(),
             Job::Wish => self.wish(inputs),
             Job::Unpause => {
-                let paused = self.engine.as_ref().map(|engine| engine.planner().paused().is_some());
+                let planner = self.engine.as_ref().map(|engine| engine.planner());
+                let asked = |paused| matches!(paused, Some(Paused::Asked { .. }));
+                let paused = planner.map(|planner| asked(planner.paused()));
                 // What a crash takes with it is said again.
                 if paused != Some(false) {
                     self.after(1_000, Job::Unpause);
@@ -265,12 +267,10 @@ impl World {
             }
             Job::Offline(offline) => self.server.offline = offline,
             Job::Forbids(forbids) => self.server.forbids = forbids,
-            Job::Machine(condition, holds) => {
-                self.machine = self.machine.with(condition, holds);
-            }
+            Job::Machine(condition, holds) => self.machine_is(condition, holds),
             Job::Sense(conditions) => {
-                self.count("conditions asked about");
-                inputs.push(event(Event::Sensed(self.machine.and(conditions))));
+                let answer = self.sense(conditions);
+                inputs.push(answer);
             }
             Job::DiskFull(full) => self.fill_disk(full),
             Job::Away(away) => {
@@ -303,7 +303,10 @@ impl World {
             Job::ReadEnds { path, result } => {
                 inputs.push(event(Event::Identified { path, result }));
             }
-            Job::SendBegins(send) => self.send_begins(send),
+            Job::SendBegins(send) => {
+                self.may_begin()?;
+                self.send_begins(send);
+            }
             Job::SendEnds { send, began, day } => self.send_ends(&send, began, day),
             Job::Answer { attempt, outcome } => {
                 inputs.push(event(Event::Sent { attempt, outcome }));

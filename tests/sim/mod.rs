@@ -8,6 +8,7 @@ mod disk;
 mod errands;
 mod hands;
 mod jobs;
+mod machine;
 mod reload;
 pub(crate) mod rng;
 mod server;
@@ -27,8 +28,8 @@ use crate::engine::{Engine, FailCommit, Input};
 use crate::ledger::{Ledger, LedgerError};
 use crate::planner::{self, sabotage};
 use crate::planner::{
-    AccountId, Conditions, Effect, ErrandKind, Event, FolderId, FolderPolicy, Limits, Mono, Now,
-    UploadKey, Wall, Wants,
+    AccountId, Effect, ErrandKind, Event, FolderId, FolderPolicy, Limits, Mono, Now, UploadKey,
+    Wall, Wants,
 };
 
 const URL: &str = "http://127.0.0.1/sim";
@@ -74,8 +75,7 @@ pub struct World {
     wants: Wants,
     ran: errands::Ran,
     crash_next: Option<Crash>,
-    /// What the machine goes through.
-    machine: Conditions,
+    machine: machine::Machine,
     /// The ledger's disk has no room, or hardly any.
     disk_full: bool,
     /// The machine's clock jumped.
@@ -208,7 +208,7 @@ impl World {
             wants,
             ran: errands::Ran::new(),
             crash_next: None,
-            machine: Conditions::NONE,
+            machine: machine::Machine::default(),
             disk_full: false,
             jumped: false,
             stopping: false,
@@ -333,12 +333,6 @@ impl World {
             self.tell_restart();
         }
         self.step(Vec::new())
-    }
-
-    /// What uploads are to wait for the end of.
-    fn pick_conditions(&mut self) -> Conditions {
-        let (battery, metered) = (self.rng.chance(30), self.rng.chance(15));
-        Conditions { battery, metered }
     }
 
     fn open(&self, ledger: &mut Ledger) -> Result<Vec<FolderPolicy>, LedgerError> {

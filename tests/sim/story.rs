@@ -11,8 +11,8 @@ use super::World;
 use super::disk::Text;
 use crate::engine::Input;
 use crate::planner::{
-    AccountId, Arrival, Command, Condition, Event, Identity, ListedAsset, Listing, Look, Mono,
-    NotSent, Outcome, ScanResult, Trouble, UploadKey, Whole,
+    AccountId, Arrival, Command, Event, Identity, ListedAsset, Listing, Look, Mono, NotSent,
+    Outcome, ScanResult, Sensed, Trouble, UploadKey, Whole,
 };
 
 /// The story as far as it is told.
@@ -142,9 +142,10 @@ impl World {
                     Err(_) => format!("list {account} offline"),
                 }
             }
-            Event::Sensed(conditions) => {
-                let met = Condition::ALL.into_iter().filter(|one| conditions.has(*one));
-                let met: Vec<&str> = met.map(Condition::as_str).collect();
+            Event::Sensed(Sensed { holds, untold }) => {
+                let holds = holds.iter().map(|one| one.as_str().to_owned());
+                let untold = untold.iter().map(|one| format!("{}?", one.as_str()));
+                let met: Vec<String> = holds.chain(untold).collect();
                 format!("sensed {}", if met.is_empty() { "nothing".into() } else { met.join(" ") })
             }
             Event::ScanEnded { folder, result } => match result {

@@ -71,7 +71,10 @@ impl World {
         let command = match self.rng.below(5) {
             0 => Command::Pause { until: None },
             1 | 2 => Command::Pause { until: Some(until) },
-            3 => Command::Resume,
+            3 => {
+                self.machine.resumed = true;
+                Command::Resume
+            }
             _ => Command::Rescan,
         };
         self.count_wish(&command);

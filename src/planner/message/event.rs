@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::super::FolderPolicy;
+use super::super::conditions::{Conditions, Sensed};
 use super::super::types::{
     AccountId, Arrival, Asset, AttemptId, Content, ErrandId, FolderId, Now, PathRow, Push,
     SharedPath, Stat, UploadState, Wall, Writers,
 };
-use super::super::{Conditions, FolderPolicy};
 use super::Command;
 
 /// Everything that can happen.
@@ -78,8 +79,8 @@ pub enum Event {
         /// In words; none if it moves again.
         reason: Option<String>,
     },
-    /// An [`super::Effect::Sense`] ended: this is what holds, of what was asked about.
-    Sensed(Conditions),
+    /// An [`super::Effect::Sense`] ended.
+    Sensed(Sensed),
     /// The configuration is another than before.
     Configured(Box<Configured>),
     /// A person asks for something.

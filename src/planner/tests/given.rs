@@ -90,6 +90,13 @@ pub(super) fn conditions<'a>(words: impl Iterator<Item = &'a str>) -> Conditions
     })
 }
 
+/// The same as an answer; `battery?` is one of which nobody can tell.
+pub(super) fn sensed(words: &[&str]) -> Sensed {
+    let (untold, told): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| word.ends_with('?'));
+    let untold = untold.iter().map(|word| word.trim_end_matches('?'));
+    Sensed { holds: conditions(told.iter().copied()), untold: conditions(untold) }
+}
+
 pub(super) fn email(word: &str) -> Option<String> {
     (word != "?").then(|| format!("{word}@x"))
 }

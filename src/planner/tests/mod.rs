@@ -17,8 +17,8 @@
 //! - `push out/cat.png a` (`force`);
 //! - `sent 1 stored x1`, `sent 1 lost`, `sent 1 429 30s`, … attempt 1 ends;
 //! - `list a x1=cat.png:10@-1h` account a's list has been read (`nothing`, `short`, `offline`);
-//! - `pause` (`pause 2s`), `resume`, `rescan`; `sensed battery metered` (`nothing`) what was asked
-//!   about holds;
+//! - `pause` (`pause 2s`), `resume`, `rescan`; `sensed battery metered` (`nothing`; `battery?`: nobody
+//!   can tell) what was asked about holds;
 //! - `+2s` time passes; `clock 1h` the wall clock jumps; `token`, `stop`, `restart` (a crash);
 //! - `move 1 b` the configuration gives folder 1 another account, at the next `restart`;
 //! - `configured 1 2=b` the configuration is read again: it names folders 1 and 2, the second for

@@ -173,12 +173,16 @@ pub(super) fn what_uploads_wait_for_is_asked_about_before_they_go() {
             say uploading fox.png
         # And no longer.
         > +1s
+            do sense battery metered
         ~ put owl.png D old
         ~ see owl.png
         > read owl.png
             write link owl.png to D on a as owl.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
-            do sense battery metered
             say settled owl.png as D
+        > sensed nothing
+            write open 4: D on a as owl.png
+            do send 4: owl.png to a@x
+            say uploading owl.png
         ",
     );
 }
@@ -191,10 +195,17 @@ pub(super) fn on_battery_nothing_begins_until_it_is_over() {
         given concurrency 1
         ~ arrive one.png A
         ~ sensed nothing
-        ~ +10s
         ~ arrive two.png B
+        ~ arrive three.png C
+        # Two are opened ahead, and the second begins when the first has ended.
+        > timeout
+            in 10s: the machine may go through something else
+        > +10s
+            do sense battery
         > sensed battery
-            do withdraw 1
+            do withdraw 1 2
+        > sent 2 withdrawn
+            write close 2 not_sent: taken back unsent
             say paused while on battery power
         # It had begun, and ends.
         > sent 1 stored x1
@@ -204,9 +215,8 @@ pub(super) fn on_battery_nothing_begins_until_it_is_over() {
         > rest
             it is waiting
         > timeout
-            in 30s: what uploads wait for may be over
-        > +29s
-        > +1s
+            in 30s: the machine may go through something else
+        > +30s
             do sense battery
         > sensed battery
         > rest
@@ -214,13 +224,65 @@ pub(super) fn on_battery_nothing_begins_until_it_is_over() {
         > +30s
             do sense battery
         > sensed nothing
-            write open 2: B on a as two.png
-            do send 2: two.png to a@x
+            write open 3: B on a as two.png
+            write open 4: C on a as three.png
+            do send 3: two.png to a@x
+            do send 4: three.png to a@x
             say resumed
             say uploading two.png
+            say uploading three.png
+        ~ sent 3 stored x3
+        ~ sent 4 stored x4
         # And nobody asks again while nothing is to be sent.
         > timeout
             in 86330s: a folder is to be scanned
+        ",
+    );
+}
+
+#[test]
+fn on_battery_with_nothing_to_send_all_is_done() {
+    story(
+        "
+        given pause_on battery
+        ~ arrive one.png A
+        ~ sensed nothing
+        ~ +10s
+        > sensed battery
+            do withdraw 1
+        > sent 1 stored x1
+            write close 1 stored
+            write A on a is x1
+            say uploaded one.png: x1
+        > rest
+            it is done
+        > timeout
+            in 86390s: a folder is to be scanned
+        # The next file waits to hear how it is now, and no longer.
+        ~ +1min
+        ~ put two.png B old
+        ~ see two.png
+        > read two.png
+            write link two.png to B on a as two.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
+            do sense battery
+            say settled two.png as B
+        > rest
+            it is moving
+        > sensed battery
+            say paused while on battery power
+        # It goes away, and so does the pause.
+        ~ rm two.png
+        > see two.png
+            write two.png is gone
+            say gone two.png
+        > +30s
+            do sense battery
+        > sensed battery
+            say resumed
+        > rest
+            it is done
+        > timeout
+            in 86300s: a folder is to be scanned
         ",
     );
 }
@@ -233,10 +295,13 @@ fn who_resumes_on_battery_is_heard_until_the_mains_come_and_go() {
         ~ arrive one.png A
         > sensed battery
             say paused while on battery power
+        # Who knows whether that is still all.
         > resume
+            do sense battery metered
+            say resumed
+        > sensed battery
             write open 1: A on a as one.png
             do send 1: one.png to a@x
-            say resumed
             say uploading one.png
         > sent 1 stored x1
             write close 1 stored
@@ -250,22 +315,46 @@ fn who_resumes_on_battery_is_heard_until_the_mains_come_and_go() {
         > rest
             it is done
         > sensed battery
+        ~ arrive two.png B
+        > sent 2 stored x2
+            write close 2 stored
+            write B on a is x2
+            say uploaded two.png: x2
         # Another condition is another matter.
-        > +30s
-            do sense battery metered
+        ~ +30s
         > sensed battery metered
-            say paused while on a metered link
-        > +30s
-            do sense battery metered
-        > sensed battery
-            say resumed
+        ~ arrive three.png C
         > +30s
             do sense battery metered
         > sensed nothing
+            write open 3: C on a as three.png
+            do send 3: three.png to a@x
+            say resumed
+            say uploading three.png
+        ~ sent 3 stored x3
         ~ +10s
-        ~ arrive two.png B
+        ~ arrive four.png D
         > sensed battery
             say paused while on battery power
+        ",
+    );
+}
+
+#[test]
+fn who_resumes_before_it_is_known_is_heard_as_well() {
+    story(
+        "
+        given pause_on battery
+        ~ pause
+        ~ arrive one.png A
+        > resume
+            write pause no more
+            do sense battery
+            say resumed
+        > sensed battery
+            write open 1: A on a as one.png
+            do send 1: one.png to a@x
+            say uploading one.png
         ",
     );
 }
@@ -277,12 +366,16 @@ fn a_pause_that_is_over_leaves_one_that_is_not() {
         given pause_on battery
         ~ arrive one.png A
         ~ sensed battery
-        > pause 10s
-            write pause in 10s
-            say paused in 10s
+        > pause 40s
+            write pause in 40s
+            say paused in 40s
+        # Nobody asks for nothing.
+        > +30s
         > +10s
             write pause no more
+            do sense battery
             say paused while on battery power
+        > sensed battery
         # One word ends both.
         ~ pause
         > resume
@@ -307,15 +400,43 @@ fn another_configuration_waits_for_other_things() {
         > configured 1 pause_on=metered
             do sense metered
             say resumed
+        # An answer to another question is none.
+        > configured 1 pause_on=battery+metered
+        > sensed nothing
+            do sense battery metered
         > sensed metered
             say paused while on a metered link
-        > configured 1 pause_on=battery+metered
-            do sense battery metered
-        > sensed nothing
+        > configured 1 pause_on=nothing
             write open 1: A on a as one.png
             do send 1: one.png to a@x
             say resumed
             say uploading one.png
+        # What is out was not asked about.
+        > configured 1 pause_on=battery
+            do sense battery
+        > sensed battery
+            do withdraw 1
+        > sent 1 withdrawn
+            write close 1 not_sent: taken back unsent
+            say paused while on battery power
+        ",
+    );
+}
+
+#[test]
+fn a_configuration_that_waits_for_nothing_needs_no_answer() {
+    story(
+        "
+        given pause_on battery
+        ~ arrive one.png A
+        > configured 1 pause_on=nothing
+            write open 1: A on a as one.png
+            do send 1: one.png to a@x
+            say uploading one.png
+        ~ sent 1 stored x1
+        > rest
+            it is done
+        > sensed battery
         ",
     );
 }
@@ -329,6 +450,54 @@ fn who_knows_what_a_machine_went_through_that_slept() {
         ~ sensed battery
         > clock 8h
             do sense battery
+        # It was asked before.
+        > clock 8h
+        > sensed nothing
+            do sense battery
+        > sensed battery
+        ",
+    );
+}
+
+#[test]
+fn what_nobody_can_tell_holds_nothing_up_unless_it_did() {
+    story(
+        "
+        given pause_on metered
+        ~ arrive one.png A
+        > sensed metered?
+            write open 1: A on a as one.png
+            do send 1: one.png to a@x
+            say uploading one.png
+        ~ sent 1 stored x1
+        # Who does not answer is not asked for each file.
+        ~ +50s
+        ~ put two.png B old
+        ~ see two.png
+        > read two.png
+            write link two.png to B on a as two.png, certain: unchanged for 3600.000 s; nobody has it open for writing; its container is whole
+            write open 2: B on a as two.png
+            do send 2: two.png to a@x
+            say settled two.png as B
+            say uploading two.png
+        ~ sent 2 stored x2
+        ~ +10s
+        ~ arrive three.png C
+        > sensed metered
+            say paused while on a metered link
+        # Somebody may be about to begin anew.
+        ~ +30s
+        > sensed metered?
+        ~ +30s
+        > sensed metered?
+        > rest
+            it is waiting
+        ~ +30s
+        > sensed metered?
+            write open 3: C on a as three.png
+            do send 3: three.png to a@x
+            say resumed
+            say uploading three.png
         ",
     );
 }
@@ -343,9 +512,11 @@ fn a_person_who_pauses_while_it_is_asked_about_is_heard() {
         > sensed nothing
         > resume
             write pause no more
+            do sense battery
+            say resumed
+        > sensed nothing
             write open 1: A on a as one.png
             do send 1: one.png to a@x
-            say resumed
             say uploading one.png
         ",
     );

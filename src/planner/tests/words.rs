@@ -165,10 +165,9 @@ impl Words<'_> {
                 format!("withdraw{}", ids.collect::<String>())
             }
             Effect::List { account, .. } => format!("list {}", self.account(*account)),
-            Effect::Sense { conditions } => {
-                let asked = Condition::ALL.into_iter().filter(|one| conditions.has(*one));
-                asked.fold("sense".into(), |words, one| format!("{words} {}", one.as_str()))
-            }
+            Effect::Sense { conditions } => conditions
+                .iter()
+                .fold("sense".into(), |words, one| format!("{words} {}", one.as_str())),
             Effect::Scan { folder } => format!("scan {}", folder.0),
             Effect::Poll { folder, reason } => format!("poll {}: {reason}", folder.0),
             Effect::Errand(errand) => {

@@ -248,10 +248,7 @@ impl World {
                 self.ask(Command::Pause { until })
             }
             ["resume"] => self.ask(Command::Resume),
-            ["sensed", what @ ..] => {
-                let met = super::given::conditions(what.iter().copied());
-                self.step(vec![Event::Sensed(met)])
-            }
+            ["sensed", what @ ..] => self.step(vec![Event::Sensed(super::given::sensed(what))]),
             ["rescan"] => self.ask(Command::Rescan),
             ["retry", "all"] => self.ask(Command::RetryAll),
             ["retry", path] => self.ask(Command::Retry { path: place(path) }),

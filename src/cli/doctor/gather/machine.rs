@@ -27,8 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn conditions(patient: &Patient) -> Vec<(Condition, Result<bool, String>)> {
     let Ok(loaded) = &patient.loaded else { return Vec::new() };
     let wanted = loaded.config.api.pause_on;
-    let wanted = Condition::ALL.into_iter().filter(|condition| wanted.has(*condition));
-    wanted.map(|condition| (condition, told(condition))).collect()
+    wanted.iter().map(|condition| (condition, told(condition))).collect()
 }
 
 pub(super) fn state(patient: &Patient) -> StateFacts {

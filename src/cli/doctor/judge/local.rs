@@ -49,13 +49,17 @@ pub(super) fn condition((condition, told): &(Condition, Result<bool, String>)) -
         Condition::Battery => ("the machine runs on its battery", "the machine is on the mains"),
         Condition::Metered => ("the link is metered", "the link is not metered"),
     };
+    let look = match condition {
+        Condition::Battery => "head /sys/class/power_supply/*/*",
+        Condition::Metered => "systemctl status NetworkManager",
+    };
     match told {
-        Ok(true) => Check::ok(PAUSE_ON, format!("{holds}: uploads wait")),
+        Ok(true) => Check::ok(PAUSE_ON, holds),
         Ok(false) => Check::ok(PAUSE_ON, does_not),
         Err(why) => Check::warn(
             PAUSE_ON,
             format!("{} cannot be told: {why}; uploads do not wait for it", question(*condition)),
-            "edit pause_on in the file of: taxiway config path",
+            format!("{look}; or edit pause_on in the file of: taxiway config path"),
         ),
     }
 }
