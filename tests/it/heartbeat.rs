@@ -116,6 +116,24 @@ fn it_is_called_without_a_token_while_all_is_well_and_not_otherwise() {
 }
 
 #[test]
+fn that_uploads_wait_for_the_mains_is_no_alarm() {
+    let (server, alarm) = (Server::start(), Alarm::start());
+    let mut taxiway = house(&server, &alarm);
+    let config = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
+    taxiway.configure(&format!("api.pause_on = [\"battery\"]\n{config}"));
+    let battery = taxiway.folder("supplies/BAT0");
+    for (attribute, value) in [("type", "Battery"), ("status", "Discharging")] {
+        std::fs::write(battery.join(attribute), value).expect("an attribute");
+    }
+    taxiway.set("TAXIWAY_TEST_POWER", taxiway.path("supplies"));
+    write(&taxiway.path("folder/a.gif"), &picture(1, 1_000));
+    let mut daemon = taxiway.spawn(&["run", "--json"]);
+    daemon.event("paused");
+    alarm.is_called();
+    daemon.stop();
+}
+
+#[test]
 fn what_is_not_the_service_does_not_call_for_it() {
     let (server, alarm) = (Server::start(), Alarm::start());
     let taxiway = house(&server, &alarm);

@@ -133,7 +133,9 @@ fn a_pause_and_a_root_that_is_away_are_said() {
     let counts = Counts { queued: 2, ..Counts::default() };
     let line = "paused until somebody says: taxiway resume; 2 files waiting";
     is(told(&paused, counts), "paused", false, line);
+    assert_eq!(status(&paused, counts).next(), ["resume"]);
     paused.paused = Some(Paused::While(Condition::Battery));
+    assert!(status(&paused, counts).next().is_empty(), "it goes on by itself");
     let line =
         "paused while on battery power (to go on all the same: taxiway resume); 2 files waiting";
     is(told(&paused, counts), "paused", false, line);
