@@ -129,7 +129,10 @@ fn that_uploads_wait_for_the_mains_is_no_alarm() {
     write(&taxiway.path("folder/a.gif"), &picture(1, 1_000));
     let mut daemon = taxiway.spawn(&["run", "--json"]);
     daemon.event("paused");
-    alarm.is_called();
+    // One may have been under way.
+    for _ in 0..5 {
+        alarm.is_called();
+    }
     daemon.stop();
 }
 
