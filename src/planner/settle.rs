@@ -16,7 +16,7 @@ use super::message::{Effect, Reading};
 use super::readings::{Readings, Share};
 use super::sabotage::{self, Bug};
 use super::types::{
-    AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat,
+    AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, PathKey, Push, SharedPath, Stat,
 };
 
 /// The longest pause between two looks at a file that does not come to rest.
@@ -160,9 +160,9 @@ fn has_fine_times(fingerprint: &Fingerprint) -> bool {
 /// The files on their way.
 #[derive(Debug, Clone, Default)]
 pub struct Settling {
-    entries: BTreeMap<SharedPath, Entry>,
-    due: BTreeSet<(Mono, SharedPath)>,
-    ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, SharedPath)>>,
+    entries: BTreeMap<PathKey, Entry>,
+    due: BTreeSet<(Mono, PathKey)>,
+    ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, PathKey)>>,
     readings: Readings,
     rechecks: usize,
     last_served: Option<FolderId>,
@@ -225,7 +225,7 @@ impl Settling {
 
     /// The file's entry.
     pub fn entry(&self, path: &Path) -> Option<&Entry> {
-        self.entries.get(path)
+        self.entries.get(path.as_os_str())
     }
 
     /// Puts a file in, or back in another phase.
@@ -233,11 +233,11 @@ impl Settling {
         self.take(&path);
         match entry.phase {
             Phase::Waiting { due } => {
-                self.due.insert((due, path.clone()));
+                self.due.insert((due, PathKey(path.clone())));
             }
             Phase::Ready => {
                 let queue = self.ready.entry(entry.folder).or_default();
-                queue.insert((newest_first(&entry), path.clone()));
+                queue.insert((newest_first(&entry), PathKey(path.clone())));
             }
             Phase::Identifying => {
                 self.readings.begin(path.clone(), entry.folder, entry.size(), entry.read_at);
@@ -245,19 +245,19 @@ impl Settling {
             Phase::Looking => {}
         }
         self.rechecks += usize::from(entry.recheck);
-        self.entries.insert(path, entry);
+        self.entries.insert(PathKey(path), entry);
     }
 
     /// Takes a file out.
     pub fn take(&mut self, path: &SharedPath) -> Option<Entry> {
-        let entry = self.entries.remove(path)?;
+        let entry = self.entries.remove(path.as_os_str())?;
         match entry.phase {
             Phase::Waiting { due } => {
-                self.due.remove(&(due, path.clone()));
+                self.due.remove(&(due, PathKey(path.clone())));
             }
             Phase::Ready => {
                 if let Some(queue) = self.ready.get_mut(&entry.folder) {
-                    queue.remove(&(newest_first(&entry), path.clone()));
+                    queue.remove(&(newest_first(&entry), PathKey(path.clone())));
                     if queue.is_empty() {
                         self.ready.remove(&entry.folder);
                     }
@@ -272,7 +272,7 @@ impl Settling {
 
     /// The next file whose look is due; it is `Looking` from now on.
     pub fn next_look(&mut self, now: Mono) -> Option<(FolderId, SharedPath)> {
-        let (due, path) = self.due.first()?.clone();
+        let (due, PathKey(path)) = self.due.first()?.clone();
         if due > now {
             return None;
         }
@@ -293,7 +293,7 @@ impl Settling {
             self.readings.admit(folder, size, now, share)
         };
         let folder = self.next_folder(may)?;
-        let path = first(folder)?.clone();
+        let PathKey(path) = first(folder)?.clone();
         self.last_served = Some(folder);
         let mut entry = self.take(&path)?;
         entry.phase = Phase::Identifying;
@@ -310,7 +310,7 @@ impl Settling {
     /// The files of a folder.
     pub fn of_folder(&self, folder: FolderId) -> Vec<SharedPath> {
         let of = self.entries.iter().filter(|(_, entry)| entry.folder == folder);
-        of.map(|(path, _)| path.clone()).collect()
+        of.map(|(path, _)| path.0.clone()).collect()
     }
 
     /// An account's row was merged into another's.
