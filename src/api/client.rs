@@ -14,6 +14,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Certificate, ClientBuilder, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::line::Lines;
 use super::source::Buffers;
 use super::words;
 
@@ -109,6 +110,7 @@ pub struct Client {
     pub(super) answer_timeout: Duration,
     pub(super) facts: MediaFacts,
     pub(super) buffers: Arc<Buffers>,
+    pub(super) lines: Arc<Lines>,
 }
 
 impl Client {
@@ -124,6 +126,7 @@ impl Client {
             answer_timeout: options.answer_timeout,
             facts: options.facts,
             buffers: Arc::default(),
+            lines: Arc::default(),
         })
     }
 

@@ -16,6 +16,7 @@ mod client;
 mod flow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod line;
 mod list;
 mod meter;
 mod rate;
@@ -31,6 +32,7 @@ pub use account::{Asked, RunwayAccount, Storage, Subscription, Unanswered};
 pub use assets::Presence;
 pub use beat::Beat;
 pub use client::{Client, ClientError, MediaFacts, Options, Token, TokenError};
+pub use line::Ahead;
 pub use rate::Rate;
 pub use send::SendControl;
 /// The simulator's server is understood by the table that understands the real one.

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::body::FileBody;
 use super::client::{Client, Token};
 use super::flow::{Flow, Party, Stage};
-use super::source::Source;
+use super::line::Ahead;
+use super::source::{Reader, Source};
 use super::verdict::{self, Answer};
 use super::{Rate, words};
 use crate::crash;
@@ -45,13 +46,20 @@ pub struct SendControl {
 
 impl Client {
     /// Sends one file and says how that ended. Dropping the future ends the request.
-    pub async fn send(&self, token: &Token, send: &planner::Send, control: SendControl) -> Outcome {
-        if let Some(outcome) = self.attempt(token, send, &control).await {
+    /// `ahead`: what was read of it already.
+    pub async fn send(
+        &self,
+        token: &Token,
+        send: &planner::Send,
+        ahead: Option<Ahead>,
+        control: SendControl,
+    ) -> Outcome {
+        if let Some(outcome) = self.attempt(token, send, ahead, &control).await {
             return outcome;
         }
         // A kept connection turned out to be closed before it took a byte. Once is enough: the
         // planner tries again later.
-        let again = self.attempt(token, send, &control).await;
+        let again = self.attempt(token, send, None, &control).await;
         again.unwrap_or_else(|| {
             Outcome::NotSent(NotSent::Broken {
                 reason: "the connection closed before the first byte, twice".into(),
@@ -64,9 +72,10 @@ impl Client {
         &self,
         token: &Token,
         send: &planner::Send,
+        ahead: Option<Ahead>,
         control: &SendControl,
     ) -> Option<Outcome> {
-        let source = match self.open(send, control).await {
+        let source = match self.open(send, ahead, control).await {
             Ok(source) => source,
             Err(why) => return Some(Outcome::NotSent(why)),
         };
@@ -89,14 +98,32 @@ impl Client {
         }
     }
 
+    /// Has a small file read before it has a place, if there is room for that.
+    pub fn read_ahead(&self, send: &planner::Send) -> Option<Ahead> {
+        let reader = Reader::new(send, &self.buffers);
+        if reader.is_small() { self.lines.ahead(reader) } else { None }
+    }
+
     /// Opens the file, unless that takes for ever or is not wanted any more.
-    async fn open(&self, send: &planner::Send, control: &SendControl) -> Result<Source, NotSent> {
-        let buffers = Arc::clone(&self.buffers);
+    async fn open(
+        &self,
+        send: &planner::Send,
+        ahead: Option<Ahead>,
+        control: &SendControl,
+    ) -> Result<Source, NotSent> {
+        let open = async {
+            let reader = Reader::new(send, &self.buffers);
+            match ahead {
+                None if !reader.is_small() => Source::open(reader).await,
+                None => self.lines.join(reader).whole().await.map(Source::whole),
+                Some(ahead) => ahead.whole().await.map(Source::whole),
+            }
+        };
         tokio::select! {
             biased;
             () = control.withdraw.cancelled() => Err(NotSent::Withdrawn),
             () = control.abort.cancelled() => Err(NotSent::Withdrawn),
-            opened = Source::open(send, buffers) => opened,
+            opened = open => opened,
             () = tokio::time::sleep(self.stall_timeout) => Err(self.stuck_disk()),
         }
     }

@@ -30,25 +30,26 @@ const SPARE_MOST: usize = 16;
 #[derive(Debug)]
 pub(super) struct Source {
     first: Option<Bytes>,
-    rest: mpsc::Receiver<Piece>,
+    /// None: the first bytes are all.
+    rest: Option<mpsc::Receiver<Piece>>,
     size: u64,
 }
 
 type Piece = Result<Bytes, NotSent>;
 
 impl Source {
-    /// Opens the file of `send`, compares its look, and reads ahead.
-    pub async fn open(send: &planner::Send, buffers: Arc<Buffers>) -> Result<Source, NotSent> {
+    /// Opens the file, compares its look, and reads ahead.
+    pub async fn open(reader: Reader) -> Result<Source, NotSent> {
+        let size = reader.fingerprint.size;
         let (pieces, mut rest) = mpsc::channel(AHEAD);
-        let reader = Reader {
-            path: Arc::clone(&send.path),
-            fingerprint: send.fingerprint,
-            hash: send.content.hash,
-            buffers,
-        };
         tokio::task::spawn_blocking(move || reader.run(&pieces));
         let first = rest.recv().await.unwrap_or_else(|| Err(no_reader()))?;
-        Ok(Source { first: Some(first), rest, size: send.fingerprint.size })
+        Ok(Source { first: Some(first), rest: Some(rest), size })
+    }
+
+    /// All of a file, read and proved.
+    pub fn whole(bytes: Bytes) -> Source {
+        Source { size: bytes.len() as u64, first: Some(bytes), rest: None }
     }
 
     /// Bytes in all.
@@ -58,20 +59,25 @@ impl Source {
 
     /// The next bytes, or why there are none.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Ok(first)),
-            None => self.rest.poll_recv(cx).map(|piece| piece.unwrap_or_else(|| Err(no_reader()))),
+        match (self.first.take(), &mut self.rest) {
+            (Some(first), _) => Poll::Ready(Ok(first)),
+            (None, Some(rest)) => {
+                rest.poll_recv(cx).map(|piece| piece.unwrap_or_else(|| Err(no_reader())))
+            }
+            // Nobody asks for more than there is.
+            (None, None) => Poll::Ready(Err(no_reader())),
         }
     }
 }
 
 /// The reader only ends early by a panic, or because the process ends.
-fn no_reader() -> NotSent {
+pub(super) fn no_reader() -> NotSent {
     NotSent::SourceUnreadable { reason: "reading the file was given up".into() }
 }
 
 /// What a blocking thread needs to read one file.
-struct Reader {
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
     path: SharedPath,
     fingerprint: Fingerprint,
     hash: ContentHash,
@@ -79,6 +85,41 @@ struct Reader {
 }
 
 impl Reader {
+    /// Of the file of `send`.
+    pub fn new(send: &planner::Send, buffers: &Arc<Buffers>) -> Reader {
+        Reader {
+            path: Arc::clone(&send.path),
+            fingerprint: send.fingerprint,
+            hash: send.content.hash,
+            buffers: Arc::clone(buffers),
+        }
+    }
+
+    /// Whether all of the file is one buffer.
+    pub fn is_small(&self) -> bool {
+        self.fingerprint.size <= BUFFER as u64
+    }
+
+    /// The disk that the file lies on.
+    pub fn disk(&self) -> u64 {
+        self.fingerprint.device
+    }
+
+    /// All of a small file at once, proved.
+    pub fn whole(&self) -> Piece {
+        let mut file = self.open()?;
+        let mut hasher = blake3::Hasher::new();
+        let buffer = self.fill(&mut file, &mut hasher, self.fingerprint.size)?;
+        self.prove(&mut file, &hasher)?;
+        Ok(Bytes::from_owner(buffer))
+    }
+
+    /// Whether the file still looks as it looked when it was hashed.
+    pub fn still_looks_so(&self) -> Result<(), NotSent> {
+        let seen = std::fs::metadata(&self.path).map_err(|error| self.not_open(error))?;
+        self.same(&seen)
+    }
+
     fn run(&self, pieces: &mpsc::Sender<Piece>) {
         // A failed send means that nobody wants the rest.
         if let Err(failure) = self.read(pieces) {
@@ -91,16 +132,8 @@ impl Reader {
         let mut hasher = blake3::Hasher::new();
         let mut left = self.fingerprint.size;
         loop {
-            let mut buffer = Buffers::lend(&self.buffers);
-            let want = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
-            let got = fill(&mut file, &mut buffer.bytes[..want]).map_err(unreadable)?;
-            if got < want || want == 0 {
-                // Shorter than it was. An empty file is nothing that was ever to be sent.
-                return Err(NotSent::SourceChanged);
-            }
-            buffer.used = got;
-            hasher.update(buffer.as_ref());
-            left -= got as u64;
+            let buffer = self.fill(&mut file, &mut hasher, left)?;
+            left -= buffer.used as u64;
             if left == 0 {
                 self.prove(&mut file, &hasher)?;
             }
@@ -109,6 +142,24 @@ impl Reader {
                 return Ok(());
             }
         }
+    }
+
+    /// The next bytes of a file that has `left` more, hashed.
+    fn fill(
+        &self,
+        file: &mut File,
+        hasher: &mut blake3::Hasher,
+        left: u64,
+    ) -> Result<Buffer, NotSent> {
+        let mut buffer = Buffers::lend(&self.buffers);
+        let want = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
+        buffer.used = fill(file, &mut buffer.bytes[..want]).map_err(unreadable)?;
+        if buffer.used < want || want == 0 {
+            // Shorter than it was. An empty file is nothing that was ever to be sent.
+            return Err(NotSent::SourceChanged);
+        }
+        hasher.update(buffer.as_ref());
+        Ok(buffer)
     }
 
     fn open(&self) -> Result<File, NotSent> {
@@ -136,8 +187,11 @@ impl Reader {
     }
 
     fn same_look(&self, file: &File) -> Result<(), NotSent> {
-        let seen = file.metadata().map_err(unreadable)?;
-        if seen.is_file() && fingerprint(&seen) == self.fingerprint {
+        self.same(&file.metadata().map_err(unreadable)?)
+    }
+
+    fn same(&self, seen: &Metadata) -> Result<(), NotSent> {
+        if seen.is_file() && fingerprint(seen) == self.fingerprint {
             Ok(())
         } else {
             Err(NotSent::SourceChanged)

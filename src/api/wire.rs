@@ -70,12 +70,12 @@ pub(super) struct Complaint {
 #[derive(Debug, Default, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Loose {
+    /// Any text. First, as most are: each variant that is tried in vain words an error.
+    Text(String),
     /// `true` or `false`.
     Flag(bool),
     /// Any number.
     Number(serde_json::Number),
-    /// Any text.
-    Text(String),
     /// Null, an array or an object.
     Other(IgnoredAny),
     /// Not there.

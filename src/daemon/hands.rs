@@ -371,6 +371,7 @@ impl Reach {
 
     async fn send(&self, send: &Send, flight: Flight, abort: CancellationToken) -> Outcome {
         let withdrawn = Outcome::NotSent(NotSent::Withdrawn);
+        let ahead = self.client.as_ref().and_then(|client| client.read_ahead(send));
         let place = tokio::select! {
             biased;
             () = flight.withdraw.cancelled() => return withdrawn,
@@ -399,7 +400,7 @@ impl Reach {
             waited: Arc::default(),
         };
         let waited = Arc::clone(&control.waited);
-        let outcome = client.send(&token, send, control).await;
+        let outcome = client.send(&token, send, ahead, control).await;
         place.learn(&outcome, size, waited.get().copied());
         outcome
     }

@@ -18,6 +18,19 @@ use crate::planner::{AccountId, Fingerprint, FolderId, IgnoredBy, Wall, Write};
 
 pub(super) type Result<T> = std::result::Result<T, LedgerError>;
 
+/// A path's row, if it has none yet.
+const ADD_PATH: &str = "
+    INSERT INTO path (directory_id, name, folder_id, status, reason, device, inode, size, mtime_ns,
+        ctime_ns, certain, content_id, upload_id, seen_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+
+/// The same, if it has one: when it was seen first stays.
+const CHANGE_PATH: &str = "
+    UPDATE path SET folder_id = CASE ?3 WHEN 0 THEN folder_id ELSE ?3 END, status = ?4, reason = ?5,
+        device = ?6, inode = ?7, size = ?8, mtime_ns = ?9, ctime_ns = ?10, certain = ?11,
+        content_id = ?12, upload_id = ?13, seen_at = coalesce(seen_at, ?14), gone_at = NULL
+    WHERE directory_id = ?1 AND name = ?2";
+
 impl Ledger {
     /// Begins the transaction of one step.
     ///
@@ -203,20 +216,15 @@ impl Ledger {
             Some(upload) => (Some(self.content_of(upload)?), Some(upload)),
             None => (None, None),
         };
-        let sql = "INSERT INTO path (directory_id, name, folder_id, status, reason, device, inode,
-                       size, mtime_ns, ctime_ns, certain, content_id, upload_id, seen_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-                   ON CONFLICT (directory_id, name) DO UPDATE SET
-                       folder_id = CASE excluded.folder_id WHEN 0 THEN folder_id
-                                   ELSE excluded.folder_id END,
-                       status = excluded.status, reason = excluded.reason,
-                       device = excluded.device, inode = excluded.inode, size = excluded.size,
-                       mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
-                       certain = excluded.certain, content_id = excluded.content_id,
-                       upload_id = excluded.upload_id, gone_at = NULL
-                   RETURNING id";
+        // Looked up first: what an upsert that returns the row's id costs on top, as SQLite makes a
+        // table in memory for the answer each time, is as much again as the write.
+        let sql = "SELECT id FROM path WHERE directory_id = ?1 AND name = ?2";
+        let mut known = self.db.prepare_cached(sql)?;
+        let known =
+            known.query_row(params![directory, bytes(name)], |row| row.get(0)).optional()?;
         let print = row.fingerprint;
-        let id = self.db.prepare_cached(sql)?.query_row(
+        self.execute(
+            if known.is_some() { CHANGE_PATH } else { ADD_PATH },
             params![
                 directory,
                 bytes(name),
@@ -233,10 +241,12 @@ impl Ledger {
                 upload,
                 now.0
             ],
-            |row| row.get(0),
         )?;
-        self.release(id)?;
-        Ok(id)
+        match known {
+            Some(id) => self.release(id).map(|()| id),
+            // It was nothing's source so far.
+            None => Ok(self.db.last_insert_rowid()),
+        }
     }
 
     /// Takes from the queue what this path was to be the source of and does not hold any more;

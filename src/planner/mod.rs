@@ -120,7 +120,7 @@ impl Default for Limits {
         Limits {
             concurrency: 4,
             identify_at_once: 2,
-            read_ahead: 32,
+            read_ahead: 128,
             settling: 10_000,
             doubts: 32,
             newer: 800,

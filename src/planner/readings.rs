@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::types::{FolderId, Mono, SharedPath};
+use super::types::{FolderId, Mono, PathKey, SharedPath};
 
 /// A read that takes longer than this is its own folder's business.
 pub const SLOW_READ_MS: i64 = 30_000;
@@ -29,7 +29,7 @@ pub struct Share {
 
 /// The reads under way.
 #[derive(Debug, Clone, Default)]
-pub struct Readings(BTreeMap<SharedPath, Begun>);
+pub struct Readings(BTreeMap<PathKey, Begun>);
 
 #[derive(Debug, Clone, Copy)]
 struct Begun {
@@ -46,12 +46,12 @@ impl Readings {
 
     /// A read begins.
     pub fn begin(&mut self, path: SharedPath, folder: FolderId, size: u64, now: Mono) {
-        self.0.insert(path, Begun { folder, size, at: now });
+        self.0.insert(PathKey(path), Begun { folder, size, at: now });
     }
 
     /// It ended.
     pub fn end(&mut self, path: &SharedPath) {
-        self.0.remove(path);
+        self.0.remove(path.as_os_str());
     }
 
     /// Whether a file of the folder, of so many bytes, may be read.

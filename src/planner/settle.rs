@@ -16,7 +16,7 @@ use super::message::{Effect, Reading};
 use super::readings::{Readings, Share};
 use super::sabotage::{self, Bug};
 use super::types::{
-    AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, Push, SharedPath, Stat,
+    AccountId, Arrival, Disk, Fingerprint, FolderId, Mono, Now, PathKey, Push, SharedPath, Stat,
 };
 
 /// The longest pause between two looks at a file that does not come to rest.
@@ -161,9 +161,9 @@ fn has_fine_times(fingerprint: &Fingerprint) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Settling {
     /// In boxes: a tree keeps its nodes half empty.
-    entries: BTreeMap<SharedPath, Box<Entry>>,
-    due: BTreeSet<(Mono, SharedPath)>,
-    ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, SharedPath)>>,
+    entries: BTreeMap<PathKey, Box<Entry>>,
+    due: BTreeSet<(Mono, PathKey)>,
+    ready: BTreeMap<FolderId, BTreeSet<(Reverse<i64>, PathKey)>>,
     readings: Readings,
     rechecks: usize,
     last_served: Option<FolderId>,
@@ -226,7 +226,7 @@ impl Settling {
 
     /// The file's entry.
     pub fn entry(&self, path: &Path) -> Option<&Entry> {
-        self.entries.get(path).map(Box::as_ref)
+        self.entries.get(path.as_os_str()).map(Box::as_ref)
     }
 
     /// Puts a file in, or back in another phase.
@@ -234,11 +234,11 @@ impl Settling {
         self.take(&path);
         match entry.phase {
             Phase::Waiting { due } => {
-                self.due.insert((due, path.clone()));
+                self.due.insert((due, PathKey(path.clone())));
             }
             Phase::Ready => {
                 let queue = self.ready.entry(entry.folder).or_default();
-                queue.insert((newest_first(&entry), path.clone()));
+                queue.insert((newest_first(&entry), PathKey(path.clone())));
             }
             Phase::Identifying => {
                 self.readings.begin(path.clone(), entry.folder, entry.size(), entry.read_at);
@@ -246,19 +246,19 @@ impl Settling {
             Phase::Looking => {}
         }
         self.rechecks += usize::from(entry.recheck);
-        self.entries.insert(path, Box::new(entry));
+        self.entries.insert(PathKey(path), Box::new(entry));
     }
 
     /// Takes a file out.
     pub fn take(&mut self, path: &SharedPath) -> Option<Entry> {
-        let entry = self.entries.remove(path)?;
+        let entry = self.entries.remove(path.as_os_str())?;
         match entry.phase {
             Phase::Waiting { due } => {
-                self.due.remove(&(due, path.clone()));
+                self.due.remove(&(due, PathKey(path.clone())));
             }
             Phase::Ready => {
                 if let Some(queue) = self.ready.get_mut(&entry.folder) {
-                    queue.remove(&(newest_first(&entry), path.clone()));
+                    queue.remove(&(newest_first(&entry), PathKey(path.clone())));
                     if queue.is_empty() {
                         self.ready.remove(&entry.folder);
                     }
@@ -273,7 +273,7 @@ impl Settling {
 
     /// The next file whose look is due; it is `Looking` from now on.
     pub fn next_look(&mut self, now: Mono) -> Option<(FolderId, SharedPath)> {
-        let (due, path) = self.due.first()?.clone();
+        let (due, PathKey(path)) = self.due.first()?.clone();
         if due > now {
             return None;
         }
@@ -296,7 +296,7 @@ impl Settling {
             self.readings.admit(folder, size, now, share)
         };
         let folder = self.next_folder(may)?;
-        let path = first(folder)?.clone();
+        let PathKey(path) = first(folder)?.clone();
         self.last_served = Some(folder);
         let mut entry = self.take(&path)?;
         entry.phase = Phase::Identifying;
@@ -313,7 +313,7 @@ impl Settling {
     /// The files of a folder.
     pub fn of_folder(&self, folder: FolderId) -> Vec<SharedPath> {
         let of = self.entries.iter().filter(|(_, entry)| entry.folder == folder);
-        of.map(|(path, _)| path.clone()).collect()
+        of.map(|(path, _)| path.0.clone()).collect()
     }
 
     /// An account's row was merged into another's.

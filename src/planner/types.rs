@@ -4,6 +4,8 @@
 //! - identity of an upload is content × account ([`UploadKey`]), nothing else;
 //! - wall-clock times are stored, monotonic times are waited for, and the types keep them apart.
 
+use std::borrow::Borrow;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,37 @@ pub const EMPTY: &str = "the file is empty";
 
 /// A path as it is keyed everywhere: the resolved parent plus the name, bytes kept.
 pub type SharedPath = Arc<Path>;
+
+/// A path as a key in memory. In the order of its bytes: to compare two paths part by part, as
+/// [`Path`] does, takes many times as long, and paths are kept in one form anyway.
+#[derive(Debug, Clone)]
+pub struct PathKey(pub SharedPath);
+
+impl Borrow<OsStr> for PathKey {
+    fn borrow(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Ord for PathKey {
+    fn cmp(&self, other: &PathKey) -> std::cmp::Ordering {
+        self.0.as_os_str().cmp(other.0.as_os_str())
+    }
+}
+
+impl PartialOrd for PathKey {
+    fn partial_cmp(&self, other: &PathKey) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for PathKey {
+    fn eq(&self, other: &PathKey) -> bool {
+        self.0.as_os_str() == other.0.as_os_str()
+    }
+}
+
+impl Eq for PathKey {}
 
 /// A wall-clock time in milliseconds since the Unix epoch. May jump either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -78,8 +78,8 @@ impl Case {
     fn begin_with(&self, client: Client) -> JoinHandle<Outcome> {
         let (send, control) = (self.send.clone(), self.control.clone());
         tokio::spawn(async move {
-            let token = token();
-            let sent = client.send(&token, &send, control);
+            let (token, ahead) = (token(), client.read_ahead(&send));
+            let sent = client.send(&token, &send, ahead, control);
             tokio::time::timeout(LONG, sent).await.expect("ends in time")
         })
     }
@@ -121,7 +121,7 @@ fn bytes(size: usize) -> Vec<u8> {
 }
 
 /// The upload of a file as it is now.
-fn send(path: &Path) -> planner::Send {
+pub(super) fn send(path: &Path) -> planner::Send {
     let bytes = std::fs::read(path).expect("readable");
     planner::Send {
         attempt: AttemptId(1),

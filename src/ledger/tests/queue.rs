@@ -211,3 +211,18 @@ fn a_push_of_a_file_that_a_rule_leaves_alone_stays_queued() {
     book.step(&[link("/d/a.png", 2, 1)]);
     assert_eq!(number(&book.ledger, "SELECT count(*) FROM queue WHERE folder_id = 0"), 0);
 }
+
+#[test]
+fn a_path_keeps_when_it_was_seen_first_and_the_folder_it_lies_in() {
+    let book = Book::new();
+    book.step(&[settling("/d/a.png", 1)]);
+    let kept = || ["seen_at", "folder_id"].map(|of| one(&book, of));
+    for (later_ms, folder, expected) in [(5, 1, 1), (6, 0, 1), (7, 2, 2)] {
+        step_at(&book.ledger, NOW.plus(later_ms), &[link_in(folder, "/d/a.png", 1, 1, 2)]);
+        assert_eq!(kept(), [NOW.0, expected], "as one of folder {folder}");
+    }
+}
+
+fn one(book: &Book, column: &str) -> i64 {
+    number(&book.ledger, &format!("SELECT {column} FROM path"))
+}
