@@ -4,8 +4,8 @@
 //! Owns:
 //! - a disk that hangs holds up what lies on it and nothing else, and a file that has a place
 //!   waits behind no other for longer than [`PATIENCE`];
-//! - at most [`AHEAD`] files are read that have no place yet, and one that has waited for its place
-//!   for long is looked at again before it goes out.
+//! - at most [`AHEAD`] files are read that have no place yet; one that has waited for its place for
+//!   long is looked at again before it goes out, and one that could not be read is read again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,10 +45,13 @@ pub(super) struct Lines {
 struct Line {
     waiting: VecDeque<Job>,
     readers: usize,
+    /// The number of the last file that came.
+    last: u64,
 }
 
 #[derive(Debug)]
 struct Job {
+    number: u64,
     reader: Reader,
     done: oneshot::Sender<(Whole, Instant)>,
 }
@@ -59,6 +62,7 @@ pub struct Ahead {
     lines: Arc<Lines>,
     reader: Reader,
     done: oneshot::Receiver<(Whole, Instant)>,
+    number: u64,
     /// It is one of those that have no place yet.
     counts: bool,
 }
@@ -77,43 +81,56 @@ impl Lines {
     pub fn join(self: &Arc<Lines>, reader: Reader) -> Ahead {
         let (done, read) = oneshot::channel();
         let disk = reader.disk();
-        let ahead =
-            Ahead { lines: Arc::clone(self), reader: reader.clone(), done: read, counts: false };
+        let mut ahead = Ahead {
+            lines: Arc::clone(self),
+            reader: reader.clone(),
+            done: read,
+            number: 0,
+            counts: false,
+        };
         let wanted = {
             let mut lines = self.lines();
             let line = lines.entry(disk).or_default();
-            line.waiting.push_back(Job { reader, done });
+            line.last += 1;
+            ahead.number = line.last;
+            line.waiting.push_back(Job { number: line.last, reader, done });
             let wanted = line.readers < READERS.min(line.waiting.len());
             line.readers += usize::from(wanted);
             wanted
         };
         if wanted {
-            self.begin(disk);
+            self.begin(disk, None);
         }
         ahead
     }
 
-    /// One thread more for what waits there, if anything does.
-    fn help(self: &Arc<Lines>, disk: u64) {
-        let waits = {
+    /// A thread for this one, if it is not being read.
+    fn help(self: &Arc<Lines>, disk: u64, number: u64) {
+        let its = {
             let mut lines = self.lines();
-            let line = lines.get_mut(&disk).filter(|line| !line.waiting.is_empty());
-            line.map(|line| line.readers += 1).is_some()
+            lines.get_mut(&disk).and_then(|line| {
+                let at = line.waiting.iter().position(|job| job.number == number)?;
+                line.readers += 1;
+                line.waiting.remove(at)
+            })
         };
-        if waits {
-            self.begin(disk);
+        if its.is_some() {
+            self.begin(disk, its);
         }
     }
 
-    fn begin(self: &Arc<Lines>, disk: u64) {
-        let lines = Arc::clone(self);
+    /// Reads this one, and then whatever waits.
+    fn begin(self: &Arc<Lines>, disk: u64, first: Option<Job>) {
+        let mut at_work = AtWork { lines: Arc::clone(self), disk, over: false };
         tokio::task::spawn_blocking(move || {
-            while let Some(Job { reader, done }) = lines.next(disk) {
+            let mut next = first.or_else(|| at_work.next());
+            while let Some(Job { reader, done, .. }) = next {
                 if !done.is_closed() {
                     let began = Instant::now();
                     // Nobody wants it any more if it cannot be told.
                     drop(done.send((reader.whole(), began)));
                 }
+                next = at_work.next();
             }
         });
     }
@@ -121,13 +138,9 @@ impl Lines {
     /// The file whose turn it is. None: this reader is not one any more.
     fn next(&self, disk: u64) -> Option<Job> {
         let mut lines = self.lines();
-        let line = lines.get_mut(&disk)?;
-        let next = line.waiting.pop_front();
+        let next = lines.get_mut(&disk)?.waiting.pop_front();
         if next.is_none() {
-            line.readers -= 1;
-            if line.readers == 0 {
-                lines.remove(&disk);
-            }
+            let_go(&mut lines, disk);
         }
         next
     }
@@ -137,15 +150,57 @@ impl Lines {
     }
 }
 
+/// One reader fewer.
+fn let_go(lines: &mut BTreeMap<u64, Line>, disk: u64) {
+    let Some(line) = lines.get_mut(&disk) else { return };
+    line.readers -= 1;
+    if line.readers == 0 && line.waiting.is_empty() {
+        lines.remove(&disk);
+    }
+}
+
+/// A thread that reads; however it ends, it is none any more.
+struct AtWork {
+    lines: Arc<Lines>,
+    disk: u64,
+    over: bool,
+}
+
+impl AtWork {
+    fn next(&mut self) -> Option<Job> {
+        let next = self.lines.next(self.disk);
+        self.over = next.is_none();
+        next
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        // It fell over a file, or never began.
+        if !self.over {
+            let_go(&mut self.lines.lines(), self.disk);
+        }
+    }
+}
+
 impl Ahead {
     /// All of the file, now that it has its place.
     pub async fn whole(mut self) -> Whole {
+        let early = self.counts;
+        match self.read().await {
+            // Much may have happened since.
+            Err(_) if early => self.lines.join(self.reader.clone()).read().await,
+            whole => whole,
+        }
+    }
+
+    async fn read(&mut self) -> Whole {
         self.let_another_in();
         let read = tokio::select! {
             biased;
             read = &mut self.done => read,
             () = tokio::time::sleep(PATIENCE) => {
-                self.lines.help(self.reader.disk());
+                self.lines.help(self.reader.disk(), self.number);
                 (&mut self.done).await
             }
         };
@@ -211,11 +266,38 @@ mod tests {
         let ahead = lines.ahead(other).expect("there is room");
         tokio::time::sleep(4 * PATIENCE).await;
         assert_eq!(lines.lines()[&dead.disk()].waiting.len(), 1, "it has no place yet");
+        // Those before it go on waiting: each thread more is for who asks for it.
+        let before: Vec<_> = (0..3).filter_map(|_| lines.ahead(dead.clone())).collect();
+        let disk = dead.disk();
         let both = [lines.join(dead), ahead].map(Ahead::whole);
         for whole in both {
             let read = tokio::time::timeout(Duration::from_secs(20), whole).await;
             assert_eq!(read.expect("it is read"), Ok(Bytes::from_static(b"a")));
         }
+        drop(before);
+        // Those two threads are gone when all is read; the dead ones stay.
+        while lines.lines()[&disk].readers > READERS {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_ahead_is_read_again_with_its_place() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (disk, away) = (directory.path().join("disk"), directory.path().join("away"));
+        std::fs::create_dir(&disk).expect("a directory");
+        let reader = file(&directory, "disk/a");
+        std::fs::rename(&disk, &away).expect("moved");
+        let lines = Arc::<Lines>::default();
+        let ahead = lines.ahead(reader.clone()).expect("there is room");
+        while ahead.done.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // As a disk does that is away for a moment.
+        std::fs::rename(away, &disk).expect("moved back");
+        assert_eq!(ahead.whole().await, Ok(Bytes::from_static(b"a")));
+        std::fs::remove_file(disk.join("a")).expect("removed");
+        assert_eq!(lines.join(reader).whole().await, Err(NotSent::SourceGone));
     }
 
     #[tokio::test(start_paused = true)]
