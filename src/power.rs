@@ -6,19 +6,20 @@
 //! Owns:
 //! - the battery of a mouse or a headset is not that of the machine;
 //! - a machine without a battery of its own runs on none;
-//! - a supply that does not answer is no answer.
+//! - a supply that does not answer is no answer, and is not asked again meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::patient;
 use crate::program::{Ended, run};
 use crate::text::{reason, shown};
 
-/// How long `pmset` may take.
+/// How long the answer may take.
 const LIMIT: Duration = Duration::from_secs(2);
 const SUPPLIES: &str = "/sys/class/power_supply";
 
@@ -28,9 +29,8 @@ const SUPPLIES: &str = "/sys/class/power_supply";
 /// In words, if the system does not tell.
 pub fn on_battery() -> Result<bool, String> {
     if let Some(supplies) = supplies() {
-        let words = format!("{} does not answer", shown(&supplies));
-        let look = move |asked: &patient::Asked| asked.may_look(&supplies).then(|| read(&supplies));
-        return patient::ask(look).flatten().unwrap_or(Err(words));
+        let silent = format!("{} does not answer", shown(&supplies));
+        return in_time(move || read(&supplies)).unwrap_or(Err(silent));
     }
     match run(&["pmset", "-g", "batt"], None, LIMIT) {
         Ok(said) if said.status.success() => drawn(said.out.expose_secret()),
@@ -39,6 +39,25 @@ pub fn on_battery() -> Result<bool, String> {
         Err(Ended::Late) => Err(format!("pmset did not answer within {} s", LIMIT.as_secs())),
         Err(Ended::Failed(reason)) => Err(reason),
     }
+}
+
+/// Looks, on a thread of its own. None: there is no answer in time, to this look or to an earlier one.
+fn in_time<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    static LOOKS: AtomicBool = AtomicBool::new(false);
+    if LOOKS.swap(true, Ordering::AcqRel) {
+        return None;
+    }
+    let (to, answer) = channel();
+    let look = move || {
+        let found = look();
+        LOOKS.store(false, Ordering::Release);
+        // Whoever asked may have given up.
+        let _ = to.send(found);
+    };
+    if std::thread::Builder::new().name("power".into()).spawn(look).is_err() {
+        LOOKS.store(false, Ordering::Release);
+    }
+    answer.recv_timeout(LIMIT).ok()
 }
 
 /// Where the system tells of its supplies; builds for tests may be told otherwise, what is released

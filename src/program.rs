@@ -25,9 +25,18 @@ const LONGEST_ANSWER_BYTES: u64 = 64 * 1024;
 /// How often is looked whether the program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Programs that run, by their groups. One that is here has not been waited for, so its number is still
-/// its own.
-static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// Programs that run.
+static RUNNING: Mutex<Running> = Mutex::new(Running { groups: BTreeSet::new(), ended: false });
+
+/// How long those who begin one are waited for, when all are to end.
+const BEGINNING_MOST: Duration = Duration::from_millis(200);
+
+struct Running {
+    /// Their groups. One that is here has not been waited for, so its number is still its own.
+    groups: BTreeSet<u32>,
+    /// None is to begin any more.
+    ended: bool,
+}
 
 /// Variables that hold the token, or what only this process may use.
 pub const KEPT_BACK: [&str; 8] = [
@@ -90,11 +99,14 @@ pub fn run(argv: &[&str], input: Option<&SecretString>, limit: Duration) -> Resu
     let failed = |error: io::Error| Ended::Failed(format!("{}: {}", argv[0], reason(&error)));
     let mut child = {
         let mut running = running();
+        if running.ended {
+            return Err(Ended::Late);
+        }
         let child = command.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => Ended::Absent,
             _ => failed(error),
         })?;
-        running.insert(child.id());
+        running.groups.insert(child.id());
         child
     };
     let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -124,7 +136,7 @@ fn ends(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     while Instant::now() < until {
         let mut running = running();
         if let Some(status) = child.try_wait()? {
-            running.remove(&child.id());
+            running.groups.remove(&child.id());
             return Ok(Some(status));
         }
         drop(running);
@@ -133,15 +145,24 @@ fn ends(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     {
         let mut running = running();
         end(child.id());
-        running.remove(&child.id());
+        running.groups.remove(&child.id());
     }
     child.wait()?;
     Ok(None)
 }
 
-/// Ends whatever still runs, with all that it began: nobody waits for it any more.
+/// Ends whatever still runs, with all that it began, for good: nobody waits for it any more.
 pub fn end_all() {
-    running().iter().for_each(|group| end(*group));
+    let until = Instant::now() + BEGINNING_MOST;
+    // One may be about to begin, from a disk that hangs.
+    while Instant::now() < until {
+        if let Ok(mut running) = RUNNING.try_lock() {
+            running.ended = true;
+            running.groups.iter().for_each(|group| end(*group));
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn end(group: u32) {
@@ -151,7 +172,7 @@ fn end(group: u32) {
     }
 }
 
-fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Failure;
 use crate::daemon::Message;
 use crate::ledger::LedgerError;
+use crate::program;
 use crate::supervisor::Supervisor;
 
 /// Ctrl-C and `kill`: the first asks the session to end, the second ends the process. `kill -HUP`
@@ -62,6 +63,7 @@ impl Stop {
             }
             next();
             super::terminal::clear_at_once();
+            program::end_all();
             std::process::exit(130);
         })?;
         Ok(stop)

@@ -165,16 +165,17 @@ impl Standing {
 
     /// `exact`: what happened since counts, whatever it costs.
     fn counted(&self, view: &View, exact: bool) -> Result<(Arc<Figures>, Duration), LedgerError> {
+        // Before others are waited for: what they counted meanwhile is new enough.
+        let (asked, folders) = (self.0.tally.stirred(), ids(view));
         let mut counted = lock(&self.0.counted);
-        let (stirred, folders) = (self.0.tally.stirred(), ids(view));
         if let Some(counted) = &*counted
             && counted.folders == folders
-            && (counted.stirred == stirred || !exact && counted.is_young())
+            && (counted.stirred >= asked || !exact && counted.is_young())
         {
-            let age =
-                if counted.stirred == stirred { Duration::ZERO } else { counted.at.elapsed() };
+            let age = if counted.stirred >= asked { Duration::ZERO } else { counted.at.elapsed() };
             return Ok((Arc::clone(&counted.figures), age));
         }
+        let stirred = self.0.tally.stirred();
         let began = Instant::now();
         let figures = match Ledger::read(&self.0.ledger)? {
             Some(ledger) => Figures::read(view, &ledger)?,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::standing::Figures;
 use crate::daemon::View;
 use crate::ledger::State;
-use crate::planner::{AccountId, Cause};
+use crate::planner::{AccountId, Cause, Paused};
 use crate::row::{self, time, time_of_day, when_and_how_far};
 use crate::secret::keyring::Keyring;
 use crate::text::{about, count_of_bytes, escaped};
@@ -224,8 +224,11 @@ impl Status {
         let offline = stop.filter(|stop| stop.cause == Cause::Offline);
         let person = view.stops.iter().find(|stop| stop.cause.needs_person());
         let attention = self.needs_person(view);
+        // What only a person ends is said before what ends by itself.
+        let by_itself = |paused: &Paused| matches!(paused, Paused::While(_));
+        let paused = view.paused.filter(|paused| person.is_none() || !by_itself(paused));
         self.state = match () {
-            () if view.paused.is_some() => "paused",
+            () if paused.is_some() => "paused",
             () if person.is_some() => "attention",
             () if offline.is_some() && self.counts.open() > 0 => "offline",
             () if !self.done => "busy",
@@ -234,7 +237,7 @@ impl Status {
         }
         .to_owned();
         let away = self.folders.iter().find(|folder| folder.mode == "away");
-        self.reason = match (view.paused, person.or(stop).or(view.stops.first()), away) {
+        self.reason = match (paused, person.or(stop).or(view.stops.first()), away) {
             (Some(paused), _, _) => Some(format!("paused {}", row::paused(paused))),
             (None, Some(stop), _) if self.counts.open() > 0 || stop.cause.needs_person() => {
                 let words = format!("{}: {}", stop.cause.words(), escaped(&stop.reason));
@@ -255,7 +258,7 @@ impl Status {
         let waits = self.counts.uploading == 0 && self.counts.queued + self.counts.unknown > 0;
         if let Some(at) = view.next_try_at
             && waits
-            && view.paused.is_none()
+            && paused.is_none()
             && person.is_none()
         {
             let why = self.reason.take().map(|why| format!(": {why}")).unwrap_or_default();

@@ -84,8 +84,9 @@ pub(super) async fn wait(app: Arc<App>, body: Body) -> Result<Vec<Answer>, Refus
             return Ok(vec![Answer::Granted(wire::written(&done))]);
         }
         let view = app.view().await?;
-        stuck(&view)?;
+        // What only a person ends comes first.
         stopped(&view, &noted)?;
+        stuck(&view)?;
         let left = noted.settling + noted.waiting.iter().map(|(_, files)| files).sum::<u64>();
         let files = if left == 1 { "1 file is".into() } else { format!("{left} files are") };
         next(&app, &mut heard, until, &format!("{files} not done")).await?;

@@ -124,8 +124,8 @@ pub(super) struct Sensing {
     /// What a person set aside, of what holds.
     set_aside: Conditions,
     untold: Conditions,
-    /// Answers in a row that did not tell of what holds.
-    silent: u8,
+    /// Answers in a row that did not tell of each condition.
+    silent: [u8; 2],
     /// When the last answer came.
     at: Option<Mono>,
     question: Option<Question>,
@@ -187,7 +187,9 @@ impl Sensing {
     }
 
     fn believed_ms(&self) -> i64 {
-        if self.untold.any() { self.again_ms * UNTOLD } else { self.again_ms / BELIEVED }
+        // Who tells of one condition is worth asking, whoever says nothing of the other.
+        let silent = self.untold == self.wanted;
+        if silent { self.again_ms * UNTOLD } else { self.again_ms / BELIEVED }
     }
 
     /// Something is to be sent. True if it has to wait.
@@ -214,9 +216,12 @@ impl Sensing {
         }
         self.at = Some(now);
         self.untold = sensed.untold.and(self.wanted);
-        let unsure = self.holding.and(self.untold);
-        self.silent = if unsure.any() { self.silent + 1 } else { 0 };
-        let kept = if self.silent < SILENT_MOST { unsure } else { Conditions::NONE };
+        let mut kept = Conditions::NONE;
+        for (silent, condition) in self.silent.iter_mut().zip(Condition::ALL) {
+            *silent = if self.untold.has(condition) { silent.saturating_add(1) } else { 0 };
+            let keeps = self.holding.has(condition) && (1..SILENT_MOST).contains(silent);
+            kept = kept.with(condition, keeps);
+        }
         self.holding = sensed.holds.and(self.wanted).or(kept);
         self.set_aside = self.set_aside.and(self.holding);
         true
@@ -228,8 +233,16 @@ impl Sensing {
         self.doubt();
     }
 
+    /// A person wants nothing to go on: what was set aside is not any more.
+    pub(super) fn take_back(&mut self) {
+        self.set_aside = Conditions::NONE;
+    }
+
     /// Uploads wait for these from now on, and for no others.
     pub(super) fn want(&mut self, wanted: Conditions) {
+        if self.wanted == wanted {
+            return;
+        }
         self.wanted = wanted;
         self.holding = self.holding.and(wanted);
         self.set_aside = self.set_aside.and(wanted);
@@ -252,7 +265,8 @@ impl Sensing {
         let at = self.at.filter(|_| self.question.is_none() && self.wanted.any())?;
         let ahead = out && self.blocks().is_none();
         let after_ms = match () {
-            () if ahead => self.believed_ms(),
+            // Before it is needed: nothing waits for the answer then.
+            () if ahead => self.believed_ms() / 2,
             () if self.keeps().is_some() || self.set_aside.any() => self.again_ms,
             () => return None,
         };

@@ -410,7 +410,7 @@ impl Planner {
         let gates = stopped.then(|| self.gates.next_try()).flatten();
         let next = [self.next_try, gates].into_iter().flatten().min();
         // What may not begin is not about to.
-        let next = next.filter(|_| !self.pauses.stop_all());
+        let next = next.filter(|_| self.paused().is_none());
         let away = self.folders.values().any(|folder| folder.away.is_some());
         let waits = self.settling.unsettled() > 0 || next.is_some() || stopped;
         Rest {

@@ -82,6 +82,7 @@ impl Planner {
 
     pub(super) fn begin_pause(&mut self, now: Now, until: Option<Wall>, plan: &mut Plan) {
         self.pauses.asked = Some(Pause::new(until, now));
+        self.pauses.sensing.take_back();
         plan.writes.push(Write::Paused { until });
         plan.notices.push(Notice::Paused(Paused::Asked { until }));
         self.withdraw_all(plan);

@@ -1,6 +1,7 @@
 //! What uploads wait for the end of: the battery, and a metered link.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -42,7 +43,8 @@ fn line(taxiway: &Taxiway) -> String {
 #[test]
 fn on_battery_uploads_wait_until_somebody_resumes() {
     let server = Server::start();
-    let taxiway = waiting_for(&server, "\"battery\"");
+    let mut taxiway = waiting_for(&server, "\"battery\"");
+    taxiway.set("TAXIWAY_TEST_SENSE_MS", "300");
     laptop(&taxiway.path("supplies"), false);
     let (first, second) = (taxiway.path("folder/1.gif"), taxiway.path("folder/2.gif"));
     let mut daemon = taxiway.daemon();
@@ -68,10 +70,9 @@ fn on_battery_uploads_wait_until_somebody_resumes() {
     taxiway.run(&["resume", "-q"]).exits(0).tells("");
     daemon.event("resumed");
     daemon.event_of("uploaded", &first);
-    // It is still on battery, and a person said to go on; another configuration has it asked about.
-    let config = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
-    taxiway.configure(&config.replace("[api]\n", "[api]\nconcurrency = 2\n"));
-    taxiway.run(&["reload"]).exits(0).prints("[api]: concurrency = 2\n");
+    // It is still on battery, which was asked about again by now, and a person said to go on.
+    let asked = Instant::now() + Duration::from_millis(500);
+    eventually("it is asked again", || (Instant::now() > asked).then_some(()));
     write(&second, &picture(2, 1_000));
     daemon.event_of("uploaded", &second);
     daemon.event("idle");
@@ -143,17 +144,13 @@ fn what_cannot_be_told_is_said_once_and_holds_nothing_up() {
     let (supplies, programs) = (taxiway.path("nowhere"), taxiway.folder("programs"));
     taxiway.set("TAXIWAY_TEST_POWER", &supplies);
     taxiway.set("PATH", programs);
+    // Asked about for each file.
+    taxiway.set("TAXIWAY_TEST_SENSE_MS", "1");
     let mut daemon = taxiway.daemon();
     for number in 1..=3 {
         let file = taxiway.path(format!("folder/{number}.gif"));
         write(&file, &picture(number, 1_000));
         daemon.event_of("uploaded", &file);
-        // Another configuration has it asked about anew.
-        let before = std::fs::read_to_string(taxiway.config_file()).expect("the configuration");
-        let after = before.replace("[api]\n", &format!("[api]\nconcurrency = {number}\n"));
-        taxiway.configure(&after);
-        taxiway.run(&["reload"]).exits(0).prints(&format!("[api]: concurrency = {number}\n"));
-        taxiway.configure(&before);
     }
     let told = daemon.kill();
     let said = |what: &str| told.iter().filter(|line| line.contains(what)).count();

@@ -46,6 +46,8 @@ use crate::text::{escaped, reason, shown};
 const BEGINNING: &str = ".taxiway-drop-";
 /// In the state directory: something was dropped, and may have been left.
 const DROPPED: &str = "dropped";
+/// The same, while that is looked for.
+const TIDYING: &str = "dropped.tidying";
 /// Random bytes in them.
 const RANDOM_BYTES: usize = 8;
 /// The longest name of a file, in bytes.
@@ -368,21 +370,24 @@ fn note(dropped: &Path) {
 
 /// Removes what processes that died left in folders, more than a day before `now`.
 pub(in crate::control) fn tidy(state_dir: &Path, roots: &[PathBuf], now: SystemTime) {
-    let dropped = state_dir.join(DROPPED);
-    // First: what is dropped from now on notes it anew.
-    if std::fs::remove_file(&dropped).is_err() {
+    let (dropped, tidying) = (state_dir.join(DROPPED), state_dir.join(TIDYING));
+    // First: what is dropped from now on notes it anew. Who tidied and did not come to an end left this.
+    if std::fs::rename(&dropped, &tidying).is_err() && !tidying.exists() {
         return;
     }
     if roots.iter().filter(|root| !remove_leftovers(root, now)).count() > 0 {
         note(&dropped);
     }
+    let _ = std::fs::remove_file(tidying);
 }
 
 /// The same in one folder. True if nothing is left.
 fn remove_leftovers(root: &Path, now: SystemTime) -> bool {
     let Ok(list) = std::fs::read_dir(root) else { return false };
     let mut left = 0;
-    for entry in list.map_while(Result::ok) {
+    for entry in list {
+        // What cannot be read may be one.
+        let Ok(entry) = entry else { return false };
         let name = entry.file_name();
         let name = name.as_bytes();
         let ours =

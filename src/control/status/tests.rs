@@ -139,6 +139,10 @@ fn a_pause_and_a_root_that_is_away_are_said() {
     let line =
         "paused while on battery power (to go on all the same: taxiway resume); 2 files waiting";
     is(told(&paused, counts), "paused", false, line);
+    // It ends by itself, and what only a person ends does not.
+    paused.stops = vec![stop(None, Cause::Token, "401: Unauthorized")];
+    let line = "the token is refused: 401: Unauthorized; 2 files waiting";
+    is(told(&paused, counts), "attention", false, line);
     let mut away = view();
     away.done = false;
     away.folders[0].mode = "away";

@@ -161,7 +161,7 @@ pub(super) fn what_uploads_wait_for_is_asked_about_before_they_go() {
             say uploading cat.png
             say uploading dog.png
         # What was just said is believed.
-        > +9s
+        > +4s
         ~ sent 1 stored x1
         ~ put fox.png C old
         ~ see fox.png
@@ -171,9 +171,10 @@ pub(super) fn what_uploads_wait_for_is_asked_about_before_they_go() {
             do send 3: fox.png to a@x
             say settled fox.png as C
             say uploading fox.png
-        # And no longer.
+        # It is asked about again before it is needed, and waited for when it is.
         > +1s
             do sense battery metered
+        ~ +5s
         ~ put owl.png D old
         ~ see owl.png
         > read owl.png
@@ -199,8 +200,8 @@ pub(super) fn on_battery_nothing_begins_until_it_is_over() {
         ~ arrive three.png C
         # Two are opened ahead, and the second begins when the first has ended.
         > timeout
-            in 10s: the machine may go through something else
-        > +10s
+            in 5s: the machine may go through something else
+        > +5s
             do sense battery
         > sensed battery
             do withdraw 1 2
@@ -235,7 +236,7 @@ pub(super) fn on_battery_nothing_begins_until_it_is_over() {
         ~ sent 4 stored x4
         # And nobody asks again while nothing is to be sent.
         > timeout
-            in 86330s: a folder is to be scanned
+            in 86335s: a folder is to be scanned
         ",
     );
 }
@@ -518,6 +519,62 @@ fn a_person_who_pauses_while_it_is_asked_about_is_heard() {
             write open 1: A on a as one.png
             do send 1: one.png to a@x
             say uploading one.png
+        ",
+    );
+}
+
+#[test]
+fn who_tells_of_one_condition_is_asked_whoever_is_silent_of_the_other() {
+    story(
+        "
+        given pause_on battery metered
+        ~ arrive one.png A
+        ~ sensed metered?
+        > timeout
+            in 5s: the machine may go through something else
+        ~ +5s
+        ~ arrive two.png B
+        > sensed battery metered?
+            do withdraw 1 2
+        > sent 1 withdrawn
+            write close 1 not_sent: taken back unsent
+            say paused while on battery power
+        # Each is kept for as long as somebody may be about to tell of it again.
+        ~ sent 2 withdrawn
+        ~ +30s
+        > sensed battery? metered
+        ~ +30s
+        > sensed battery? metered?
+        ~ +30s
+        > sensed battery? metered?
+            say paused while on a metered link
+        ",
+    );
+}
+
+#[test]
+fn who_pauses_takes_back_what_was_set_aside() {
+    story(
+        "
+        given pause_on battery
+        ~ arrive one.png A
+        ~ sensed battery
+        ~ resume
+        > sensed battery
+            write open 1: A on a as one.png
+            do send 1: one.png to a@x
+            say uploading one.png
+        > pause 8h
+            write pause in 8h
+            do withdraw 1
+            say paused in 8h
+        ~ sent 1 withdrawn
+        > +8h
+            write pause no more
+            do sense battery
+            say resumed
+        > sensed battery
+            say paused while on battery power
         ",
     );
 }
