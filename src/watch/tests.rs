@@ -522,5 +522,10 @@ fn a_folder_with_more_directories_than_watches_is_polled() {
     for at in 5..20 {
         fs::remove_dir(world.path(&format!("d{at}"))).unwrap();
     }
-    assert_eq!(world.watch.arm(None), Mode::Events);
+    // The kernel counts watches that were given back for a moment longer.
+    let until = Instant::now() + LONG_ENOUGH;
+    while world.watch.arm(None) != Mode::Events {
+        assert!(Instant::now() < until, "{:?}", world.watch.mode());
+        std::thread::yield_now();
+    }
 }
