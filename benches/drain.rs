@@ -44,7 +44,8 @@ async fn answer(
     wait: Option<Duration>,
 ) -> Result<Response<Body>, Infallible> {
     let text = match (request.method(), request.uri().path()) {
-        (&Method::POST, _) => {
+        // With PUT, as a store of objects.
+        (&Method::POST | &Method::PUT, _) => {
             drain(request.into_body()).await;
             if let Some(wait) = wait {
                 tokio::time::sleep(wait).await;
