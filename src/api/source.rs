@@ -5,7 +5,8 @@
 //!   there, and it looks as it looked when it was hashed;
 //! - reading never blocks an async thread, never hangs on what is no regular file, and is never
 //!   more than [`AHEAD`] buffers ahead;
-//! - buffers are used again: memory grows neither with files nor with their sizes.
+//! - buffers are used again, and a file that fits into one takes its own size: memory grows neither with
+//!   files nor with their sizes.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};

@@ -134,8 +134,8 @@ const API: &[Key] = &[
                   `\"metered\"`, its link is paid for by the byte, as NetworkManager knows (asked \
                   through systemd's `busctl`; macOS is not asked). What is under way ends, nothing \
                   begins, and `status` says so; within half a minute of the end it goes on. It is asked \
-                  about only while something is to be sent. `taxiway resume` sends all the same until \
-                  the condition ends, or the daemon; a `taxiway push` while no daemon runs does so, \
+                  about only while something is to be sent, or was set aside: `taxiway resume` sends \
+                  all the same until the condition ends, or the daemon; a `taxiway push` while no daemon runs does so, \
                   too, and `run --once` ends with 75. What cannot be told holds nothing up: the log \
                   says so, and `taxiway doctor`.",
     },
